@@ -1,0 +1,73 @@
+# Two commands do everything on a machine that has only Python and make: `make train` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Two workers, one thread each: torch would otherwise start as many threads as there are cores in every worker.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: help
+help: ## Say what each target does.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS='…' is handed on: make train ARGS='corpus=beir corpus.path=…', make quick ARGS='-k run'. PYTHON=python3.12 chooses the interpreter."
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything pinned (done again only when pyproject.toml or the pins change).
+
+$(READY): pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python %d.%d is not supported: give one from 3.11 to 3.13, as in make PYTHON=python3.12 setup." % sys.version_info[:2])'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV); torch is large, so this takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[weights,dev]'
+	@touch $@
+
+.PHONY: train
+train: setup ## Train a dual encoder by self on-the-fly distillation, evaluate it, print a table.
+	$(BIN)/python train.py teacher=colbert loss=self_otf $(ARGS)
+
+.PHONY: test
+test: check ## Set up if need be, then lint, types, import contracts and every test.
+	$(PYTEST) $(ARGS)
+
+.PHONY: check
+check: setup ## Lint, format, types and import contracts, without the tests.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: quick
+quick: setup ## The tests that are not marked slow, in under two minutes.
+	$(PYTEST) -m "not slow" $(ARGS)
+
+.PHONY: slow
+slow: setup ## The tests marked slow: whole recipes, two processes, killed and resumed runs.
+	$(PYTEST) -m slow $(ARGS)
+
+.PHONY: recipes
+recipes: setup ## Every recipe from end to end, at toy size.
+	$(PYTEST) tests/recipes $(ARGS)
+
+.PHONY: format
+format: setup ## Put the code into its one format and mend what the linter can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: wheel
+wheel: setup ## Build dist/*.whl, which carries conf/ so that `retrieval-kd` works outside a checkout.
+	$(BIN)/python -m hatchling build -t wheel
+
+.PHONY: faiss-gpu
+faiss-gpu: setup ## Put FAISS's GPU build in the place of its CPU build in .venv.
+	$(BIN)/python -m pip uninstall --yes --quiet faiss-cpu
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt 'faiss-gpu-cu12>=1.9,<2'
+
+.PHONY: clean
+clean: ## Remove caches and builds; .venv and artifacts stay.
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,127 @@
+"""Artifacts: folders that are whole or not there, made once by one process, named by the key of what made them."""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from retrieval_kd.app.tracking import Sink
+
+_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*")  # what a sealed artifact has no use for
+
+
+@dataclass
+class Work:
+    """The folder that a stage fills. It survives a kill, so a stage may resume from what it finds there (state.ckpt is
+    only for that, and is gone once the artifact is sealed).
+
+    `artifacts` is the root, for caches; `machine`, `tracking` and `save_every` are outside the key; `sinks` get what is
+    logged.
+    """
+
+    folder: Path
+    artifacts: Path
+    machine: dict[str, Any] = field(default_factory=dict)
+    tracking: dict[str, Any] = field(default_factory=dict)
+    save_every: int = 100
+    sinks: tuple[Sink, ...] = ()
+
+    @property
+    def payload(self) -> Path:
+        """Where the stage puts what other stages read; made if it is not there."""
+        folder = self.folder / "payload"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log(self, **values: Any) -> None:
+        """Hands a row of metrics to every sink: metrics.jsonl, and W&B where it tracks. Only the first rank has any."""
+        for sink in self.sinks:
+            sink.log(values)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether the artifact is there. What is there is whole."""
+    return folder.is_dir()
+
+
+def aside(folder: Path) -> Path:
+    """Where an artifact is made before it has its name."""
+    return folder.with_name(f"{folder.name}.part")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Holds the artifact's lock, waiting for a process that makes it; gives the lock's file descriptor.
+
+    A lock ends with the process that holds it, however that ends.
+    """
+    path = folder.parent / ".locks" / f"{folder.name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting: another process is making {folder.name}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Path:
+    """The folder aside, with the stage's config and the artifacts it reads written into it."""
+    part = aside(folder)
+    part.mkdir(parents=True, exist_ok=True)
+    (part / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)), encoding="utf-8")
+    write_json(part / "inputs.json", inputs)
+    return part
+
+
+def seal(folder: Path) -> None:
+    """Gives a whole folder aside its name, after all of it is on disk."""
+    part = aside(folder)
+    for pattern in _FOR_RESUMING:
+        for path in part.glob(pattern):
+            path.unlink()
+    for path in sorted(part.rglob("*")):
+        _to_disk(path)
+    _to_disk(part)
+    os.rename(part, folder)
+    _to_disk(folder.parent)
+
+
+def discard(folder: Path) -> None:
+    """Removes an artifact and what was begun of it. A killed removal leaves nothing that looks whole."""
+    for path in (folder, aside(folder)):
+        if path.is_dir():
+            gone = path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}.gone")
+            os.rename(path, gone)
+            shutil.rmtree(gone)
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    """The metrics of a sealed artifact."""
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON by way of a file aside, so that the file is never half there."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

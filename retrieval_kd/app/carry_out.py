@@ -1,0 +1,62 @@
+"""One plan from its first printed line to its last."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval_kd.app import artifacts
+from retrieval_kd.app.launch import launch
+from retrieval_kd.app.plan import Plan
+from retrieval_kd.app.ranks import ranks
+
+
+def tell(plans: Sequence[Plan]) -> None:
+    """dry_run: each plan, and how many artifacts several of them share."""
+    from retrieval_kd.app.report import plan_table, remarks, show
+
+    for plan in plans:
+        show(plan_table(plan), *remarks(plan), "")
+    made = [stage.artifact for plan in plans for stage in plan.stages]
+    if len(plans) > 1:
+        saved = len(made) - len(set(made))
+        show(f"{len(made)} stages in {len(plans)} runs, {len(set(made))} artifacts: sharing saves {saved}")
+
+
+def carry_out(plan: Plan, words: Sequence[str], *, table: bool = True) -> float | None:
+    """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises Fault."""
+    from retrieval_kd.app.report import remarks, show
+    from retrieval_kd.app.results import objective
+
+    if not ranks().first:
+        launch(plan, say=lambda _: None)
+        return objective(plan)
+    sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
+    show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
+    launch(plan, say=show)
+    if table:
+        _show_results(plan, words)
+    return objective(plan)
+
+
+def _show_results(plan: Plan, words: Sequence[str]) -> None:
+    from retrieval_kd.app.compared import comparisons
+    from retrieval_kd.app.report import queries_of, results_table, show
+    from retrieval_kd.app.results import rows
+
+    found = rows(plan)
+    if found:
+        show("", results_table(found, title=f"{plan.recipe}, {queries_of(found)}"), *comparisons(plan))
+    show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(words)}")
+
+
+def _next(words: Sequence[str]) -> str:
+    """The command to try next: another teacher after the main job, else the same with other seeds."""
+    if any(word.startswith(("seed=", "experiment=")) for word in words) or "teacher=cross_encoder" in words:
+        return f"{program()} -m seed=0,1,2 {' '.join(word for word in words if not word.startswith('seed='))}".strip()
+    others = [word for word in words if not word.lstrip("+~").startswith(("teacher", "loss", "at."))]
+    return " ".join([program(), "teacher=cross_encoder", "loss=listwise_kl", *others])
+
+
+def program() -> str:
+    """How this program was called."""
+    return "python train.py" if Path(sys.argv[0]).name == "train.py" else "retrieval-kd"

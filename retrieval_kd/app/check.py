@@ -1,0 +1,89 @@
+"""What is refused before anything loads: all faults of a plan, each as one sentence that says what to write instead."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from retrieval_kd.app import reads, signatures
+from retrieval_kd.app.build import build, targets
+from retrieval_kd.app.check_train import train_faults
+from retrieval_kd.app.options import Options
+from retrieval_kd.app.ranks import Ranks, ranks
+from retrieval_kd.app.stage import Stage
+from retrieval_kd.app.words import Word
+from retrieval_kd.text.fault import Fault
+
+READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
+RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
+
+
+def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
+    """Every fault of the stages, and of the machine they are to run on; none twice."""
+    found = list(machine_faults(root, stages, ranks()))
+    for stage in stages:
+        found += [f"{key} is left to you: give {key}=…" for key in reads.missing(stage.config)]
+        forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
+        found += forms
+        if stage.run == "train" and not forms:
+            found += train_faults(stage.whole, words, options)
+        if stage.run in ("mine", "evaluate"):
+            found += ranker_faults(stage.config)
+    return list(dict.fromkeys(found))
+
+
+def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
+    """A step that does not divide, a machine that is not there, a tracking that is none."""
+    machine = root["machine"]
+    devices, nodes = int(machine["devices"]), int(machine["nodes"])
+    said = f"machine.devices={devices} and machine.nodes={nodes}"
+    if devices < 1 or nodes < 1:
+        yield f"{said}: give at least 1 of each"
+        return
+    if group.world > 1 and group.world != devices * nodes:
+        yield f"{said}, but {group.world} processes were started: let the product be {group.world}"
+    if nodes > 1 and group.world == 1:
+        yield f"machine.nodes={nodes}: start this command on every node with torchrun or SLURM's srun"
+    if root["save_every"] < 1:
+        yield f"save_every={root['save_every']}: give at least 1 step"
+    try:
+        build(root["tracking"])
+    except Fault as fault:
+        yield str(fault)
+    for stage in stages:
+        if stage.run == "train":
+            yield from division_faults(stage.config["data"], devices * nodes)
+
+
+def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
+    """Queries of a step over processes and over pools: nothing may be left over."""
+    queries, pool = data.get("queries_per_step"), data.get("queries_per_pool")
+    if not isinstance(queries, int) or queries < 1:
+        return
+    if queries % processes:
+        near = max(processes, round(queries / processes) * processes)
+        yield (
+            f"data.queries_per_step={queries} cannot be divided over {processes} processes: give a multiple, "
+            f"such as {near}"
+        )
+    if isinstance(pool, int) and (pool < 1 or queries % pool):
+        yield f"data.queries_per_step={queries} is no multiple of data.queries_per_pool={pool}: give a divisor of it"
+
+
+def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """A ranker that cannot read the student's kind of scorer; someone to judge who is nobody."""
+    whom = reads.whom(dict(config))
+    if whom not in ("student", "teacher"):
+        yield f"evaluation.whom={whom}: give student or teacher"
+    kind = kind_of((config.get("student") or {}).get("_target_"))
+    if kind is None:
+        return
+    for where, target in targets(config.get("ranker") or {}, "ranker"):
+        wanted = next((wanted for prefix, wanted in READS_KIND.items() if target.startswith(prefix)), kind)
+        if wanted != kind:
+            ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
+            yield f"{ranker} ranks by a {wanted} student, and this one is {kind}: say ranker={RANKER_OF[kind]}"
+
+
+def kind_of(target: str | None) -> str | None:
+    """dual, late or cross, by the scorer's module; None for what a ranker cannot read."""
+    module = (target or "").rpartition(".")[0].rpartition(".")[2]
+    return module if module in RANKER_OF else None

@@ -1,0 +1,38 @@
+"""The paired test between the student as it ended and as it started."""
+
+from pathlib import Path
+
+from retrieval_kd.app import artifacts, reads
+from retrieval_kd.app.plan import Plan
+from retrieval_kd.app.results import OBJECTIVE, split_of
+from retrieval_kd.app.stage import Stage
+
+
+def comparisons(plan: Plan) -> list[str]:
+    """A sentence on the student's last evaluation against that of the scorer it started from, if the plan has both."""
+    judged = [stage for stage in plan.stages if stage.run == "evaluate" and reads.whom(stage.config) == "student"]
+    students = [stage for stage in judged if "student" in stage.config and _folder(plan, stage).is_dir()]
+    start = next((stage for stage in students if not stage.inputs), None)
+    end = next((stage for stage in reversed(students) if stage.inputs), None)
+    return [_sentence(plan, end, start)] if start and end else []
+
+
+def _sentence(plan: Plan, end: Stage, start: Stage) -> str:
+    from retrieval_kd.measures.compare import compare
+    from retrieval_kd.measures.evaluate import Report
+
+    split = split_of(artifacts.metrics(_folder(plan, end)))
+    after, before = (Report.read(_folder(plan, stage) / f"per_query-{split}.jsonl") for stage in (end, start))
+    measure = OBJECTIVE if OBJECTIVE in after.per_query else next(iter(after.per_query))
+    found = compare(after, before, measure)
+    said = f"{end.title} − {start.title}: {measure} {found.difference:+.3f}, paired t-test p = {found.p:.2g}"
+    if found.detectable == 0:
+        return said
+    return (
+        f"{said}, randomisation test p = {found.p_randomised:.2g} ({found.queries} queries show a true difference of "
+        f"{found.detectable:.3f} four times out of five)"
+    )
+
+
+def _folder(plan: Plan, stage: Stage) -> Path:
+    return plan.artifacts / stage.artifact

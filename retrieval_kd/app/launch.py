@@ -1,0 +1,126 @@
+"""Runs a plan: each stage that is not sealed is made, under a lock, aside, and sealed when whole."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app import artifacts, wiring
+from retrieval_kd.app.children import train_in_children
+from retrieval_kd.app.manifest import manifest
+from retrieval_kd.app.outside import fingerprint
+from retrieval_kd.app.perform import Task, perform
+from retrieval_kd.app.plan import Plan
+from retrieval_kd.app.ranks import Ranks, ranks, wait_for
+from retrieval_kd.app.stage import Stage, descendants, path_of
+from retrieval_kd.text.fault import Fault
+
+
+def launch(plan: Plan, *, say: Callable[[str], None] = print) -> None:
+    """Makes what the plan lacks, in order; with `stage` only that. Raises Fault if one of its inputs is not there."""
+    group = ranks()
+    forgotten = _forget(plan, group)
+    for stage in plan.stages:
+        if plan.stage is None or stage.name == plan.stage:
+            _ensure(plan, stage, group, say)
+    if group.first:
+        forgotten.unlink(missing_ok=True)
+
+
+def _forget(plan: Plan, group: Ranks) -> Path:
+    """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
+    mark = plan.artifacts / ".locks" / f"forgotten-{group.launch}"
+    if plan.fresh is None:
+        return mark
+    if not group.first:
+        wait_for(mark.exists)
+        return mark
+    for stage in descendants(plan.stages, plan.fresh):
+        if plan.stage in (None, stage.name):
+            artifacts.discard(plan.artifacts / stage.artifact)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return mark
+
+
+def _ensure(plan: Plan, stage: Stage, group: Ranks, say: Callable[[str], None]) -> None:
+    folder = plan.artifacts / stage.artifact
+    if artifacts.is_sealed(folder):
+        return
+    _inputs_made(plan, stage)
+    if not group.first:
+        _follow(plan, stage, group)
+        return
+    with artifacts.locked(folder) as lock:
+        if artifacts.is_sealed(folder):
+            return
+        say(f"{stage.name}: {stage.run} → {folder}")
+        _make(plan, stage, group, lock)
+
+
+def _inputs_made(plan: Plan, stage: Stage) -> None:
+    for name in stage.inputs:
+        if not artifacts.is_sealed(plan.artifacts / plan.named(name).artifact):
+            needs = f"stage={stage.name} needs what {name} makes, which is not there"
+            raise Fault(f"{needs}: run stage={name} first, or leave stage= out")
+
+
+def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
+    folder = plan.artifacts / stage.artifact
+    inputs = {name: plan.named(name).artifact for name in stage.inputs}
+    part = artifacts.begin(folder, config=stage.config, inputs=inputs)
+    began, task = time.monotonic(), task_of(plan, stage)
+    if group.world > 1 or stage.run != "train" or plan.machine.get("devices", 1) == 1:
+        _mark(part, group)
+        perform(task)
+    else:
+        train_in_children(task, lock=lock)
+    artifacts.write_json(part / "manifest.json", _manifest(plan, stage, part, time.monotonic() - began))
+    artifacts.seal(folder)
+
+
+def _manifest(plan: Plan, stage: Stage, part: Path, seconds: float) -> dict[str, Any]:
+    names = {"name": stage.name, "recipe": plan.recipe, "verb": stage.run, "key": stage.key}
+    return manifest(
+        part,
+        stage={**names, "seed": stage.config.get("seed")},
+        corpus=fingerprint(stage.config["corpus"]),
+        inputs={name: plan.artifacts / plan.named(name).artifact for name in stage.inputs},
+        seconds=seconds,
+    )
+
+
+def task_of(plan: Plan, stage: Stage) -> Task:
+    """The stage with references to artifacts turned into paths: all that a process needs to run it."""
+    config = wiring.replaced(stage.config, lambda name, role: path_of(plan.named(name), role, plan.artifacts))
+    return Task(
+        recipe=plan.recipe,
+        stage=stage.name,
+        run=stage.run,
+        config=config,
+        folder=str(artifacts.aside(plan.artifacts / stage.artifact)),
+        artifacts=str(plan.artifacts),
+        machine=plan.machine,
+        tracking=plan.tracking,
+        save_every=plan.save_every,
+    )
+
+
+def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
+    """A rank but the first: takes part in training once the first has begun; waits for what the first makes alone."""
+    folder = plan.artifacts / stage.artifact
+    part = artifacts.aside(folder)
+    if stage.run == "train":
+        wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
+        if not artifacts.is_sealed(folder):
+            perform(task_of(plan, stage), rank=group.rank)
+    wait_for(lambda: artifacts.is_sealed(folder))
+
+
+def _marker(part: Path, group: Ranks) -> Path:
+    return part / f".begun-{group.launch}"
+
+
+def _mark(part: Path, group: Ranks) -> None:
+    if group.world > 1:
+        _marker(part, group).touch()

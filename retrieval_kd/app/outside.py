@@ -1,0 +1,70 @@
+"""What comes from outside a recipe enters a key by its content: collections, weights, files with runs and scores."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app.build import build
+from retrieval_kd.text.fault import Fault
+
+WEIGHTS = ("checkpoint", "backbone")
+FILES = ("candidates", "path", "file")
+REFERENCE = "${artifact:"
+_fingerprints: dict[tuple[Any, ...], str] = {}
+
+
+def with_digests(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault."""
+    node = {key: _digested(key, value, key) for key, value in config.items() if key != "corpus"}
+    return {**node, "corpus": fingerprint(config["corpus"])} if "corpus" in config else node
+
+
+def fingerprint(corpus: dict[str, Any]) -> str:
+    """The digest of a collection's files and of how they are read; not read again while they stay as they are.
+
+    Raises Fault if they cannot be read.
+    """
+    source = build(corpus)
+    stamps = ((path, path.stat()) for path in source.files())
+    state = (json.dumps(corpus, sort_keys=True), *((str(path), at.st_size, at.st_mtime_ns) for path, at in stamps))
+    if state not in _fingerprints:
+        _fingerprints[state] = source.fingerprint()
+    return _fingerprints[state]
+
+
+def _digested(key: str, value: Any, where: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _digested(name, inner, f"{where}.{name}") for name, inner in value.items()}
+    if isinstance(value, list) and key in (*FILES, *WEIGHTS):
+        return [_digested(key, inner, where) for inner in value]
+    if not isinstance(value, str) or REFERENCE in value:
+        return value
+    if key in WEIGHTS:
+        return _weights(value, where)
+    return _file(value, where) if key in FILES else value
+
+
+def _weights(given: str, where: str) -> str:
+    from retrieval_kd.encoders.weights import digest
+
+    try:
+        return digest(given)
+    except Fault as fault:
+        raise Fault(f"{where}={given}: {fault}") from None
+
+
+def _file(given: str, where: str) -> str:
+    path = Path(given).expanduser()
+    if not path.is_file():
+        kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
+    stat = path.stat()
+    return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_digest(path: Path, size: int, changed: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,79 @@
+"""Runs one stage's function in this process."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from retrieval_kd.app.artifacts import Work, write_json
+from retrieval_kd.app.build import build
+from retrieval_kd.app.tracking import Sink, Subject
+
+Verb = Callable[[DictConfig, Work], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a process needs to run a stage; plain values, so that they can be handed to another process as YAML."""
+
+    recipe: str
+    stage: str
+    run: str
+    config: dict[str, Any]
+    folder: str
+    artifacts: str
+    machine: dict[str, Any]
+    tracking: dict[str, Any]
+    save_every: int
+
+    def write(self, path: Path) -> None:
+        """As YAML."""
+        path.write_text(OmegaConf.to_yaml(OmegaConf.create(asdict(self))), encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> "Task":
+        """What `write` wrote."""
+        values = OmegaConf.to_container(OmegaConf.load(path))
+        assert isinstance(values, dict)
+        return Task(**{str(key): value for key, value in values.items()})
+
+
+def verb(run: str) -> Verb:
+    """The stage function of a verb; imports what it needs."""
+    function: Verb = getattr(importlib.import_module(f"retrieval_kd.app.stages.{run}"), run)
+    return function
+
+
+def perform(task: Task, *, rank: int = 0) -> None:
+    """Calls the verb's function; on rank 0 tracks it, and leaves metrics.json in its folder."""
+    function = verb(task.run)
+    _threads(task.machine)
+    folder = Path(task.folder)
+    sinks = _sinks(task) if rank == 0 else []
+    work = Work(folder, Path(task.artifacts), task.machine, task.tracking, task.save_every, tuple(sinks))
+    metrics: dict[str, Any] | None = None
+    try:
+        metrics = function(OmegaConf.create(task.config), work)
+        if rank == 0:
+            write_json(folder / "metrics.json", metrics)
+    finally:
+        for sink in sinks:
+            sink.finish(metrics)
+
+
+def _sinks(task: Task) -> list[Sink]:
+    artifact = Path(task.folder).name.removesuffix(".part")
+    found: list[Sink] = build(task.tracking).follow(
+        Subject(task.recipe, task.stage, task.run, artifact, task.config), Path(task.folder)
+    )
+    return found
+
+
+def _threads(machine: dict[str, Any]) -> None:
+    if machine.get("threads") is not None:
+        import torch
+
+        torch.set_num_threads(int(machine["threads"]))

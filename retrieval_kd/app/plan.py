@@ -1,0 +1,80 @@
+"""From the words of a command line to a plan: stages with keys, what left, what was set aside; or all faults."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from retrieval_kd.app import reads
+from retrieval_kd.app.check import faults_of
+from retrieval_kd.app.faults import refuse
+from retrieval_kd.app.options import Options
+from retrieval_kd.app.reach import notes, unheard
+from retrieval_kd.app.recipe import commands
+from retrieval_kd.app.said import composed, root_of, words_of
+from retrieval_kd.app.stage import Left, Stage, kept, keyed, stages
+from retrieval_kd.app.suggest import did_you_mean
+from retrieval_kd.app.words import Word
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done. `notes` are sentences to print: words set aside, teachers that nobody reads."""
+
+    recipe: str
+    artifacts: Path
+    stage: str | None
+    fresh: str | None
+    dry_run: bool
+    save_every: int
+    machine: dict[str, Any] = field(repr=False)
+    tracking: dict[str, Any] = field(repr=False)
+    stages: tuple[Stage, ...]
+    left: tuple[Left, ...]
+    notes: tuple[str, ...]
+
+    def named(self, name: str) -> Stage:
+        """The stage of this name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+def plan_of(texts: Sequence[str], options: Options) -> Plan:
+    """The plan of a command line. Raises Faults: all that is wrong with it, so far as is seen before a model loads."""
+    words = words_of(texts, options)
+    root = root_of(words, options)
+    listed = commands(root.stages, options)
+    made, wrong = composed(listed, words, options)
+    wrong += _unknown_stages(words, root, [command.name for command in listed])
+    refuse(wrong + unheard(words, made, [], root, options) if wrong else [])
+    stay, left = kept(stages(made), asked=root.stage)
+    plain = reads.resolved(root)
+    faults = [*unheard(words, made, stay, root, options), *faults_of(stay, plain, words, options)]
+    done, unkeyed = keyed(stay)
+    refuse([*faults, *unkeyed])
+    return _plan(plain, done, left, notes(words, made, stay))
+
+
+def _unknown_stages(words: Sequence[Word], root: DictConfig, names: Sequence[str]) -> list[str]:
+    asked = [(f"{key}={root[key]}", root[key]) for key in ("stage", "fresh") if root[key] is not None]
+    asked += [(word.said, word.stage) for word in words if word.stage is not None]
+    return [
+        f"{said}: {root.name} has no such stage{did_you_mean(name, names)}" for said, name in asked if name not in names
+    ]
+
+
+def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]) -> Plan:
+    return Plan(
+        recipe=root["name"],
+        artifacts=Path(root["artifacts"]).expanduser(),
+        stage=root["stage"],
+        fresh=root["fresh"],
+        dry_run=root["dry_run"],
+        save_every=root["save_every"],
+        machine=root["machine"] or {},
+        tracking=root["tracking"] or {},
+        stages=tuple(done),
+        left=tuple(left),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,64 @@
+"""From config nodes to rankers: each gets the scorer and the folders that no config can hold."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.build import build
+from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.scorers.scorer import Scorer
+
+_TOKENS_PER_GROUP = {"cpu": 1024, "cuda": 65536}  # read at once without gradients, padding included
+
+
+def open_ranker(node: Mapping[str, Any], scorer_node: Mapping[str, Any] | None, work: Work, *, seed: int) -> Ranker:
+    """The ranker that a node describes, with the scorer of another node where there is one."""
+    scorer = None if scorer_node is None else on_device(open_scorer(scorer_node, seed=seed), work.machine)
+    given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
+    return ranker_of(node, {**given, "artifacts": work.artifacts})
+
+
+def ranker_of(node: Mapping[str, Any], given: Mapping[str, Any]) -> Ranker:
+    """A ranker, those inside it first; each gets what of `given` its signature names."""
+    inner = {key: ranker_of(value, given) for key, value in node.items() if isinstance(value, Mapping)}
+    make = build({**{key: value for key, value in node.items() if key not in inner}, "_partial_": True})
+    wanted = inspect.signature(make.func).parameters
+    ranker: Ranker = make(**inner, **{key: value for key, value in given.items() if key in wanted})
+    return ranker
+
+
+def on_device(scorer: Scorer, machine: Mapping[str, Any]) -> Scorer:
+    """The scorer where the machine's option wants it."""
+    import torch
+
+    gpu = machine.get("accelerator", "auto") != "cpu" and torch.cuda.is_available()
+    return scorer.to("cuda" if gpu else "cpu")
+
+
+def tokens_per_group(scorer: Scorer) -> int:
+    """How many tokens the scorer reads at once when no gradient is asked for."""
+    return _TOKENS_PER_GROUP[next(scorer.parameters()).device.type]
+
+
+def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int) -> Ranker:
+    """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates."""
+    from retrieval_kd.ranking.dense import Dense
+    from retrieval_kd.ranking.late import Late
+    from retrieval_kd.ranking.rerank import Rerank
+
+    given: dict[str, Any] = {
+        "scorer": scorer,
+        "artifacts": work.artifacts,
+        "tokens_per_group": tokens_per_group(scorer),
+    }
+    if scorer.kind == "dual":
+        return Dense(**given)
+    if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
+        return Late(**given)
+    some = {
+        "candidates": ranker_of(evaluation["candidates"], given),
+        "candidates_per_query": evaluation["candidates_per_query"],
+    }
+    return Late(**given, **some) if scorer.kind == "late" else Rerank(**given, **some)

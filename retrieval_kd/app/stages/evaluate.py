@@ -1,0 +1,81 @@
+"""evaluate: a ranker over the collection → a run, and how good it is, for the student or for every teacher."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.build import build
+from retrieval_kd.app.rankers import on_device, open_ranker, teacher_ranker
+from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.measures.evaluate import evaluate as measured
+from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.text.corpus import Corpus, open_corpus
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+
+REVISION = 1
+
+
+def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
+    """Split → measures and number of queries; for teachers, role → that.
+
+    Beside the metrics lie run.trec and per_query-<split>.jsonl; for teachers in a folder for each role.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    evaluation = plain["evaluation"]
+    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    splits = _splits(corpus, evaluation)
+    if evaluation["whom"] == "student":
+        ranker = open_ranker(plain["ranker"], plain.get("student"), work, seed=0)
+        return _judged(ranker, corpus, splits, evaluation, work.folder)
+    found = {}
+    for role, node in _teachers(Path(plain["student"]["checkpoint"]).parent):
+        scorer = on_device(open_scorer(node, seed=0), work.machine)
+        ranker = teacher_ranker(scorer, evaluation, work, passages=len(corpus.collection))
+        found[role] = _judged(ranker, corpus, splits, evaluation, work.folder / role)
+    return found
+
+
+def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
+    """Those that are asked for and there. Raises Fault if there is none, or for an unknown measure, before ranking."""
+    splits = [split for split in evaluation["splits"] if corpus.splits.get(split)]
+    if not splits:
+        there = ", ".join(split for split, queries in corpus.splits.items() if queries)
+        raise Fault(f"evaluation.splits={evaluation['splits']}: the corpus {corpus.name} has only {there}")
+    measured(Run.of({}), corpus.judgments, evaluation["measures"], queries=corpus.splits[splits[0]])
+    return splits
+
+
+def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(role, scorer node) of every scorer beside the student that a train artifact tells of."""
+    roles = json.loads((payload / "roles.json").read_text(encoding="utf-8"))
+    for role, told in roles.items():
+        node = told["config"]
+        if role == "student" or "checkpoint" not in node:  # stored scores rank nothing new
+            continue
+        learnt = told["folder"] and str(payload / told["folder"])
+        yield role, {**node, "checkpoint": node["checkpoint"] or learnt}
+
+
+def _judged(
+    ranker: Ranker, corpus: Corpus, splits: list[str], evaluation: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Ranks for the splits' queries, writes the run and the values by query, and gives the means."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    queries = {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
+    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
+    run = ranker.rank(queries, corpus.collection, evaluation["depth"])
+    run.write(folder / "run.trec")
+    found: dict[str, Any] = {}
+    for split in splits:
+        report = measured(run, corpus.judgments, evaluation["measures"], queries=corpus.splits[split])
+        report.write(folder / f"per_query-{split}.jsonl")
+        found[split] = {**report.means, "queries": report.queries}
+    return {**found, "seconds": time.monotonic() - began}

@@ -1,0 +1,38 @@
+"""mine: a ranker and a selection → the run that training draws its candidates from."""
+
+import time
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.build import build
+from retrieval_kd.app.rankers import open_ranker
+from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.ranker import mine as mined
+from retrieval_kd.text.corpus import open_corpus
+from retrieval_kd.text.fault import Fault
+
+REVISION = 1
+
+
+def mine(config: DictConfig, work: Work) -> dict[str, Any]:
+    """Ranks for the training queries, and those nobody judged; the payload is run.trec, without any judged positive."""
+    began = time.monotonic()
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    select = build(plain["mining"])
+    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    names = (*corpus.splits.get("train", ()), *corpus.unjudged)
+    if not names:
+        raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
+    ranker = open_ranker(plain["ranker"], plain.get("student"), work, seed=0)
+    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
+    queries = {name: corpus.queries[name] for name in names}
+    run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select)
+    run.write(work.payload / "run.trec")
+    return {
+        "queries": len(names),
+        "queries_with_candidates": len(run.query_ids),
+        "candidates": len(run.numbers),
+        "seconds": time.monotonic() - began,
+    }

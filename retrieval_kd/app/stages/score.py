@@ -1,0 +1,77 @@
+"""score: one scorer over a run → the same lists with its scores, which a stored teacher reads."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.build import build
+from retrieval_kd.app.rankers import on_device, tokens_per_group
+from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.ranking.rerank import rescored
+from retrieval_kd.text.corpus import Corpus, open_corpus
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.graded import grades_of
+from retrieval_kd.text.run import Run
+
+REVISION = 1
+
+
+def score(config: DictConfig, work: Work) -> dict[str, Any]:
+    """Scores data.candidates, and the judged positives of every training query; the payload is run.trec.
+
+    A killed stage goes on from the shards of scores in its folder.
+    """
+    began = time.monotonic()
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    node, path = _scorer(plain), plain["data"]["candidates"]
+    if path is None:
+        raise Fault("data.candidates=null: give the run whose lists are to be scored")
+    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    lists = _with_positives(Run.read(Path(path)), corpus)
+    scorer = on_device(open_scorer(node, seed=0), work.machine)
+    run = rescored(
+        lists,
+        scorer,
+        corpus.queries,
+        corpus.collection,
+        artifacts=work.artifacts,
+        tokens_per_group=tokens_per_group(scorer),
+        folder=work.folder / "scores",
+    )
+    run.write(work.payload / "run.trec")
+    shutil.rmtree(work.folder / "scores")
+    return {"queries": len(run.query_ids), "pairs": len(run.numbers), "seconds": time.monotonic() - began}
+
+
+def _scorer(plain: dict[str, Any]) -> dict[str, Any]:
+    """The one teacher, or the student where there is none."""
+    teachers: dict[str, Any] = plain.get("teacher") or {"student": plain.get("student")}
+    if len(teachers) != 1:
+        raise Fault(f"score takes one teacher and was given {', '.join(teachers)}: choose an option with one role")
+    return dict(next(iter(teachers.values())))
+
+
+def _with_positives(run: Run, corpus: Corpus) -> Run:
+    """The run with the judged positives of its queries and of all training queries, whose scores are yet to come."""
+    names = list(dict.fromkeys((*run.query_ids, *corpus.splits.get("train", ()))))
+    there = run.keep(grades_of(run, corpus.judgments) > 0).lists
+    passages = {passage_id: number for number, passage_id in enumerate(run.passage_ids)}
+    rows, numbers = [], []
+    for row, name in enumerate(names):
+        for passage_id in corpus.judgments.relevant(name).keys() - {
+            ranked.passage_id for ranked in there.get(name, ())
+        }:
+            rows.append(row)
+            numbers.append(passages.setdefault(passage_id, len(passages)))
+    return Run.of_rows(
+        names,
+        np.append(run.rows, np.array(rows, dtype=np.int64)),
+        list(passages),
+        np.append(run.numbers, np.array(numbers, dtype=np.int64)),
+        np.append(run.scores, np.zeros(len(rows))),
+    )

@@ -1,0 +1,123 @@
+"""train: teacher and student roles, an objective and lists → checkpoints of every role that learned."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.build import build
+from retrieval_kd.app.scorers import open_all
+from retrieval_kd.text.corpus import Corpus, open_corpus
+from retrieval_kd.text.run import Run
+
+REVISION = 1
+
+
+def train(config: DictConfig, work: Work) -> dict[str, Any]:
+    """Trains; the payload has one folder for each role that learned, and roles.json says where every role's scorer
+    lies.
+    """
+    from retrieval_kd.distil.datamodule import ListsDataModule
+    from retrieval_kd.distil.distiller import Distiller
+    from retrieval_kd.distil.fit import fit, forget, peak_memory_mb
+    from retrieval_kd.distil.gather import rank
+
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    corpus, data = open_corpus(build(plain["corpus"]), work.artifacts), build(plain["data"])
+    objective, optim = build(plain["loss"]), build(plain["optim"])
+    teachers = plain.get("teacher") or {}
+    scorers = open_all(plain["student"], teachers, tied=objective.tied, learners=objective.learners, seed=plain["seed"])
+    distiller = Distiller(
+        scorers, objective=objective, curriculum=build(plain["curriculum"]), optim=optim, seed=plain["seed"]
+    )
+    module = ListsDataModule(
+        corpus,
+        data,
+        forms=list({scorer.tokenisation: None for scorer in scorers.values() if scorer.tokenisation is not None}),
+        seed=plain["seed"],
+        steps=optim.steps,
+        artifacts=work.artifacts,
+        folder=work.folder,
+        workers=work.machine.get("workers", 0),
+        scores={
+            node["file"]: (Run.read(Path(node["file"])), node["missing"])
+            for node in teachers.values()
+            if "file" in node
+        },
+        mine=_miner(plain, corpus, scorers["student"], work),
+        relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
+    )
+    began = time.perf_counter()
+    trainer = fit(
+        distiller, module, folder=work.folder, save_every=work.save_every, log=work.log, **_machine(work.machine)
+    )
+    if rank() == 0:
+        _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
+        forget(work.folder)
+    losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
+    return {
+        "steps": optim.steps,
+        "queries": len(module.queries),
+        "queries_without_a_list": module.skipped,
+        "last": losses,
+        "seconds_training": time.perf_counter() - began,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def _machine(machine: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: machine[name] for name in ("accelerator", "devices", "nodes") if name in machine}
+
+
+def _miner(plain: Mapping[str, Any], corpus: Corpus, student: Any, work: Work) -> Callable[[], Run]:
+    """Mines by the student as it is, exactly and over the whole collection; its vectors are thrown away after."""
+
+    def mine_now() -> Run:
+        from retrieval_kd.ranking.dense import Dense
+        from retrieval_kd.ranking.mining import Hard
+        from retrieval_kd.ranking.ranker import mine
+
+        names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
+        queries = {name: corpus.queries[name] for name in names}
+        select = Hard(first=1, last=max(100, plain["data"]["last"]), drop_judged=False)
+        with tempfile.TemporaryDirectory(dir=work.folder) as folder:
+            ranker = Dense(
+                scorer=student,
+                artifacts=Path(folder),
+                tokens_per_group=plain["optim"]["tokens_per_group"],
+                index="Flat",
+                search=None,
+                sample=1,
+                dtype="float32",
+                passages_per_shard=32768,
+                queries_per_block=4096,
+            )
+            return mine(ranker, queries, corpus.collection, corpus.judgments, select=select)
+
+    return mine_now
+
+
+def _save(
+    scorers: Mapping[str, Any],
+    nodes: Mapping[str, Mapping[str, Any]],
+    learners: frozenset[str],
+    tied: tuple[str, ...],
+    payload: Path,
+) -> None:
+    """A learner's scorer is saved; a frozen one is named where it lies. A tied one is saved without the encoder it
+    shares.
+    """
+    roles: dict[str, dict[str, Any]] = {}
+    for role, scorer in scorers.items():
+        kept = {**nodes[role], "layers": None} if "layers" in nodes[role] else dict(nodes[role])
+        if role in learners or role in tied[1:]:
+            scorer.save(payload / role, encoders_in=payload / tied[0] if role in tied[1:] else None)
+            roles[role] = {"folder": role, "config": {**kept, "checkpoint": None}}
+        else:
+            roles[role] = {"folder": nodes[role].get("checkpoint"), "config": nodes[role]}
+    (payload / "roles.json").write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")

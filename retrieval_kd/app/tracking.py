@@ -1,0 +1,116 @@
+"""Where metrics go: always metrics.jsonl in the artifact; W&B beside it where asked."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+from retrieval_kd.text.fault import Fault
+
+
+class Sink(Protocol):
+    """Takes rows of metrics and the final ones."""
+
+    def log(self, row: dict[str, Any]) -> None:
+        """One row; `step` among its values, if it has one, is the optimiser step."""
+
+    def finish(self, metrics: dict[str, Any] | None) -> None:
+        """The stage is done with these metrics, or ended early (None)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is being tracked: one artifact. `recipe` and `stage` are names, `config` what the verb reads."""
+
+    recipe: str
+    stage: str
+    run: str
+    artifact: str
+    config: dict[str, Any]
+
+
+class JsonLines:
+    """Appends each row as a JSON object to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Written and closed at once: a killed run keeps all rows but at most the last."""
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row, default=float) + "\n")
+
+    def finish(self, metrics: dict[str, Any] | None) -> None:
+        """The final metrics have their own file."""
+
+
+class Files:
+    """tracking=files: metrics.jsonl only."""
+
+    def follow(self, subject: Subject, folder: Path) -> list[Sink]:
+        """The sinks of one artifact, which is made in `folder`."""
+        return [JsonLines(folder / "metrics.jsonl")]
+
+
+class Wandb:
+    """tracking=wandb: one W&B run for each artifact, group = recipe, job_type = verb."""
+
+    def __init__(self, *, mode: str, project: str, entity: str | None) -> None:
+        if mode not in ("offline", "online"):
+            raise Fault(f"tracking.mode={mode}: give offline or online")
+        self._mode, self._project, self._entity = mode, project, entity
+
+    def follow(self, subject: Subject, folder: Path) -> list[Sink]:
+        """The sinks of one artifact; a resumed one goes on in its own run. W&B's files lie beside the artifacts."""
+        import wandb
+
+        run = wandb.init(
+            project=self._project,
+            entity=self._entity,
+            mode=self._mode,  # type: ignore[arg-type]
+            group=subject.recipe,
+            job_type=subject.run,
+            name=f"{subject.recipe}/{subject.stage}",
+            id=_run_id(folder),
+            resume="allow",
+            config=subject.config,
+            dir=os.fspath(folder.parent),
+            reinit="finish_previous",
+            settings=wandb.Settings(silent=True),
+        )
+        if self._mode == "online":
+            print(f"W&B: {run.url}")
+        return [JsonLines(folder / "metrics.jsonl"), _WandbRun(run)]
+
+
+def _run_id(folder: Path) -> str:
+    """The run's id, kept in the artifact: a resumed stage goes on in its run, one made afresh gets another."""
+    path = folder / "wandb_id"
+    if not path.exists():
+        path.write_text(uuid4().hex[:12], encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+class _WandbRun:
+    def __init__(self, run: Any) -> None:
+        self._run = run
+
+    def log(self, row: dict[str, Any]) -> None:
+        values = {key: value for key, value in row.items() if key != "step"}
+        self._run.log(values, step=row.get("step"))
+
+    def finish(self, metrics: dict[str, Any] | None) -> None:
+        self._run.summary.update(dict(_flat(metrics or {})))
+        self._run.finish(exit_code=0 if metrics is not None else 1)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """test/nDCG@10 for {test: {nDCG@10: …}}."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value

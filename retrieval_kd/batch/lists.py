@@ -1,0 +1,126 @@
+"""From runs and judgments to arrays by query number: what is judged, what may be drawn, what score a file gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from retrieval_kd.batch.collate import Pairs, pairs
+from retrieval_kd.batch.sampling import Lists
+from retrieval_kd.text.corpus import Corpus
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+
+Missing = Literal["error", "drop", "minimum"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a step is made of. `candidates` is the run that lists are drawn from (null: in-batch negatives alone).
+
+    A step has `queries_per_step` queries in pools of `queries_per_pool` (null: one pool), each with one judged passage
+    and
+    `negatives` others from ranks `first` to `last` of its list, `drawn` anew at each step or the `best` ones.
+    `unjudged` lets queries
+    without judgments take part (guided terms alone use them). Every `refresh_every` steps the student mines anew (null:
+    never).
+    Raises Fault for negatives without a run, or ranks out of order.
+    """
+
+    candidates: str | None
+    queries_per_step: int
+    queries_per_pool: int | None
+    negatives: int
+    first: int
+    last: int
+    order: Literal["drawn", "best"]
+    unjudged: bool
+    refresh_every: int | None
+
+    def __post_init__(self) -> None:
+        if self.candidates is None and (self.negatives or self.unjudged):
+            raise Fault(
+                f"data.negatives={self.negatives} are drawn from a run: give data.candidates, or data=in_batch "
+                "for in-batch negatives alone"
+            )
+        if not 1 <= self.first <= self.last:
+            raise Fault(
+                f"data.first={self.first} and data.last={self.last}: give ranks from 1, the first not after the last"
+            )
+        if self.queries_per_step < 1 or self.negatives < 0:
+            raise Fault(
+                f"data.queries_per_step={self.queries_per_step}, data.negatives={self.negatives}: give at least "
+                "one query and no negative number"
+            )
+        if self.queries_per_pool is not None and self.queries_per_pool < 1:
+            raise Fault(f"data.queries_per_pool={self.queries_per_pool}: give at least 1, or null for one pool a step")
+
+
+def has_list(name: str, corpus: Corpus, run: Run, first: int) -> bool:
+    """Whether a query has anything to learn from: a judged passage, or a list that reaches the window."""
+    return bool(corpus.judgments.relevant(name)) or (name in run.lists and len(run.lists[name]) >= first)
+
+
+def judged(corpus: Corpus, queries: Sequence[str]) -> tuple[Pairs, Lists]:
+    """(every grade by query number and passage position, the passages judged relevant by query number)."""
+    rows = [
+        (number, corpus.collection.position(passage), grade)
+        for number, name in enumerate(queries)
+        for passage, grade in corpus.judgments.judged(name).items()
+    ]
+    query, passage, grade = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    good = grade > 0
+    grades = pairs(query, passage, grade, collection=len(corpus.collection))
+    return grades, Lists(_offsets(query[good], len(queries)), passage[good], grade[good].astype(np.float32))
+
+
+def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, scored: Sequence[Pairs] = ()) -> Lists:
+    """The run's lists by query number, best first, without what is judged relevant or lacks a score it must have."""
+    owner, passages, scores = _rows(run, queries, corpus)
+    keys = owner * len(corpus.collection) + passages
+    kept = grades.look_up(keys, 0.0) <= 0
+    for some in scored:
+        kept &= ~np.isnan(some.look_up(keys, np.nan))
+    order = np.argsort(owner[kept], kind="stable")
+    return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
+
+
+def stored(
+    run: Run, missing: Missing, queries: Sequence[str], corpus: Corpus, candidates: Lists, positives: Lists
+) -> Pairs:
+    """A file's scores of the candidates. One without a score raises Fault (`error`), stays unknown (`drop`), or takes
+    the lowest
+    score that its query has in the file (`minimum`; a query that the file does not know takes the file's lowest).
+    """
+    owner, passages, scores = _rows(run, queries, corpus)
+    size = len(corpus.collection)
+    found = pairs(owner, passages, scores.astype(np.float64), collection=size)
+    if missing == "drop":
+        return found
+    numbers = [np.repeat(np.arange(len(queries)), np.diff(some.offsets)) for some in (candidates, positives)]
+    query, passage = np.concatenate(numbers), np.concatenate([candidates.passages, positives.passages])
+    lacking = np.isnan(found.look_up(query * size + passage, np.nan))
+    query, passage = query[lacking], passage[lacking]
+    if missing == "error" and len(query):
+        raise Fault(
+            f"{len(query)} candidates have no stored score, the first of them query {queries[query[0]]} passage "
+            f"{corpus.collection.id_at(int(passage[0]))}: "
+            "score them, or set missing=drop or missing=minimum"
+        )
+    lowest = np.full(len(queries), np.inf)
+    np.minimum.at(lowest, owner, scores)
+    lowest[np.isinf(lowest)] = scores.min() if len(scores) else 0.0
+    both = np.concatenate([owner, query]), np.concatenate([passages, passage]), np.concatenate([scores, lowest[query]])
+    return pairs(*both, collection=size)
+
+
+def _rows(run: Run, queries: Sequence[str], corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    number = {name: place for place, name in enumerate(queries)}
+    names, offsets, passages, scores = run.only(queries).positions(corpus.collection)
+    owner = np.repeat(np.array([number[name] for name in names], dtype=np.int64), np.diff(offsets))
+    return owner, passages.astype(np.int64), scores
+
+
+def _offsets(owner: np.ndarray, queries: int) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=queries))])

@@ -1,0 +1,80 @@
+"""A collection tokenised once per tokenizer: a ragged, memory-mapped int32 store that every stage and recipe shares."""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retrieval_kd.batch.tokens import Ragged, vocabulary
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.progress import track
+
+_TEXTS_AT_ONCE = 4096
+
+
+def tokenizer_digest(folder: Path | str) -> str:
+    """The content digest of a tokenizer: equal ones in two folders share one store."""
+    digest = hashlib.sha256()
+    for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"):
+        path = Path(folder) / name
+        if name == "tokenizer.json" and path.exists():
+            rules = json.loads(path.read_text())
+            rules = {key: value for key, value in rules.items() if key not in {"truncation", "padding"}}
+            return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+        if path.exists():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def tokenise(texts: Sequence[str], folder: str) -> Ragged:
+    """The raw word pieces of texts in memory (for queries)."""
+    return vocabulary(folder).ragged(texts)
+
+
+def tokenised(collection: Collection, folder: str, artifacts: Path) -> Ragged:
+    """The collection's word pieces by position, memory-mapped from `artifacts/tokens-<digest>`, made first if absent.
+
+    A passage is its title and its text, joined. Written aside and renamed, so a killed run leaves nothing half made.
+    """
+    key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(folder)}".encode()).hexdigest()
+    home = artifacts / f"tokens-{key[:16]}"
+    if not home.exists():
+        artifacts.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".tokens-{key[:16]}-", dir=artifacts))
+        _write(aside, collection, folder)
+        try:
+            os.rename(aside, home)
+        except OSError:  # another process was first: its store is the same
+            shutil.rmtree(aside)
+    return Ragged(np.load(home / "ids.npy", mmap_mode="r"), np.load(home / "offsets.npy", mmap_mode="r"))
+
+
+def _write(folder: Path, collection: Collection, tokenizer: str) -> None:
+    lengths: list[np.ndarray] = []
+    words = vocabulary(tokenizer)
+    texts = (passage.words for passage in collection.values())
+    with open(folder / "ids.raw", "wb") as raw:
+        for block in track(
+            _blocks(texts), total=-(-len(collection) // _TEXTS_AT_ONCE), what="tokenising passages (blocks)"
+        ):
+            pieces = words.ragged(block)
+            raw.write(pieces.ids.tobytes())
+            lengths.append(np.diff(pieces.offsets))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    np.save(folder / "offsets.npy", offsets)
+    ids = np.lib.format.open_memmap(folder / "ids.npy", mode="w+", dtype=np.int32, shape=(int(offsets[-1]),))
+    ids[:] = np.memmap(folder / "ids.raw", dtype=np.int32, mode="r", shape=ids.shape) if len(ids) else ids
+    ids.flush()
+    (folder / "ids.raw").unlink()
+
+
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    texts = iter(texts)
+    while block := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
+        yield block

@@ -1,0 +1,130 @@
+"""Lists for training: from a run and judgments to a loader of steps, re-mined by the student itself where asked."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.collate import Collate, Source
+from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, stored
+from retrieval_kd.batch.sampling import Sampling
+from retrieval_kd.batch.store import tokenise, tokenised
+from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.distil.gather import barrier, rank, ranks
+from retrieval_kd.text.corpus import Corpus
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+
+
+class ListsDataModule(pl.LightningDataModule):
+    """Batches of candidate lists as functions of the step; the same on any number of workers and ranks.
+
+    `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
+    a missing
+    one. `mine` makes a run with the student as it is (for `refresh_every`); its runs are kept in `folder`, so that a
+    resumed
+    training reads what it read before; `relisted` is told of every new one. Raises Fault if no query has a list.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        data: Data,
+        *,
+        forms: list[Tokenisation],
+        seed: int,
+        steps: int,
+        artifacts: Path,
+        folder: Path,
+        workers: int = 0,
+        scores: Mapping[str, tuple[Run, Missing]] | None = None,
+        mine: Callable[[], Run] | None = None,
+        relisted: Callable[[Run], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.corpus, self.data, self.seed, self.steps, self.workers = corpus, data, seed, steps, workers
+        self.forms, self.artifacts, self.folder = forms, artifacts, folder
+        self.scores, self.mine, self.relisted = dict(scores or {}), mine, relisted
+        self.run = Run.of({}) if data.candidates is None else Run.read(Path(data.candidates))
+        names = (*corpus.splits.get("train", ()), *(corpus.unjudged if data.unjudged else ()))
+        self.queries = [name for name in names if has_list(name, corpus, self.run, data.first)]
+        self.skipped = len(names) - len(self.queries)
+        drawn_from, lacking = (self.run.lists, "") if data.negatives else (self.queries, "a judged passage or ")
+        if not any(name in drawn_from for name in self.queries):
+            raise Fault(
+                f"none of {len(names)} training queries has {lacking}a list in {data.candidates}: "
+                "give a run over this collection's train queries"
+            )
+        self._sources: dict[str, Source] = {}
+
+    def train_dataloader(self) -> DataLoader[Candidates]:
+        """The steps from where training stands to the next re-mining or the end."""
+        start, every = (self.trainer.global_step if self.trainer is not None else 0), self.data.refresh_every
+        if every is not None and start >= every:
+            self.run = self._mined(start // every * every, told=start % every == 0)
+        stop = self.steps if every is None else min(self.steps, (start // every + 1) * every)
+        return DataLoader(_Steps(self.collate(), start, stop), batch_size=None, num_workers=self.workers)
+
+    def transfer_batch_to_device(self, batch: Candidates, device: torch.device, dataloader_idx: int) -> Candidates:
+        """Small fields go to the device; tokens stay until their group is run."""
+        return replace(replace(batch, texts={}).to(device), texts=batch.texts)
+
+    def collate(self) -> Collate:
+        """The maker of this rank's batches, with the lists as they are now."""
+        grades, positives = judged(self.corpus, self.queries)
+        lists = drawable(self.run, self.queries, self.corpus, grades)
+        known = {
+            file: stored(run, missing, self.queries, self.corpus, lists, positives)
+            for file, (run, missing) in self.scores.items()
+        }
+        data = self.data
+        return Collate(
+            Sampling(self.seed, data.queries_per_step, data.negatives, data.first, data.last, data.order),
+            lists=drawable(self.run, self.queries, self.corpus, grades, list(known.values())) if known else lists,
+            positives=positives,
+            grades=grades,
+            stored=known,
+            sources={form: self._source(form) for form in self.forms},
+            passages=len(self.corpus.collection),
+            queries_per_pool=data.queries_per_pool or data.queries_per_step,
+            rank=rank(),
+            ranks=ranks(),
+        )
+
+    def _mined(self, step: int, *, told: bool) -> Run:
+        """The run of the last refresh, from its file where there is one; rank 0 mines, the others wait."""
+        assert self.mine is not None, "refresh_every needs a miner"
+        path = self.folder / f"mined-{step}.trec"
+        if rank() == 0 and not path.exists():
+            aside = path.with_suffix(".part")
+            self.mine().write(aside)
+            aside.rename(path)
+        barrier()
+        run = Run.read(path)
+        if told and self.relisted is not None:
+            self.relisted(run)
+        return run
+
+    def _source(self, form: Tokenisation) -> Source:
+        """Word pieces, once for each tokenizer."""
+        if form.tokenizer not in self._sources:
+            texts = [self.corpus.queries[name] for name in self.queries]
+            passages = tokenised(self.corpus.collection, form.folder, self.artifacts)
+            self._sources[form.tokenizer] = Source(tokenise(texts, form.folder), passages)
+        return self._sources[form.tokenizer]
+
+
+class _Steps(IterableDataset[Candidates]):
+    """The batches from one step to another; worker w of n makes every n-th, and a loader hands them out in order."""
+
+    def __init__(self, collate: Collate, start: int, stop: int) -> None:
+        self.collate, self.start, self.stop = collate, start, stop
+
+    def __iter__(self) -> Iterator[Candidates]:
+        worker = get_worker_info()
+        first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        return map(self.collate, range(self.start + first, self.stop, stride))

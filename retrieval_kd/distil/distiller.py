@@ -1,0 +1,122 @@
+"""The training loop's one paragraph: look, learn the lesson, sum the arrows."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.distil.gather import rank, share
+from retrieval_kd.distil.optimise import AdamW
+from retrieval_kd.encoders.unpadded import Count, Request, Running, run
+from retrieval_kd.losses.objective import Objective
+from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
+from retrieval_kd.scorers.view import View, Want
+
+Wants = Mapping[str, frozenset[Want]]
+
+
+class Distiller(pl.LightningModule):
+    """Trains the scorers that the objective names as learners; every other one stays frozen and in eval mode."""
+
+    def __init__(
+        self, scorers: Mapping[str, Scorer], *, objective: Objective, curriculum: Curriculum, optim: AdamW, seed: int
+    ) -> None:
+        super().__init__()
+        self.scorers = nn.ModuleDict(scorers)
+        self.objective, self.curriculum, self.optim, self.seed = objective, curriculum, optim, seed
+        self.strict_loading = False  # frozen roles are not saved with every checkpoint
+        self.count = Count()
+        for parameter in self.scorers.parameters():
+            parameter.requires_grad = False
+        for owned in self.owned().values():
+            for _, parameter in owned:
+                parameter.requires_grad = True
+
+    def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
+        wants = _union(self.objective.wants(batch.step), self.curriculum.wants())
+        views = self.look(batch, wants)
+        lesson = self.curriculum.lesson(batch, views, batch.step / self.optim.steps)
+        losses = self.objective(views, batch.taught(lesson))
+        total = torch.stack(list(losses.values())).sum()
+        self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
+        self.log("train/loss", total.detach(), prog_bar=True)
+        return total
+
+    def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
+        """The view of each role for the whole step, on every rank; encoders run once for all of them."""
+        running = Running(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
+        kept, self.count = run(self._requests(batch, wants), running)
+        views = {}
+        for role, some in wants.items():
+            own = {kind: value for (reader, kind), value in kept.items() if reader == role}
+            with torch.autocast(self.device.type, enabled=False):  # scores are float32 whatever the encoders compute in
+                views[role] = self.scorer(role).compare(own, batch, some, share).map(share)
+        return views
+
+    def scorer(self, role: str) -> Scorer:
+        """The scorer that a role or an echo of it reads."""
+        found = self.scorers[self.objective.source(role)]
+        assert isinstance(found, Scorer)
+        return found
+
+    def owned(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
+        """The parameters that each learner owns: a tied encoder belongs to the first of its roles, terms and curricula
+        to the student.
+        """
+        owned, seen = {}, set()
+        for role in sorted(
+            self.objective.learners, key=lambda role: (role not in self.objective.tied[:1], role != "student", role)
+        ):
+            scorer = self.scorer(role)
+            borrowed = role in self.objective.tied[1:]
+            part = scorer.head() if borrowed else scorer
+            named = [] if part is None else [pair for pair in part.named_parameters() if id(pair[1]) not in seen]
+            seen |= {id(value) for _, value in named}
+            owned[role] = named
+        beside = [*self.objective.named_parameters(), *self.curriculum.named_parameters()]
+        return {**owned, "terms": beside} if beside else owned
+
+    def train(self, mode: bool = True) -> "Distiller":
+        """Learners in training mode; frozen ones stay in eval, though never an encoder that a learner shares."""
+        super().train(mode)
+        for role in sorted(self.scorers, key=lambda role: role in self.objective.learners):
+            self.scorers[role].train(mode and role in self.objective.learners)
+        return self
+
+    def configure_optimizers(self) -> Any:
+        optimizer, schedule = self.optim.build(self.owned())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        kept = {name for name, value in self.named_parameters() if value.requires_grad} | {
+            name for name, _ in self.named_buffers()
+        }
+        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
+
+    def _requests(self, batch: Candidates, wants: Wants) -> dict[tuple[str, Kind], Request]:
+        requests: dict[tuple[str, Kind], Request] = {}
+        for role, some in wants.items():
+            scorer = self.scorer(role)
+            for kind, reading in scorer.readings(batch).items():
+                requests[(role, kind)] = Request(
+                    reading._replace(again=self.objective.pass_of(role, kind)),
+                    partial(scorer.keep, kind=kind, wants=some),
+                    blocks(some, len(reading.encoder.kept)),
+                    scorer.attention_layer if wants_of(some, "attention") else None,
+                    learns=self.objective.source(role) in self.objective.learners,
+                )
+        return requests
+
+
+def _union(*several: Wants) -> dict[str, frozenset[Want]]:
+    wants: dict[str, frozenset[Want]] = defaultdict(frozenset)
+    for some in several:
+        for role, features in some.items():
+            wants[role] |= features
+    return dict(wants)

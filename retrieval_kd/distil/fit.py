@@ -1,0 +1,186 @@
+"""Run a training: Lightning's Trainer with progress, metrics by step, and a checkpoint that is never half there."""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
+
+from retrieval_kd.distil.datamodule import ListsDataModule
+from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.encoders.unpadded import Count
+
+_STATE = "state.ckpt"
+_HARMLESS = (
+    ".*in eval mode at the start of training.*",  # frozen roles are meant to be
+    ".*treespec, LeafSpec.*",
+    ".*does not have many workers.*",  # a step's batch costs a few milliseconds
+)
+
+
+class Keep(Callback):
+    """Writes the training's state every so many steps, aside and then renamed."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.path, self.every = folder / _STATE, every
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
+            aside = self.path.with_suffix(".part")
+            trainer.save_checkpoint(aside)
+            if trainer.is_global_zero:
+                os.replace(aside, self.path)
+
+
+class Meter(Callback):
+    """Hands a row of metrics on every few steps: losses by term, learning rate, queries and real tokens a second,
+    padding, peak memory.
+    """
+
+    def __init__(self, queries_per_step: int, report: Callable[..., None], every: int = 10) -> None:
+        self.queries, self.report, self.every = queries_per_step, report, every
+        self.since, self.steps, self.count = time.perf_counter(), 0, Count()
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.since = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        assert isinstance(module, Distiller)
+        self.steps += 1
+        self.count = Count(self.count.computed + module.count.computed, self.count.real + module.count.real)
+        if trainer.global_step % self.every and trainer.global_step != trainer.max_steps:
+            return
+        seconds = time.perf_counter() - self.since
+        row = {
+            "step": trainer.global_step,
+            **{name: float(value) for name, value in trainer.callback_metrics.items()},
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "queries_per_second": self.queries * self.steps / seconds,
+            "real_tokens_per_second": self.count.real * trainer.world_size / seconds,
+            "pad_fraction": 1 - self.count.real / self.count.computed,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        self.report(**row)
+        self.since, self.steps, self.count = time.perf_counter(), 0, Count()
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar over all the training's steps, with queries a second and an ETA."""
+
+    def __init__(self, queries_per_step: int) -> None:
+        super().__init__()
+        self.queries, self.since, self.first = queries_per_step, time.perf_counter(), 0
+
+    @property
+    def total_train_batches(self) -> int:
+        return int(self.trainer.max_steps)
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        super().on_train_start(trainer, module)
+        self.since, self.first = time.perf_counter(), trainer.global_step
+
+    def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+        shown = super().get_metrics(trainer, module)
+        shown.pop("v_num", None)
+        done = (trainer.global_step - self.first) * self.queries
+        return {**shown, "queries/s": round(done / (time.perf_counter() - self.since), 1)}
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return "training"
+
+
+def fit(
+    distiller: Distiller,
+    data: ListsDataModule,
+    *,
+    folder: Path,
+    save_every: int,
+    log: Callable[..., None],
+    accelerator: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    progress: bool = True,
+) -> pl.Trainer:
+    """Train to `optim.steps`, from the last saved state in `folder` where there is one."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    optim = distiller.optim
+    several = devices * nodes > 1
+    trainer = pl.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=_ddp() if several else "auto",
+        max_steps=optim.steps,
+        max_epochs=-1,
+        **_precision(optim.precision),
+        gradient_clip_val=optim.clip,
+        reload_dataloaders_every_n_epochs=0 if data.data.refresh_every is None else 1,
+        logger=False,
+        callbacks=[
+            Keep(folder, save_every),
+            Meter(data.data.queries_per_step, log),
+            *([Bar(data.data.queries_per_step)] if progress else []),
+        ],
+        enable_checkpointing=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=folder,
+    )
+    state = folder / _STATE
+    distiller.train()
+    with warnings.catch_warnings():
+        for harmless in _HARMLESS:
+            warnings.filterwarnings("ignore", message=harmless)
+        trainer.fit(distiller, data, ckpt_path=state if state.exists() else None)
+    return trainer
+
+
+class _Double(DoublePrecision):
+    """float64 throughout. The batch stays as it is: Lightning would write into it, and it is frozen."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+class _Half(HalfPrecision):
+    """16-bit throughout; the batch stays as it is."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+def _precision(word: str) -> dict[str, Any]:
+    """The Trainer's arguments for a precision."""
+    if word == "64-true":
+        return {"plugins": [_Double()]}
+    if word in ("16-true", "bf16-true"):
+        return {"plugins": [_Half(word)]}  # type: ignore[arg-type]
+    return {"precision": word}
+
+
+def forget(folder: Path) -> None:
+    """Remove the saved state of a training whose scorers are saved."""
+    (folder / _STATE).unlink(missing_ok=True)
+
+
+def _ddp() -> Any:
+    from pytorch_lightning.strategies import DDPStrategy
+
+    return DDPStrategy(find_unused_parameters=True)
+
+
+def peak_memory_mb() -> float:
+    """The peak of device memory on a GPU, of resident memory else, in MiB."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

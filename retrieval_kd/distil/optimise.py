@@ -1,0 +1,64 @@
+"""Parameter groups and schedules: AdamW with a linear warm-up, settings of its own for each learner where asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from retrieval_kd.text.fault import Fault
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """`steps` optimiser steps at `lr` after a warm-up over the first `warmup` (a share of the steps, or a number of
+    them).
+
+    `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr` or `weight_decay`; biases
+    and
+    normalisations are never decayed. `precision` is Lightning's word; a group of texts has at most `tokens_per_group`
+    tokens with
+    padding; `recompute` keeps no activations of a group but runs it again in the backward pass.
+    Source: Loshchilov & Hutter (2019).
+    """
+
+    lr: float
+    steps: int
+    warmup: float
+    schedule: Literal["linear", "constant"]
+    weight_decay: float
+    betas: Sequence[float]
+    eps: float
+    clip: float | None
+    learners: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    precision: str = "32-true"
+    tokens_per_group: int = 2048
+    recompute: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.lr <= 0:
+            raise Fault(f"optim.steps={self.steps} and optim.lr={self.lr}: give positive numbers")
+
+    def rate(self, step: int) -> float:
+        """The factor on the learning rate at a step: a linear rise, then a linear fall to 0 or a constant 1."""
+        rise = self.warmup if self.warmup > 1 else self.warmup * self.steps
+        if step < rise:
+            return (step + 1) / rise if rise >= 1 else 1.0
+        return 1.0 if self.schedule == "constant" else max(0.0, (self.steps - step) / max(1.0, self.steps - rise))
+
+    def build(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser over the parameters that each learner owns, and its schedule."""
+        groups: list[dict[str, Any]] = []
+        for role, parameters in owned.items():
+            own = {"lr": self.lr, "weight_decay": self.weight_decay, **self.learners.get(role, {})}
+            named = list(parameters)
+            for decayed in (True, False):
+                some = [value for name, value in named if (value.dim() > 1) is decayed]
+                if some:
+                    groups.append(
+                        {"params": some, "lr": own["lr"], "weight_decay": own["weight_decay"] if decayed else 0.0}
+                    )
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(self.betas[0], self.betas[1]), eps=self.eps)
+        # a plain function: of a bound method a checkpoint would keep the attributes
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step))

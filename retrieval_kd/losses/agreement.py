@@ -1,0 +1,38 @@
+"""Agreement of two readings: half the symmetric divergence of their distributions."""
+
+from collections.abc import Mapping
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.listwise_kl import listwise_kl
+from retrieval_kd.losses.term import Over, Term, read, want
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
+
+
+def agreement(
+    first: PoolScores, second: PoolScores, *, present: PoolMask | None = None, pace: PerQuery | None = None
+) -> Scalar:
+    """½ [KL(P_1 || P_2) + KL(P_2 || P_1)], mean over queries, P = softmax of the scores.
+
+    Source: dual regularization, as SimXNS LEAD/util.py:453-457 computes it; R-Drop, Liang et al. (2021), eq. 2.
+    """
+    there = listwise_kl(first, second, present=present, pace=pace)
+    back = listwise_kl(second, first, present=present, pace=pace)
+    return (there + back) / 2
+
+
+class Agreement(Term):
+    """Two readings of one scorer agree: `guide` names an echo of `learner`. No stop-gradient on either side."""
+
+    def __init__(self, *, learner: str, guide: str, over: Over, detach_guide: bool, paced: bool, weight: float) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+        self.guide: str = guide
+        self.over = over
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        return {self.learner: want(self.over), self.guide: want(self.over)}
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        first, second = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
+        present = batch.pooled if self.over == "pool" else batch.listed
+        return agreement(first, second, present=present, pace=self.pace(batch))

@@ -1,0 +1,78 @@
+"""Word-level distillation: where a query's words look in the passage."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.mean import paced_mean, upcast
+from retrieval_kd.losses.term import Term
+from retrieval_kd.scorers.view import View, Want, wanted
+from retrieval_kd.shapes import Attention, ListMask, PassageWords, PerQuery, QueryWords, Scalar
+
+
+def attention_kl(
+    learner: Attention,
+    guide: Attention,
+    *,
+    query_mask: QueryWords,
+    passage_mask: PassageWords,
+    present: ListMask | None = None,
+    pace: PerQuery | None = None,
+) -> Scalar:
+    """KL(guide row || learner row), a flat mean over valid (query, candidate, query word) rows.
+
+    Both sides are row distributions over passage words; masked columns are dropped and both sides renormalised; a
+    passage without words is skipped. Source: `attention_map_loss`, SimXNS LEAD/util.py:467-502; MD2PR (2023).
+    """
+    columns = passage_mask[:, :, None]
+    target, found = _rows(guide, columns), _rows(learner, columns)
+    cost = (target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())).sum(-1)
+    valid = query_mask[:, None] & passage_mask.any(-1)[:, :, None]
+    return paced_mean(cost, valid if present is None else valid & present[:, :, None], pace)
+
+
+_TINY = 1e-30
+
+
+def _rows(attention: Tensor, columns: Tensor) -> Tensor:
+    kept = attention.masked_fill(~columns, 0.0)
+    return kept / kept.sum(-1, keepdim=True).clamp(min=_TINY)
+
+
+class AttentionKL(Term):
+    """The learner's word attention follows the guide's over the own list."""
+
+    def __init__(self, *, learner: str, guide: str, detach_guide: bool, paced: bool, weight: float) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+        self.guide: str = guide
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        attention = frozenset({Want("attention")})
+        return {self.learner: attention, self.guide: attention}
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        one, other = views[self.learner], views[self.guide]
+        learner = upcast(wanted(one.attention, "attention"))
+        guide = self.guided(wanted(other.attention, "attention"))
+        query_mask, passage_mask = wanted(one.query_mask, "query_mask"), wanted(one.passage_mask, "passage_mask")
+        return attention_kl(
+            learner,
+            _sized(guide, learner.shape),
+            query_mask=query_mask,
+            passage_mask=passage_mask,
+            present=batch.listed,
+            pace=self.pace(batch),
+        )
+
+
+def _sized(attention: Tensor, shape: torch.Size) -> Tensor:
+    """The guide's rows and columns cut or padded to the learner's: words stand in the same order on both sides."""
+    room = [
+        edge
+        for want, have in zip(shape[:1:-1], attention.shape[:1:-1], strict=True)
+        for edge in (0, max(want - have, 0))
+    ]
+    return pad(attention, room)[..., : shape[-2], : shape[-1]]

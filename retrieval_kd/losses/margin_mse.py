@@ -1,0 +1,48 @@
+"""MarginMSE: the learner's margin between the positive and a negative follows the guide's."""
+
+from collections.abc import Mapping
+
+import torch
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.mean import paced_mean
+from retrieval_kd.losses.term import Term, read, want
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.shapes import Column, ListMask, ListScores, PerQuery, Scalar
+
+
+def margin_mse(
+    learner: ListScores,
+    guide: ListScores,
+    positive: Column,
+    *,
+    present: ListMask | None = None,
+    pace: PerQuery | None = None,
+) -> Scalar:
+    """((learner⁺ - learner⁻) - (guide⁺ - guide⁻))², mean over (query, negative) pairs; -1 is a query without a
+    positive.
+
+    Source: Hofstätter et al. (2020), "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge
+    Distillation", eq. 5.
+    """
+    judged, column = positive >= 0, positive.clamp(min=0)[:, None]
+    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    difference = (learner - guide).masked_fill(~there, 0.0)  # a stored guide is NaN where it has no score
+    error = (difference.gather(1, column) - difference) ** 2
+    valid = (there & there.gather(1, column) & judged[:, None]).scatter(1, column, False)
+    return paced_mean(error, valid, pace)
+
+
+class MarginMSE(Term):
+    """MarginMSE of the own list."""
+
+    def __init__(self, *, learner: str, guide: str, detach_guide: bool, paced: bool, weight: float) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+        self.guide: str = guide
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        return {self.learner: want("list"), self.guide: want("list")}
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        learner, guide = read(views[self.learner], "list"), self.guided(read(views[self.guide], "list"))
+        return margin_mse(learner, guide, batch.own_positive, present=batch.listed, pace=self.pace(batch))

@@ -1,0 +1,53 @@
+"""RankNet: every pair of a list in the order of its labels."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.mean import paced_mean
+from retrieval_kd.losses.term import Term, read, want
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.shapes import ListMask, ListScores, PerQuery, Scalar
+
+Pairs = Float[Tensor, "query candidate other"]
+
+
+def ordered_pairs(labels: ListScores, present: ListMask | None) -> Bool[Tensor, "query candidate other"]:
+    """Pairs (i, j) of a query's present candidates where i has the higher label."""
+    higher = labels[:, :, None] > labels[:, None, :]
+    return higher if present is None else higher & present[:, :, None] & present[:, None, :]
+
+
+def pair_costs(scores: ListScores) -> Pairs:
+    """log(1 + exp(-(s_i - s_j))), which does not overflow."""
+    return softplus(scores[:, None, :] - scores[:, :, None])
+
+
+def rank_net(
+    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+) -> Scalar:
+    """log(1 + exp(-(s_i - s_j))), mean over all pairs of the batch with label i > label j.
+
+    Source: Burges et al. (2005), eq. 3 with target probability 1.
+    """
+    return paced_mean(pair_costs(scores), ordered_pairs(labels, present), pace)
+
+
+class RankNet(Term):
+    """RankNet of the own list in the order of the guide's scores, or of the lesson's labels where there is no guide."""
+
+    def __init__(self, *, learner: str, guide: str | None, detach_guide: bool, paced: bool, weight: float) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        return {role: want("list") for role in self.roles}
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        scores = read(views[self.learner], "list")
+        labels = batch.labels if self.guide is None else self.guided(read(views[self.guide], "list"))
+        known = batch.listed & ~torch.isnan(labels)
+        return rank_net(scores, labels.to(scores.dtype), present=known, pace=self.pace(batch))

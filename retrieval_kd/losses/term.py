@@ -1,0 +1,63 @@
+"""One arrow of an objective."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor, nn
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.mean import upcast
+from retrieval_kd.scorers.view import View, Want, wanted
+from retrieval_kd.shapes import PerQuery, Scalar
+
+Over = Literal["pool", "list"]
+
+
+class Term(nn.Module, ABC):
+    """`learner` follows `guide` (None: judgments) with a weight. `paced`: a curriculum's pace weights its mean.
+
+    `detach_guide`: no gradient into the guide.
+    """
+
+    def __init__(
+        self, *, learner: str, guide: str | None = None, weight: float, paced: bool, detach_guide: bool = True
+    ) -> None:
+        super().__init__()
+        self.learner, self.guide, self.weight, self.paced, self.detach_guide = (
+            learner,
+            guide,
+            weight,
+            paced,
+            detach_guide,
+        )
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Every role that this term reads."""
+        return frozenset({self.learner} if self.guide is None else {self.learner, self.guide})
+
+    @abstractmethod
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        """What it reads of each role in this step: a function of the step alone, so that all ranks agree."""
+
+    @abstractmethod
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        """The unweighted loss."""
+
+    def pace(self, batch: Candidates) -> PerQuery | None:
+        return batch.pace if self.paced else None
+
+    def guided(self, scores: Tensor) -> Tensor:
+        """A guide's numbers, cut off from its gradient unless the option says otherwise."""
+        return upcast(scores.detach() if self.detach_guide else scores)
+
+
+def read(view: View, over: Over) -> Tensor:
+    """Scores over the pool or over the own list."""
+    return upcast(wanted(view.pool if over == "pool" else view.scores, over))
+
+
+def want(over: Over) -> frozenset[Want]:
+    """What such a term reads of a role."""
+    return frozenset({Want("pool" if over == "pool" else "scores")})

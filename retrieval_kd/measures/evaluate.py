@@ -1,0 +1,118 @@
+"""How good a run is, by ir-measures."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ir_measures
+import numpy as np
+
+from retrieval_kd.text.aside import whole_file
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.graded import grades_of
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.lines import objects
+from retrieval_kd.text.run import Run
+from retrieval_kd.text.ties import settled
+
+MEASURES = ("nDCG@10", "RR@10", "R@100")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measures of a run, query by query: measure → query id → value, the same queries under each."""
+
+    per_query: Mapping[str, Mapping[str, float]]
+
+    def mean(self, measure: str) -> float:
+        """The mean over queries. Raises KeyError for a measure that was not asked for."""
+        values = self.per_query[measure].values()
+        return sum(values) / len(values)
+
+    @property
+    def means(self) -> dict[str, float]:
+        """measure → mean."""
+        return {measure: self.mean(measure) for measure in self.per_query}
+
+    @property
+    def queries(self) -> int:
+        """How many queries were measured."""
+        return len(next(iter(self.per_query.values())))
+
+    def write(self, path: Path | str) -> None:
+        """One JSON object a query, with its id and a value a measure; written aside and renamed."""
+        with whole_file(Path(path)) as file:
+            for query_id in next(iter(self.per_query.values())):
+                values = {measure: of[query_id] for measure, of in self.per_query.items()}
+                file.write(json.dumps({"query": query_id} | values, ensure_ascii=False) + "\n")
+
+    @staticmethod
+    def read(path: Path | str) -> "Report":
+        """What `write` wrote. Raises Fault naming the line that is not JSON."""
+        per_query: dict[str, dict[str, float]] = {}
+        for _, found in objects(Path(path), holds="measures, one JSON object a query"):
+            query_id = found.pop("query")
+            for measure, value in found.items():
+                per_query.setdefault(measure, {})[query_id] = value
+        return Report(per_query)
+
+
+def evaluate(
+    run: Run, judgments: Judgments, measures: Sequence[str] = MEASURES, *, queries: Sequence[str] | None = None
+) -> Report:
+    """The measures of a run, for `queries` (default: all with a relevant passage).
+
+    A query without a list scores 0. Among equal scores passages of a lower grade (0 where nobody looked) stand first,
+    then by id: a constant scorer does not score well. So ir-measures sees strictly falling scores.
+
+    Raises Fault for a measure that ir-measures does not know, or a query without a relevant passage.
+    """
+    parsed = {name: _measure(name) for name in measures}
+    asked = [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries
+    if not asked:
+        raise Fault("there is no query to measure; give judgments with a grade above 0")
+    lacking = next((query_id for query_id in asked if not judgments.relevant(query_id)), None)
+    if lacking is not None:
+        raise Fault(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
+    grades = {query_id: dict(judgments.judged(query_id)) for query_id in asked}
+    values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(asked, 0.0) for measure in parsed.values()}
+    falling = _falling(run.only(asked), judgments)
+    for cutoff, alike in _by_cutoff(values).items():
+        ranked = _as_dicts(falling if cutoff is None else falling.top(cutoff))
+        for query_id, measure, value in ir_measures.iter_calc(alike, grades, ranked):
+            values[measure][query_id] = value
+    return Report({name: values[measure] for name, measure in parsed.items()})
+
+
+def _measure(name: str) -> Any:
+    """A measure of ir-measures by its name."""
+    try:
+        return ir_measures.parse_measure(name)
+    except (ValueError, NameError, SyntaxError, KeyError):
+        raise Fault(f"there is no measure {name!r}; give such as nDCG@10, RR@10, R@100, AP, P@5, Success@1") from None
+
+
+def _by_cutoff(measures: Iterable[Any]) -> dict[int | None, list[Any]]:
+    """The measures by the rank they look down to (None: to the end), since nothing below it need be handed over."""
+    found: dict[int | None, list[Any]] = {}
+    for measure in measures:
+        found.setdefault(measure.params.get("cutoff"), []).append(measure)
+    return found
+
+
+def _falling(run: Run, judgments: Judgments) -> Run:
+    """The run with ties broken against it, and scores that fall by one a rank."""
+    order = settled(run.rows, run.scores, [grades_of(run, judgments), run.numbers])
+    return Run(run.query_ids, run.offsets, run.passage_ids, run.numbers[order], -run.ranks.astype(np.float64))
+
+
+def _as_dicts(run: Run) -> dict[str, dict[str, float]]:
+    """query id → passage id → score, as ir-measures takes it."""
+    names = np.array(run.passage_ids, dtype=object)[run.numbers].tolist()
+    scores, ends = run.scores.tolist(), run.offsets.tolist()
+    return {
+        query_id: dict(zip(names[start:end], scores[start:end], strict=True))
+        for query_id, start, end in zip(run.query_ids, ends, ends[1:], strict=False)
+    }

@@ -1,0 +1,76 @@
+"""What is kept of a ranking when candidates are mined: ranks, judged or not, queries that confuse."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.graded import grades_of
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.run import Run
+from retrieval_kd.text.select import NOBODY, confusing, window
+
+
+class Selection(ABC):
+    """Chooses from rankings of `depth` passages. Judged positives are still in them; `ranker.mine` drops them after."""
+
+    depth: int
+
+    @abstractmethod
+    def choose(self, found: Run, judgments: Judgments) -> Run:
+        """What is kept of the ranker's answer."""
+
+
+class All(Selection):
+    """Every rank."""
+
+    def __init__(self, *, depth: int) -> None:
+        self.depth = _ranks("depth", (1, depth))[1]
+
+    def choose(self, found: Run, judgments: Judgments) -> Run:
+        return found
+
+
+class Hard(Selection):
+    """Ranks `first` to `last`, as the ranker gave them; `drop_judged` leaves out what was judged irrelevant as well."""
+
+    def __init__(self, *, first: int, last: int, drop_judged: bool) -> None:
+        self.first, self.depth = _ranks("first, last", (first, last))
+        self.drop_judged = drop_judged
+
+    def choose(self, found: Run, judgments: Judgments) -> Run:
+        kept = window(found, self.first, self.depth)
+        return kept.keep(grades_of(kept, judgments, unjudged=NOBODY) == NOBODY) if self.drop_judged else kept
+
+
+class Confusing(Selection):
+    """The student's first k irrelevant passages for queries at which it errs and the teacher does not.
+
+    `path` is the teacher's run. A query stays if its first relevant passage has a rank within `student_window` here and
+    within `teacher_window` there (text.select.confusing; PROD's data progressive distillation).
+    """
+
+    def __init__(
+        self, *, path: str, depth: int, student_window: Sequence[int], teacher_window: Sequence[int], k: int
+    ) -> None:
+        self.teacher = Run.read(Path(path))
+        self.depth, self.k = _ranks("depth", (1, depth))[1], _ranks("k", (1, k))[1]
+        self.student_window = _ranks("student_window", student_window)
+        self.teacher_window = _ranks("teacher_window", teacher_window)
+
+    def choose(self, found: Run, judgments: Judgments) -> Run:
+        return confusing(
+            found,
+            self.teacher,
+            judgments,
+            student_window=self.student_window,
+            teacher_window=self.teacher_window,
+            k=self.k,
+        )
+
+
+def _ranks(name: str, given: Sequence[int]) -> tuple[int, int]:
+    """(first, last) rank. Raises Fault if they are none."""
+    if len(given) != 2 or not 1 <= given[0] <= given[1]:
+        raise Fault(f"{name}={list(given)}: give ranks from 1 on, the first not after the last")
+    return given[0], given[1]

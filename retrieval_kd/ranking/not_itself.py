@@ -1,0 +1,22 @@
+"""A ranker that never answers a query with itself: for collections whose queries are passages, too (ArguAna, Quora)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.run import Run
+
+
+class NotItself(Ranker):
+    """Another ranker's lists without the passage whose id is the query's."""
+
+    def __init__(self, ranker: Ranker) -> None:
+        self.ranker = ranker
+
+    def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
+        run = self.ranker.rank(queries, collection, depth + 1)
+        numbers = {passage_id: number for number, passage_id in enumerate(run.passage_ids)}
+        itself = np.array([numbers.get(query_id, -1) for query_id in run.query_ids], dtype=np.int64)
+        return run.keep(run.numbers != itself[run.rows]).top(depth)

@@ -1,0 +1,26 @@
+"""Queries and a collection in, a run out: what every ranker promises; and mining, which is to rank and choose."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from retrieval_kd.ranking.mining import Selection
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.run import Run
+from retrieval_kd.text.select import without
+
+
+class Ranker(ABC):
+    """Ranks a collection's passages for queries."""
+
+    @abstractmethod
+    def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
+        """The best `depth` passages of each query (id → text), best first; fewer where fewer are hits."""
+
+
+def mine(
+    ranker: Ranker, queries: Mapping[str, str], collection: Collection, judgments: Judgments, *, select: Selection
+) -> Run:
+    """What `select` keeps of the ranker's answer, never a passage that is judged relevant to the query."""
+    found = ranker.rank(queries, collection, select.depth)
+    return without(select.choose(found, judgments), judgments)

@@ -1,0 +1,86 @@
+"""Ranking somebody's lists anew, by any scorer that reads query and passage."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from retrieval_kd.batch.store import tokenise, tokenised
+from retrieval_kd.ranking.blocks import blocks
+from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.shards import Make, Shards, fill
+from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.scorer import Scorer
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.progress import track
+from retrieval_kd.text.run import Run
+
+_PAIRS_AT_ONCE = 1024  # what an encoder sorts by length together
+_PAIRS_PER_SHARD = 16384  # what a kill may cost
+
+
+class Rerank(Ranker):
+    """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores."""
+
+    def __init__(
+        self,
+        *,
+        scorer: Scorer,
+        artifacts: Path,
+        tokens_per_group: int,
+        candidates: Ranker,
+        candidates_per_query: int,
+    ) -> None:
+        self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
+        self.candidates, self.candidates_per_query = candidates, candidates_per_query
+
+    def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
+        proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
+        tokens = self.tokens_per_group
+        return rescored(
+            proposed, self.scorer, queries, collection, artifacts=self.artifacts, tokens_per_group=tokens
+        ).top(depth)
+
+
+def rescored(
+    run: Run,
+    scorer: Scorer,
+    queries: Mapping[str, str],
+    collection: Collection,
+    *,
+    artifacts: Path,
+    tokens_per_group: int,
+    folder: Path | None = None,
+) -> Run:
+    """The run's lists with the scorer's scores; a killed scoring goes on from the shards in `folder`, if one is given.
+
+    Raises Fault for a scorer that reads no text (stored scores), or a query or passage of the run that is unknown.
+    """
+    if scorer.tokenisation is None:
+        raise Fault(f"a {scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one")
+    unknown = next((query_id for query_id in run.query_ids if query_id not in queries), None)
+    if unknown is not None:
+        raise Fault(f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus")
+    _, _, positions, _ = run.positions(collection)
+    passages = tokenised(collection, scorer.tokenisation.folder, artifacts)
+    asked = tokenise([queries[query_id] for query_id in run.query_ids], scorer.tokenisation.folder)
+    rows = run.rows
+
+    def make(pairs: np.ndarray) -> np.ndarray:
+        left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
+        return offline.pair_scores(scorer, left, right, tokens_per_group=tokens_per_group)[:, None]
+
+    scores = _all_rows(make, len(rows), folder, what=f"scoring pairs by a {scorer.kind} scorer")
+    return Run.of_rows(run.query_ids, rows, run.passage_ids, run.numbers, scores)
+
+
+def _all_rows(make: Make, count: int, folder: Path | None, *, what: str) -> np.ndarray:
+    """The one column of what `make` makes."""
+    if folder is not None:
+        kept = fill(Shards(folder, count, _PAIRS_PER_SHARD), make, what=what)
+        parts = [block for _, block in kept.blocks(_PAIRS_PER_SHARD)]
+    else:
+        pairs = track(range(count), total=count, what=what)
+        parts = [make(np.array(block)) for block in blocks(pairs, _PAIRS_AT_ONCE)]
+    return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]

@@ -1,0 +1,133 @@
+"""A tall array on disk in shards, each whole or not there: what encoding and scoring leave, and go on from."""
+
+import fcntl
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from retrieval_kd.ranking.blocks import blocks
+from retrieval_kd.text.progress import track
+
+Array = NDArray[Any]
+Make = Callable[[Array], Array]  # row numbers [row] → their values [row column]
+
+_ROWS_AT_ONCE = 1024  # what an encoder sorts by length together
+
+
+@dataclass(frozen=True)
+class Shards:
+    """[row column] in the files 00000.npy, 00001.npy … of `rows_per_shard` rows each; the last has the rest."""
+
+    folder: Path
+    count: int
+    rows_per_shard: int
+    dtype: str = "float32"
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def width(self) -> int:
+        return int(self.shard(0).shape[1])
+
+    @property
+    def shards(self) -> int:
+        return -(-self.count // self.rows_per_shard)
+
+    def rows(self, shard: int) -> range:
+        """The rows that a shard holds."""
+        first = shard * self.rows_per_shard
+        return range(first, min(first + self.rows_per_shard, self.count))
+
+    def path(self, shard: int) -> Path:
+        return self.folder / f"{shard:05d}.npy"
+
+    def shard(self, shard: int) -> Array:
+        """A shard as it is on disk, memory-mapped, [row column]."""
+        return np.load(self.path(shard), mmap_mode="r")
+
+    def is_whole(self, shard: int) -> bool:
+        """Whether the shard's file is there and complete."""
+        try:
+            found = self.shard(shard)
+        except (FileNotFoundError, ValueError, EOFError):
+            return False
+        return len(found) == len(self.rows(shard)) and found.dtype == self.dtype
+
+    def blocks(self, rows_per_block: int) -> Iterator[tuple[int, Array]]:
+        """(first row, float32 [row column]) of the whole array in order; what is float32 on disk is not copied."""
+        for shard in range(self.shards):
+            held, first = self.shard(shard), self.rows(shard).start
+            for start in range(0, len(held), rows_per_block):
+                yield first + start, np.asarray(held[start : start + rows_per_block], dtype=np.float32)
+
+    def sample(self, most: int) -> Array:
+        """At most so many rows, evenly spaced, float32."""
+        step = max(1, -(-self.count // most))
+        return np.concatenate([block[-first % step :: step] for first, block in self.blocks(self.rows_per_shard)])
+
+
+def fill(shards: Shards, make: Make, *, what: str) -> Shards:
+    """Make the shards that are missing or cut short; `what` names the rows on the bar.
+
+    Each is written aside and renamed, so a kill costs one shard at most. Processes that do this at once share the work:
+    a shard that another is making is passed over, and waited for at the end.
+    """
+    shards.folder.mkdir(parents=True, exist_ok=True)
+    missing = [shard for shard in range(shards.shards) if not shards.is_whole(shard)]
+    left = sum(len(shards.rows(shard)) for shard in missing)
+    stream = track((row for shard in missing for row in shards.rows(shard)), total=left, what=what)
+    for shard in missing:
+        rows = islice(stream, len(shards.rows(shard)))
+        _make_one(shards, shard, rows, make, wait=False)
+        deque(rows, maxlen=0)
+    for shard in missing:
+        while not shards.is_whole(shard):
+            _make_one(shards, shard, shards.rows(shard), make, wait=True)
+    return shards
+
+
+def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make, *, wait: bool) -> None:
+    """Make a shard unless it is there, or another process is at it (then wait for that one, if asked to)."""
+    aside = shards.path(shard).with_suffix(".part")
+    with open(aside, "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if not _is_at(file, aside):  # renamed or removed by another process meanwhile
+            return
+        try:
+            if not shards.is_whole(shard):
+                file.truncate(0)  # what a killed process left
+                _write(file, shards, shard, (make(np.array(block)) for block in blocks(rows, _ROWS_AT_ONCE)))
+                os.replace(aside, shards.path(shard))
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, shards: Shards, shard: int, parts: Iterable[Array]) -> None:
+    """A shard from its parts in order, of which one at a time is in memory."""
+    for number, part in enumerate(parts):
+        if not number:
+            shape = (len(shards.rows(shard)), part.shape[1])
+            descr = npy.dtype_to_descr(np.dtype(shards.dtype))
+            npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+        file.write(part.astype(shards.dtype).tobytes())
+    file.flush()
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether the open file still has this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

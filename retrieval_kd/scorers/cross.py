@@ -1,0 +1,144 @@
+"""The cross-encoder: query and passage read together, one score a pair. Strong and slow; a teacher."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.pools import Share
+from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
+from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.words import word_places
+
+
+class Cross(Scorer):
+    """s(q, p) = scale · w · h(q, p) + b, h = the first token's last state of "[CLS] q [SEP] p [SEP]", joined without
+    tokenising again.
+
+    `pooler` puts a dense layer with tanh before w, as BERT's sequence classifiers have; a checkpoint that
+    `transformers` saved as
+    such a classifier with one label brings its head along. Scores by block use the same head (LEAD). Word attention is
+    `attention_layer`'s, mean over
+    heads, rows query words, columns passage words; it needs eager attention, which is used if `word_attention` is true.
+    Raises Fault if weights are missing.
+    """
+
+    kind: ClassVar[str] = "cross"
+    offers: ClassVar[frozenset[str]] = frozenset({"scores", "layers", "attention"})
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        checkpoint: str | None,
+        layers: int | list[int] | None,
+        dropout: float,
+        pooler: bool,
+        scale: float,
+        query_length: int,
+        passage_length: int,
+        word_attention: bool,
+        attention_layer: int,
+        towers: Towers | None = None,
+    ) -> None:
+        super().__init__()
+        attention = "eager" if word_attention else "sdpa"
+        self.towers = towers or load_towers(
+            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True, attention=attention
+        )
+        encoder = self.towers.query
+        self.scale, self.attention_layer = scale, attention_layer % len(encoder.kept)
+        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if pooler else []
+        self.classifier = nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(encoder.width, 1))
+        self.tokenisation = write_as(
+            self.towers, layout="joined", query_length=query_length, passage_length=passage_length
+        )
+
+    def encoders(self) -> Mapping[str, TextEncoder]:
+        return self.towers.named()
+
+    def encoder_of(self, kind: Kind) -> TextEncoder:
+        return self.towers.query
+
+    def head(self) -> nn.Module:
+        return self.classifier
+
+    def load_head(self, folder: Path) -> bool:
+        return super().load_head(folder) or _read_classifier(self.classifier, folder)
+
+    def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
+        assert self.tokenisation is not None
+        return {"pair": Reading(self.towers.query, batch.texts[self.tokenisation].passage.flat())}
+
+    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+        kept: Kept = {}
+        if wants_of(wants, "scores"):
+            kept["score"] = self._score(encoded.states)
+        for layer in sorted(encoded.layers):
+            kept[f"layer {layer}"] = self._score(encoded.layers[layer])
+        if wants_of(wants, "attention"):
+            assert encoded.attention is not None
+            kept |= _block(encoded.attention.mean(1), encoded.text.word, encoded.text.segment == 1)
+        return kept
+
+    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        pair = {name: tensor.unflatten(0, (batch.local, -1)) for name, tensor in kept["pair"].items()}
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
+        return View(
+            scores=pair.get("score"),
+            layers={layer: pair[f"layer {layer}"] for layer in by_layer},
+            attention=pair.get("attention"),
+            query_mask=pair["query_mask"].any(1) if "query_mask" in pair else None,
+            passage_mask=pair.get("passage_mask"),
+        )
+
+    def _score(self, states: Float[Tensor, "text token dim"]) -> Float[Tensor, "text"]:
+        with torch.autocast(states.device.type, enabled=False):
+            found: Tensor = self.classifier(states[:, 0]).squeeze(-1) * self.scale
+        return found
+
+
+def _block(attention: Tensor, word: Tensor, second: Tensor) -> Kept:
+    """Rows of query words and columns of passage words, moved to the front, with their masks; a row's shares of the
+    passage's words sum to 1.
+    """
+    rows, query = word_places(word & ~second)
+    columns, passage = word_places(word & second)
+    some = attention.gather(1, rows[..., None].expand(-1, -1, attention.shape[-1]))
+    block = some.gather(2, columns[:, None].expand(-1, rows.shape[1], -1)) * query[..., None] * passage[:, None]
+    shares = block / block.sum(-1, keepdim=True).clamp(min=torch.finfo(block.dtype).tiny)
+    return {"attention": shares, "query_mask": query, "passage_mask": passage}
+
+
+def _read_classifier(classifier: nn.Module, folder: Path) -> bool:
+    """The head of a one-label sequence classifier saved by `transformers`, where the folder holds one of the same
+    shape.
+    """
+    path = locate(str(folder)) / "model.safetensors"
+    if not path.exists():
+        return False
+    linear = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)]
+    words = ["dense", "classifier"][-len(linear) :]
+    with safe_open(path, framework="pt") as weights, torch.no_grad():
+        names = [name for name in weights.keys() if "pooler." in name or name.startswith("classifier.")]  # noqa: SIM118
+        if "classifier.weight" not in names or len(names) != 2 * len(words):
+            return False
+        parts = [(layer, word, part) for layer, word in zip(linear, words, strict=True) for part in ("weight", "bias")]
+        found = {
+            getattr(layer, part): weights.get_tensor(next(name for name in names if name.endswith(f"{word}.{part}")))
+            for layer, word, part in parts
+        }
+        if any(mine.shape != theirs.shape for mine, theirs in found.items()):
+            return False
+        for mine, theirs in found.items():
+            mine.copy_(theirs)
+    return True

@@ -1,0 +1,146 @@
+"""The dual encoder: one vector a text, a dot product a pair. Small and fast to serve; the student of nearly every
+recipe.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import normalize as unit
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.pooling import Pooling, pool
+from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.scorers.pools import Share, own_list, pool_scores
+from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
+from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.words import attention_rows, compact
+
+
+def dot(query: Float[Tensor, "query dim"], passage: Float[Tensor, "passage dim"]) -> Float[Tensor, "query passage"]:
+    """q · p of every query with every passage."""
+    return query @ passage.T
+
+
+class Dual(Scorer):
+    """s(q, p) = scale · v(q) · v(p), v = pooled last states, projected and normalised if asked.
+
+    `projection` adds a linear layer to this many components; `normalize` makes v a unit vector, so that the score is a
+    cosine
+    times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (LEAD; Sun et al.
+    2024).
+    Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (MD2PR; Reading: methods §2).
+    Raises Fault if weights are missing.
+    """
+
+    kind: ClassVar[str] = "dual"
+    offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention", "vectors"})
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        checkpoint: str | None,
+        layers: int | list[int] | None,
+        dropout: float,
+        shared: bool,
+        pooling: Pooling,
+        projection: int | None,
+        normalize: bool,
+        scale: float,
+        query_length: int,
+        passage_length: int,
+        query_marker: str | None,
+        passage_marker: str | None,
+        pad_queries: bool,
+        close: bool,
+        towers: Towers | None = None,
+    ) -> None:
+        super().__init__()
+        self.towers = towers or load_towers(
+            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=shared
+        )
+        self.pooling, self.normalize, self.scale = pooling, normalize, scale
+        width = self.towers.query.width
+        self.projection = nn.Identity() if projection is None else nn.Linear(width, projection)
+        self.tokenisation = write_as(
+            self.towers,
+            query_length=query_length,
+            passage_length=passage_length,
+            query_marker=query_marker,
+            passage_marker=passage_marker,
+            pad_queries=pad_queries,
+            close=close,
+        )
+
+    def encoders(self) -> Mapping[str, TextEncoder]:
+        return self.towers.named()
+
+    def encoder_of(self, kind: Kind) -> TextEncoder:
+        return self.towers.query if kind == "query" else self.towers.passage
+
+    def head(self) -> nn.Module:
+        return self.projection
+
+    def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
+        assert self.tokenisation is not None
+        texts = batch.texts[self.tokenisation]
+        assert texts.query is not None
+        return {
+            "query": Reading(self.towers.query, texts.query),
+            "passage": Reading(self.towers.passage, texts.passage.flat()),
+        }
+
+    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+        kept: Kept = {}
+        if wants_of(wants, "scores", "pool", "vectors"):
+            vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
+            kept["vector"] = unit(vector, dim=-1) if self.normalize else vector
+        for layer in sorted(encoded.layers):
+            kept[f"layer {layer}"] = pool(encoded.layers[layer], encoded.text, self.pooling)
+        if wants_of(wants, "attention"):
+            kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
+        return kept
+
+    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        query, passage = kept["query"], kept["passage"]
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
+        pooled = self._pool("vector", kept, batch, share) * self.scale if wants_of(wants, "pool") else None
+        scores = None
+        if wants_of(wants, "scores"):
+            scores = own_list(pooled, batch) if pooled is not None else self._list("vector", kept, batch) * self.scale
+        attention, query_mask, passage_mask = (
+            attention_rows(query, passage, batch) if wants_of(wants, "attention") else (None, None, None)
+        )
+        vectors = {}
+        if wants_of(wants, "vectors"):
+            vectors = {"query": query["vector"], "passage": passage["vector"].unflatten(0, (batch.local, -1))}
+        return View(
+            scores=scores,
+            pool=pooled,
+            layers={n: self._list(f"layer {n}", kept, batch) for n in by_layer} if wants_of(wants, "layers") else {},
+            pool_layers={n: self._pool(f"layer {n}", kept, batch, share) for n in by_layer}
+            if wants_of(wants, "pool_layers")
+            else {},
+            attention=attention,
+            query_mask=query_mask,
+            passage_mask=passage_mask,
+            vectors=vectors,
+        )
+
+    def match(self, query: Kept, passage: Kept) -> Tensor:
+        return (query["vector"] * passage["vector"]).sum(-1) * self.scale
+
+    def form(self) -> str:
+        return f"dual {self.pooling} {self.normalize}"
+
+    def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:
+        return pool_scores(dot, (kept["query"][name],), (kept["passage"][name],), batch, share)
+
+    def _list(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates) -> Tensor:
+        lists = kept["passage"][name].unflatten(0, (batch.local, -1))
+        return torch.einsum("qd,qcd->qc", kept["query"][name], lists)

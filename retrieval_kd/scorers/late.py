@@ -1,0 +1,178 @@
+"""Late interaction (ColBERT): one vector a token, the best passage token for each query token."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import normalize as unit
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.scorers.max_sim import MaxSim
+from retrieval_kd.scorers.pools import Share, list_scores, own_list, pool_scores
+from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
+from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.words import attention_rows, compact
+
+
+def max_sim(
+    query: Float[Tensor, "query query_token dim"],
+    passage: Float[Tensor, "passage passage_token dim"],
+    query_mask: Bool[Tensor, "query query_token"],
+    passage_mask: Bool[Tensor, "passage passage_token"],
+) -> Float[Tensor, "query passage"]:
+    """Σ_i max_j q_i · p_j (Khattab & Zaharia 2020, eq. 3).
+
+    Masked passage tokens never win, masked query tokens add nothing; a passage without tokens scores 0.
+    """
+    best = MaxSim.apply(query[query_mask], passage, passage_mask)
+    owner = torch.arange(len(query), device=query.device)[:, None].expand_as(query_mask)[query_mask]
+    return best.new_zeros((len(query), len(passage))).index_add(0, owner, best)
+
+
+class Late(Scorer):
+    """s(q, p) = scale · Σ_i max_j q_i · p_j, divided by the number of query tokens where `average` is true.
+
+    Raw MaxSim is nearly one-hot in a softmax, so the default is an average of cosines times `scale`. `over` says which
+    tokens
+    take part: all `real` ones, or `words` without specials and markers (TCT-ColBERT). `projection` adds a linear layer;
+    `normalize_query` and `normalize_passage` make token vectors unit ones. Scores by block are MaxSim of states,
+    neither projected nor
+    normalised nor scaled (LEAD). Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)).
+    Raises Fault if weights are missing.
+    """
+
+    kind: ClassVar[str] = "late"
+    offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention"})
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        checkpoint: str | None,
+        layers: int | list[int] | None,
+        dropout: float,
+        shared: bool,
+        over: Literal["real", "words"],
+        projection: int | None,
+        normalize_query: bool,
+        normalize_passage: bool,
+        average: bool,
+        scale: float,
+        query_length: int,
+        passage_length: int,
+        query_marker: str | None,
+        passage_marker: str | None,
+        pad_queries: bool,
+        close: bool,
+        towers: Towers | None = None,
+    ) -> None:
+        super().__init__()
+        self.towers = towers or load_towers(
+            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=shared
+        )
+        self.over, self.average, self.scale = over, average, scale
+        self.normalize = {"query": normalize_query, "passage": normalize_passage}
+        width = self.towers.query.width
+        self.projection = nn.Identity() if projection is None else nn.Linear(width, projection)
+        self.tokenisation = write_as(
+            self.towers,
+            query_length=query_length,
+            passage_length=passage_length,
+            query_marker=query_marker,
+            passage_marker=passage_marker,
+            pad_queries=pad_queries,
+            close=close,
+        )
+
+    def encoders(self) -> Mapping[str, TextEncoder]:
+        return self.towers.named()
+
+    def encoder_of(self, kind: Kind) -> TextEncoder:
+        return self.towers.query if kind == "query" else self.towers.passage
+
+    def head(self) -> nn.Module:
+        return self.projection
+
+    def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
+        assert self.tokenisation is not None
+        texts = batch.texts[self.tokenisation]
+        assert texts.query is not None
+        return {
+            "query": Reading(self.towers.query, texts.query),
+            "passage": Reading(self.towers.passage, texts.passage.flat()),
+        }
+
+    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+        mask = encoded.text.word if self.over == "words" else encoded.text.mask
+        kept: Kept = {"counted": mask}
+        if wants_of(wants, "scores", "pool"):
+            tokens = self.projection(encoded.states)
+            kept["tokens"] = unit(tokens, dim=-1) if self.normalize[kind] else tokens
+        for layer in sorted(encoded.layers):
+            kept[f"layer {layer}"] = encoded.layers[layer]
+        if wants_of(wants, "attention"):
+            kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
+        return kept
+
+    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
+        pooled = self._scaled(self._pool("tokens", kept, batch, share), kept) if wants_of(wants, "pool") else None
+        scores = None
+        if wants_of(wants, "scores"):
+            scores = (
+                own_list(pooled, batch) if pooled is not None else self._scaled(self._list("tokens", kept, batch), kept)
+            )
+        attention, query_mask, passage_mask = (
+            attention_rows(kept["query"], kept["passage"], batch)
+            if wants_of(wants, "attention")
+            else (None, None, None)
+        )
+        return View(
+            scores=scores,
+            pool=pooled,
+            layers={n: self._list(f"layer {n}", kept, batch) for n in by_layer} if wants_of(wants, "layers") else {},
+            pool_layers={n: self._pool(f"layer {n}", kept, batch, share) for n in by_layer}
+            if wants_of(wants, "pool_layers")
+            else {},
+            attention=attention,
+            query_mask=query_mask,
+            passage_mask=passage_mask,
+        )
+
+    def match(self, query: Kept, passage: Kept) -> Tensor:
+        products = torch.einsum("bid,bjd->bij", query["tokens"], passage["tokens"])
+        best = products.masked_fill(~passage["counted"][:, None], -torch.inf).amax(-1)
+        counted = query["counted"] & passage["counted"].any(1, keepdim=True)
+        return best.masked_fill(~counted, 0.0).sum(-1) * self.factor(query["counted"])[:, 0]
+
+    def form(self) -> str:
+        return f"late {self.over} {self.normalize}"
+
+    def factor(self, counted: Bool[Tensor, "query query_token"]) -> Float[Tensor, "query 1"]:
+        """What MaxSim is multiplied by for each query: scale, over its number of tokens where the average is taken."""
+        tokens = (
+            counted.sum(1, keepdim=True).clamp(min=1)
+            if self.average
+            else torch.ones_like(counted[:, :1], dtype=torch.long)
+        )
+        return self.scale / tokens.to(torch.get_default_dtype())
+
+    def _scaled(self, scores: Tensor, kept: Mapping[Kind, Kept]) -> Tensor:
+        return scores * self.factor(kept["query"]["counted"]).to(scores.dtype)
+
+    def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:
+        query, passage = kept["query"], kept["passage"]
+        return pool_scores(_compare, (query[name], query["counted"]), (passage[name], passage["counted"]), batch, share)
+
+    def _list(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates) -> Tensor:
+        query, passage = kept["query"], kept["passage"]
+        return list_scores(_compare, (query[name], query["counted"]), (passage[name], passage["counted"]), batch)
+
+
+def _compare(query: Tensor, query_mask: Tensor, passage: Tensor, passage_mask: Tensor) -> Tensor:
+    return max_sim(query, passage, query_mask, passage_mask)

@@ -1,0 +1,68 @@
+"""A scorer outside training: vectors, token vectors and pair scores of many texts, as arrays, without gradients."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from retrieval_kd.batch.tokens import Ragged, Tokens, apart, joined
+from retrieval_kd.encoders.unpadded import Kept, Reading, Request, Running, run
+from retrieval_kd.scorers.scorer import Kind, Scorer
+from retrieval_kd.scorers.view import Want
+
+_SCORES = frozenset({Want("scores")})
+
+
+def vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray:
+    """One vector a text, float32 [text dim], of a scorer that offers vectors; an empty text gives zeros."""
+    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    return np.asarray(kept["vector"].float().cpu().numpy())
+
+
+def token_vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> tuple[np.ndarray, np.ndarray]:
+    """The counted token vectors of all texts, float32 [token dim], and where each text's begin [text + 1]."""
+    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    counted = kept["counted"]
+    lengths = counted.sum(1).cpu().numpy()
+    return kept["tokens"][counted].float().cpu().numpy(), np.concatenate([[0], np.cumsum(lengths)])
+
+
+def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per_group: int) -> np.ndarray:
+    """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
+    assert scorer.tokenisation is not None, f"a {scorer.kind} scorer reads no text"
+    if scorer.tokenisation.layout == "joined":
+        tokens = joined(queries, passages, scorer.tokenisation.frames())
+        return np.asarray(_kept(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
+    query = _kept(scorer, "query", _written(scorer, "query", queries), tokens_per_group)
+    passage = _kept(scorer, "passage", _written(scorer, "passage", passages), tokens_per_group)
+    with torch.no_grad():
+        return np.asarray(scorer.match(query, passage).float().cpu().numpy())
+
+
+def _written(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
+    assert scorer.tokenisation is not None, f"a {scorer.kind} scorer reads no text"
+    query, passage = scorer.tokenisation.frames()
+    return apart(texts, query if kind == "query" else passage)
+
+
+def _kept(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Kept:
+    """What the scorer keeps of texts for its scores, in eval mode."""
+    reading = Reading(scorer.encoder_of(kind), tokens)
+    with _evaluating(scorer):
+        request = Request(reading, lambda encoded: scorer.keep(encoded, kind, _SCORES))
+        kept, _ = run({kind: request}, Running(tokens_per_group))
+    return kept[kind]
+
+
+@contextmanager
+def _evaluating(scorer: Scorer) -> Iterator[None]:
+    """Eval mode for the while, then each part as it was (a shared encoder may be training)."""
+    modes = [(module, module.training) for module in scorer.modules()]
+    scorer.eval()
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,131 @@
+"""A folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/train.tsv, qrels/dev.tsv, qrels/test.tsv."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.held_out import carve_dev, drop_known, held_words
+from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
+from retrieval_kd.text.lines import check_file, line_at, objects
+from retrieval_kd.text.records import Passage
+from retrieval_kd.text.split import words
+
+CORPUS = 'passages, one JSON object a line: {"_id": "7", "title": "", "text": "…"}'
+QUERIES = 'queries, one JSON object a line: {"_id": "q7", "text": "…"}'
+
+
+class Beir(Source):
+    """A collection that somebody prepared (Thakur et al. 2021, BEIR, NeurIPS Datasets and Benchmarks).
+
+    Published splits stay as they are, but a train query whose words equal a dev or test query's is left out of train.
+    Where there is no dev.tsv, a dev split is carved from train: `dev_fraction` of its queries, in whole groups
+    connected by equal words or by relevant passages with equal words, drawn by `seed`. `unjudged` adds the queries
+    that no qrels file names. `drop_same_id` asks rankings to leave out the passage whose id is the query's.
+
+    Raises Fault if `dev_fraction` is not in [0, 1).
+    """
+
+    REVISION: ClassVar[int] = 1
+
+    def __init__(
+        self, *, path: str | Path, drop_same_id: bool, dev_fraction: float = 0.1, seed: int = 0, unjudged: bool = False
+    ) -> None:
+        if not 0 <= dev_fraction < 1:
+            raise Fault(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
+        self.path, self.drop_same_id = Path(path).expanduser(), drop_same_id
+        self.name = self.path.resolve().name
+        self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
+
+    def options(self) -> Mapping[str, Any]:
+        return {
+            "dev_fraction": self.dev_fraction,
+            "seed": self.seed,
+            "unjudged": self.unjudged,
+            "splits": list(self._qrels()),
+        }
+
+    def files(self) -> Iterable[Path]:
+        if not self.path.is_dir():
+            raise Fault(f"{self.path} is no folder; give one that holds corpus.jsonl, queries.jsonl and qrels/")
+        texts = [
+            check_file(self.path / "corpus.jsonl", holds=CORPUS),
+            check_file(self.path / "queries.jsonl", holds=QUERIES),
+        ]
+        return [*texts, *(check_file(path, holds=HOLDS) for path in self._qrels().values())]
+
+    def read(self) -> Parsed:
+        corpus = self.path / "corpus.jsonl"
+        return Parsed(_passages(corpus), self._questions, partial(line_at, corpus))
+
+    def _qrels(self) -> Mapping[str, Path]:
+        """split → file, for those that are there. Raises Fault if none is."""
+        found = {split: path for split in SPLITS if (path := self.path / "qrels" / f"{split}.tsv").exists()}
+        if not found:
+            raise Fault(
+                f"{self.path / 'qrels'} holds none of train.tsv, dev.tsv, test.tsv; give at least one, with {HOLDS}"
+            )
+        return found
+
+    def _questions(self, collection: Collection) -> Questions:
+        """Queries, judgments and splits."""
+        queries = _queries(self.path / "queries.jsonl")
+        splits = {
+            split: Judgments.of(known_rows(judgment_rows(path), path, queries=queries, passages=collection))
+            for split, path in self._qrels().items()
+        }
+        for split, judgments in splits.items():
+            if not any(map(judgments.relevant, judgments.queries)):
+                raise Fault(f"{self._qrels()[split]} judges no passage relevant; give at least one grade above 0")
+        judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
+        splits, dropped = drop_known(splits, queries)
+        about = {"queries left out of train": str(dropped), "dev": "published" if "dev" in splits else "none"}
+        if "dev" not in splits and "train" in splits and self.dev_fraction:
+            splits = carve_dev(splits, queries, collection, fraction=self.dev_fraction, seed=self.seed)
+            about["dev"] = (
+                f"carved from train by seed {self.seed}" if "dev" in splits else "none: no group fits dev_fraction"
+            )
+        held = held_words(splits, queries)
+        others = (query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held)
+        where = partial(line_at, self.path / "queries.jsonl")
+        return Questions(queries, splits, tuple(others) if self.unjudged else (), about, where)
+
+
+def _passages(path: Path) -> Iterator[Passage]:
+    """The passages of corpus.jsonl. Raises Fault if there is none."""
+    number = 0
+    for number, found in objects(path, holds=CORPUS):
+        where = f"{path}:{number}"
+        yield Passage(
+            _field(found, "_id", where), _field(found, "title", where, default=""), _field(found, "text", where)
+        )
+    if not number:
+        raise Fault(f"{path} is empty; give {CORPUS}")
+
+
+def _queries(path: Path) -> dict[str, str]:
+    """id → text of queries.jsonl."""
+    queries: dict[str, str] = {}
+    for number, found in objects(path, holds=QUERIES):
+        name, text = _field(found, "_id", f"{path}:{number}"), _field(found, "text", f"{path}:{number}")
+        if name in queries:
+            raise Fault(f"{path}:{number} repeats the query id {name!r}; give every id once")
+        if not text.strip():
+            raise Fault(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
+        queries[name] = text
+    if not queries:
+        raise Fault(f"{path} is empty; give {QUERIES}")
+    return queries
+
+
+def _field(found: Mapping[str, Any], key: str, where: str, *, default: str | None = None) -> str:
+    """A string of an object."""
+    value = found.get(key, default)
+    if not isinstance(value, str):
+        given = "is missing" if value is None else f"is {json.dumps(value, ensure_ascii=False)[:40]}"
+        raise Fault(f'{where}: "{key}" {given}; give a string')
+    return value

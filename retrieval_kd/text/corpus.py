@@ -1,0 +1,174 @@
+"""A corpus (passages, queries, judgments, splits), and how any reader becomes one, kept on disk."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.text.collection import Collection, nth_passage
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.progress import track
+from retrieval_kd.text.records import Passage
+
+SPLITS = ("train", "dev", "test")
+REVISION = 1  # of the files that a sealed corpus consists of
+
+
+class Questions(NamedTuple):
+    """What is asked of a collection: id → text, split → judgments, ids of queries nobody judged, and what to say.
+
+    `where(position)` names the place a query came from, for faults.
+    """
+
+    queries: Mapping[str, str]
+    splits: Mapping[str, Judgments]
+    unjudged: tuple[str, ...]
+    about: Mapping[str, str]
+    where: Callable[[int], str] = "query {}".format
+
+
+class Parsed(NamedTuple):
+    """What a reader brings: a stream of passages, and the questions, asked once the passages are a collection.
+
+    `where(position)` names the place a passage came from, for faults.
+    """
+
+    passages: Iterable[Passage]
+    questions: Callable[[Collection], Questions]
+    where: Callable[[int], str] = nth_passage
+
+
+class Source(ABC):
+    """Where a corpus comes from: one format, one reader."""
+
+    REVISION: ClassVar[int]
+    name: str
+    drop_same_id: bool
+
+    @abstractmethod
+    def files(self) -> Iterable[Path]:
+        """Every file that is read. Raises Fault if one that is needed cannot be."""
+
+    @abstractmethod
+    def options(self) -> Mapping[str, Any]:
+        """Every option that changes what is read, as plain JSON values; paths are none of them."""
+
+    @abstractmethod
+    def read(self) -> Parsed:
+        """Parse. Raises Fault naming file and line, while passages are streamed too."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the files' bytes, the options and the reader's REVISION; nothing is parsed."""
+        files, digest = list(self.files()), hashlib.sha256()
+        about = [type(self).__name__, self.REVISION, REVISION, self.name, self.drop_same_id, dict(self.options())]
+        digest.update(json.dumps(about, sort_keys=True).encode())
+        for path in files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Passages, queries and who is relevant to whom.
+
+    `queries` maps id to text; `splits` maps train, dev, test (those there are) to the ids of queries with a relevant
+    passage; `unjudged` are queries without judgments that may be distilled from; `drop_same_id` asks rankings to
+    leave out the passage whose id is the query's; `digest` covers all of it; `about` says where it came from, with
+    counts.
+    """
+
+    name: str
+    collection: Collection
+    queries: Mapping[str, str]
+    judgments: Judgments
+    splits: Mapping[str, tuple[str, ...]]
+    unjudged: tuple[str, ...]
+    digest: str
+    about: Mapping[str, str]
+    drop_same_id: bool
+
+
+class Queries(Mapping[str, str]):
+    """query id → text, over a collection of queries."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    def __getitem__(self, query_id: str) -> str:
+        return self.collection[query_id].text
+
+    def __len__(self) -> int:
+        return len(self.collection)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.collection)
+
+
+def open_corpus(source: Source, artifacts: Path | str) -> Corpus:
+    """The source's corpus, from artifacts/corpus-<fingerprint>/, which is made aside and renamed if it is not there.
+
+    Raises Fault for whatever the user must mend, before anything is left behind.
+    """
+    fingerprint = source.fingerprint()
+    folder = Path(artifacts) / f"corpus-{fingerprint[:16]}"
+    return _reopen(whole_folder(folder, lambda aside: _seal(source, fingerprint, aside)))
+
+
+def _seal(source: Source, fingerprint: str, folder: Path) -> None:
+    """The files of a corpus: passages/ and queries/ (collections), qrels/<split>.tsv, corpus.json."""
+    parsed = source.read()
+    stream = track(parsed.passages, total=None, what="passages")
+    passages = Collection.write(folder / "passages", stream, where=parsed.where)
+    asked = parsed.questions(passages)
+    if not asked.queries:
+        raise Fault(f"the corpus {source.name} has no query; give at least one")
+    texts = (Passage(query_id, "", text) for query_id, text in asked.queries.items())
+    queries = Collection.write(folder / "queries", texts, where=asked.where)
+    for split, judgments in asked.splits.items():
+        judgments.write(folder / "qrels" / f"{split}.tsv")
+    splits = {split: [q for q in of.queries if of.relevant(q)] for split, of in asked.splits.items()}
+    counts = {"passages": len(passages), "queries": len(queries)} | {
+        f"{s} queries": len(of) for s, of in splits.items()
+    }
+    said = {"reader": type(source).__name__, "source digest": fingerprint}
+    record = {
+        "name": source.name,
+        "drop_same_id": source.drop_same_id,
+        "about": said | {key: str(count) for key, count in counts.items()} | dict(asked.about),
+        "splits": splits,
+        "unjudged": asked.unjudged,
+    }
+    written = json.dumps(record | {"digest": _digest(passages, queries, folder, record)}, ensure_ascii=False)
+    (folder / "corpus.json").write_text(f"{written}\n", encoding="utf-8")
+
+
+def _digest(passages: Collection, queries: Collection, folder: Path, record: Mapping[str, Any]) -> str:
+    """SHA-256 of all that was read; what is said about it does not count."""
+    parts = [passages.digest, queries.digest, record["drop_same_id"], record["unjudged"], list(record["splits"])]
+    digest = hashlib.sha256(json.dumps(parts).encode())
+    for split in record["splits"]:
+        digest.update((folder / "qrels" / f"{split}.tsv").read_bytes())
+    return digest.hexdigest()
+
+
+def _reopen(folder: Path) -> Corpus:
+    """A corpus from its files."""
+    record = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    rows = (row for split in record["splits"] for row in Judgments.read(folder / "qrels" / f"{split}.tsv"))
+    return Corpus(
+        name=record["name"],
+        collection=Collection(folder / "passages"),
+        queries=Queries(Collection(folder / "queries")),
+        judgments=Judgments.of(rows),
+        splits={split: tuple(query_ids) for split, query_ids in record["splits"].items()},
+        unjudged=tuple(record["unjudged"]),
+        digest=record["digest"],
+        about=record["about"],
+        drop_same_id=record["drop_same_id"],
+    )

@@ -1,0 +1,8 @@
+"""What the user can mend."""
+
+
+class Fault(ValueError):
+    """Something given from outside cannot be used.
+
+    The message is one sentence: what was given (with file:line where there is one) and what to give instead.
+    """

@@ -1,0 +1,64 @@
+"""Lines of a text file, numbered, with every fault named by file and line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.text.fault import Fault
+
+
+def check_file(path: Path, *, holds: str) -> Path:
+    """The path, if it is a file that can be opened.
+
+    Raises Fault where nothing is there, a folder is there, or it may not be read; `holds` says what should be in it.
+    """
+    if path.is_dir():
+        raise Fault(f"{path} is a folder; give a file that holds {holds}")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise Fault(f"{path} cannot be read ({error.strerror}); give a file that holds {holds}") from None
+    return path
+
+
+def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line without its end) of every line that is not blank.
+
+    Raises Fault where the file cannot be read or a line is not UTF-8.
+    """
+    with check_file(path, holds=holds).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                yield number, line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise Fault(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
+
+
+def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of a JSON-lines file.
+
+    Raises Fault as `numbered` does, and where a line is not one JSON object.
+    """
+    for number, line in numbered(path, holds=holds):
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise Fault(
+                f"{path}:{number} is not JSON ({error.msg}, column {error.colno}); give one object a line"
+            ) from None
+        if not isinstance(found, dict):
+            raise Fault(f'{path}:{number} is JSON but not an object; give one object a line, such as {{"_id": "7", …}}')
+        yield number, found
+
+
+def line_at(path: Path, position: int) -> str:
+    """file:line of the record at a position (from 0) of a file that has one record a line. Reads the file again."""
+    with path.open("rb") as file:
+        filled = (number for number, line in enumerate(file, 1) if line.strip())
+        for at, number in enumerate(filled):
+            if at == position:
+                return f"{path}:{number}"
+    raise IndexError(f"{path} has no record {position}")

@@ -1,0 +1,38 @@
+"""The four records that everything in this room is made of."""
+
+from typing import NamedTuple
+
+
+class Passage(NamedTuple):
+    """A text that can be found."""
+
+    id: str
+    title: str
+    text: str
+
+    @property
+    def words(self) -> str:
+        """What a scorer reads: title and text joined by a blank."""
+        return f"{self.title} {self.text}".strip()
+
+
+class Query(NamedTuple):
+    """A text to search with."""
+
+    id: str
+    text: str
+
+
+class Judgment(NamedTuple):
+    """Somebody looked at the passage for this query; a grade above 0 means relevant."""
+
+    query_id: str
+    passage_id: str
+    grade: int
+
+
+class Ranked(NamedTuple):
+    """A passage in a list, with the score that put it there (more is better)."""
+
+    passage_id: str
+    score: float

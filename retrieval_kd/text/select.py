@@ -1,0 +1,78 @@
+"""Which rows of a run are kept: run → run, by ranks and judgments only."""
+
+from typing import NamedTuple
+
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.graded import grades_of
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.run import Run
+
+NOBODY = -(2**31)  # the grade of a passage that nobody looked at
+
+
+class Window(NamedTuple):
+    """Ranks from first to last, both included, the best being 1."""
+
+    first: int
+    last: int
+
+
+def window(run: Run, first: int, last: int) -> Run:
+    """The rows at ranks `first` to `last`, both included, the best being 1.
+
+    Raises Fault for a window that holds no rank.
+    """
+    _check(Window(first, last))
+    return run.keep((run.ranks >= first) & (run.ranks <= last))
+
+
+def without(run: Run, judgments: Judgments) -> Run:
+    """The rows whose passage nobody judged relevant to the row's query: candidates for negatives."""
+    return run.keep(grades_of(run, judgments) <= 0)
+
+
+def only_judged(run: Run, judgments: Judgments) -> Run:
+    """The rows somebody looked at, relevant or not."""
+    return run.keep(grades_of(run, judgments, unjudged=NOBODY) != NOBODY)
+
+
+def confusing(
+    student_run: Run,
+    teacher_run: Run,
+    judgments: Judgments,
+    *,
+    student_window: tuple[int, int] = (2, 15),
+    teacher_window: tuple[int, int] = (1, 1),
+    k: int = 15,
+) -> Run:
+    """Of the queries that confuse the student and not the teacher, the student's first k irrelevant passages in order.
+
+    A query stays if the best rank of a relevant passage lies in `student_window` in the student's list and in
+    `teacher_window` in the teacher's (both ends included). The others fall out: how many is for the caller to say.
+
+    Source: PROD's data progressive distillation (Lin et al. 2023, section 3.3); windows and k of its released code
+    for MS MARCO.
+    """
+    _check(Window(*student_window))
+    _check(Window(*teacher_window))
+    student_rank, teacher_rank = _first_relevant(student_run, judgments), _first_relevant(teacher_run, judgments)
+    confused = [
+        query_id
+        for query_id, rank in student_rank.items()
+        if student_window[0] <= rank <= student_window[1]
+        and teacher_window[0] <= teacher_rank.get(query_id, 0) <= teacher_window[1]
+    ]
+    return without(student_run.only(confused), judgments).top(k)
+
+
+def _check(ranks: Window) -> None:
+    """Raise Fault for a window that holds no rank."""
+    if not 1 <= ranks.first <= ranks.last:
+        raise Fault(f"the window of ranks is {list(ranks)}; give the first and the last rank, 1 ≤ first ≤ last")
+
+
+def _first_relevant(run: Run, judgments: Judgments) -> dict[str, int]:
+    """query id → the best rank of a relevant passage; queries whose list has none are left out."""
+    relevant = grades_of(run, judgments) > 0
+    found, rank_of = run.keep(relevant), run.ranks[relevant]
+    return {query_id: int(rank_of[start]) for query_id, start in zip(found.query_ids, found.offsets, strict=False)}

@@ -1,0 +1,132 @@
+"""Docstrings as a retrieval task: a summary looks for the rest of its docstring."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from retrieval_kd.text.python_source import Docstring
+from retrieval_kd.text.records import Passage
+from retrieval_kd.text.split import equal_pairs, groups, near_pairs, split_of, words
+from retrieval_kd.text.verbatim import Words, standing_in
+
+SHARES = {"train": 0.7, "dev": 0.1, "test": 0.2}
+PARAGRAPH = re.compile(r"\n\s*\n")
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+class Asked(NamedTuple):
+    """A query with the passages it is looking for (all equally relevant) and the split it falls in."""
+
+    id: str
+    text: str
+    relevant: tuple[str, ...]
+    split: str
+
+
+class Lengths(NamedTuple):
+    """How many words a query may have, and a relevant passage must."""
+
+    query_from: int
+    query_to: int
+    passage: int
+
+    def asks(self, text: str) -> bool:
+        """Whether a text has the length of a query, and a word to look for."""
+        return self.query_from <= len(text.split()) <= self.query_to and bool(words(text))
+
+
+class Task(NamedTuple):
+    """What docstrings make: passages, judged queries, and (id, text) of queries that nobody judged."""
+
+    passages: list[Passage]
+    asked: list[Asked]
+    others: Mapping[str, str]
+
+
+def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
+    """Passages and queries from docstrings with distinct names.
+
+    A summary (first paragraph) of the length of a query asks for the body (the rest) if that is long enough. Every
+    other docstring is a passage whole. No query's words stand in a row in any passage. Texts with the same words are
+    one passage, or one query with all that is relevant to any of them. Queries with equal or near-equal passages fall
+    in one split.
+    """
+    asking = _asking(docstrings, lengths)
+    passages: dict[Words, Passage] = {}
+    asked: dict[Words, list[Docstring]] = {}
+    passage_of: dict[str, str] = {}
+    for of in docstrings:
+        text = body(of) if of.name in asking else of.text
+        passage_of[of.name] = passages.setdefault(words(text), Passage(of.name, "", text)).id
+        if of.name in asking:
+            asked.setdefault(words(summary(of)), []).append(of)
+    relevant = [tuple(dict.fromkeys(passage_of[of.name] for of in same)) for same in asked.values()]
+    splits = _splits(list(asked), relevant, {passage.id: passage.text for passage in passages.values()})
+    found = [
+        Asked(f"{same[0].name}?", summary(same[0]), passage_ids, split)
+        for same, passage_ids, split in zip(asked.values(), relevant, splits, strict=True)
+    ]
+    return Task(list(passages.values()), found, _others(docstrings, asking, lengths, known=set(asked)))
+
+
+def summary(docstring: Docstring) -> str:
+    """The first paragraph, in one line."""
+    return " ".join(PARAGRAPH.split(docstring.text, maxsplit=1)[0].split())
+
+
+def body(docstring: Docstring) -> str:
+    """All after the first paragraph; empty if there is no more."""
+    return "".join(PARAGRAPH.split(docstring.text, maxsplit=1)[1:]).strip()
+
+
+def _asking(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset[str]:
+    """The names of the docstrings whose summary is a query.
+
+    A summary that leaks stays with its docstring, where it may make another one leak: they are taken out until none
+    does.
+    """
+    asking = {
+        of.name: words(summary(of))
+        for of in docstrings
+        if lengths.asks(summary(of)) and len(body(of).split()) >= lengths.passage
+    }
+    while True:
+        texts = (words(body(of) if of.name in asking else of.text) for of in docstrings)
+        leaking = standing_in(frozenset(asking.values()), texts)
+        if not leaking:
+            return frozenset(asking)
+        asking = {name: phrase for name, phrase in asking.items() if phrase not in leaking}
+
+
+def _splits(asked: Sequence[Words], relevant: Sequence[Sequence[str]], texts: Mapping[str, str]) -> list[str]:
+    """The split of each query: one for all that are connected by equal or near-equal relevant passages."""
+    names = list(dict.fromkeys(name for of in relevant for name in of))
+    near = {
+        name: number
+        for number, group in enumerate(groups(len(names), near_pairs([texts[n] for n in names])))
+        for name in (names[i] for i in group)
+    }
+    split = [""] * len(asked)
+    for group in groups(len(asked), equal_pairs([{near[name] for name in of} for of in relevant])):
+        key = min(" ".join(asked[item]) for item in group)
+        for item in group:
+            split[item] = split_of(key, SHARES)
+    return split
+
+
+def _others(
+    docstrings: Sequence[Docstring], asking: frozenset[str], lengths: Lengths, *, known: set[Words]
+) -> dict[str, str]:
+    """id → text of other summaries and of sentences of bodies, unless a query has the same words."""
+    found: dict[str, str] = {}
+    for of in docstrings:
+        for number, text in enumerate([summary(of), *_sentences(body(of))]):
+            if lengths.asks(text) and words(text) not in known:
+                known.add(words(text))
+                found[f"{of.name}?{number}"] = text
+    return found
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """The sentences of every paragraph, each in one line."""
+    return (" ".join(sentence.split()) for part in PARAGRAPH.split(text) for sentence in SENTENCE.split(part.strip()))

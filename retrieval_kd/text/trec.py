@@ -1,0 +1,60 @@
+"""TREC's six columns: query, Q0, passage, rank, score, name."""
+
+from array import array
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import numbered
+
+HOLDS = "a run, six columns a row (query, Q0, passage, rank, score, name)"
+
+Rows = tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...], NDArray[np.int32], NDArray[np.float64]]
+
+
+def read_rows(path: Path) -> Rows:
+    """(query ids, query number [row], passage ids, passage number [row], score [row]) of a run file.
+
+    Raises Fault naming the line that has not six columns, whose score is no number, or that repeats a passage.
+    """
+    queries: dict[str, int] = {}
+    passages: dict[str, int] = {}
+    rows, names, scores, lines = array("q"), array("i"), array("d"), array("q")
+    for number, line in numbered(path, holds=HOLDS):
+        columns = line.split()
+        if len(columns) != 6:
+            raise Fault(f"{path}:{number} has {len(columns)} columns; give six: query, Q0, passage, rank, score, name")
+        rows.append(queries.setdefault(columns[0], len(queries)))
+        names.append(passages.setdefault(columns[2], len(passages)))
+        scores.append(_score(columns[4], where=f"{path}:{number}"))
+        lines.append(number)
+    found = (tuple(queries), np.array(rows), tuple(passages), np.array(names), np.array(scores))
+    _refuse_doubles(path, found, lines)
+    return found
+
+
+def _score(given: str, *, where: str) -> float:
+    """A number that can be compared."""
+    try:
+        score = float(given)
+    except ValueError:
+        raise Fault(f"{where} scores {given!r}; give a number") from None
+    if score != score:
+        raise Fault(f"{where} scores NaN; give a number")
+    return score
+
+
+def _refuse_doubles(path: Path, found: Rows, lines: "array[int]") -> None:
+    """Raise Fault naming the first line whose passage its query had before."""
+    queries, rows, passages, names, _ = found
+    pairs = rows * len(passages) + names
+    order = np.argsort(pairs, kind="stable")
+    doubles = order[1:][pairs[order][1:] == pairs[order][:-1]]
+    if doubles.size:
+        row = int(doubles.min())
+        query, passage = queries[rows[row]], passages[names[row]]
+        raise Fault(
+            f"{path}:{lines[row]} lists passage {passage!r} for query {query!r} again; give every passage once a list"
+        )

@@ -1,0 +1,63 @@
+"""The score stage."""
+
+from pathlib import Path
+
+import pytest
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.stages.score import score
+from retrieval_kd.batch.store import tokenise
+from retrieval_kd.scorers import offline
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+from tests.app.stages.conftest import Configure
+from tests.distil.training import Ground, scorer_node
+
+
+def test_candidates_and_judged_positives_get_the_teachers_scores(ground: Ground, config: Configure, work: Work) -> None:
+    cross, corpus = scorer_node(ground, "cross"), ground.corpus
+    metrics = score(config(teacher={"cross": cross}, data={"candidates": str(ground.candidates)}), work)
+    found, before = Run.read(work.payload / "run.trec").lists, Run.read(ground.candidates).lists
+    for query in corpus.splits["train"]:
+        expected = {row.passage_id for row in before[query]} | set(corpus.judgments.relevant(query))
+        assert {row.passage_id for row in found[query]} == expected
+    assert metrics["pairs"] == sum(map(len, found.values()))
+    passage_id, value = found["q5"][0]
+    scorer = open_scorer(cross, seed=0)
+    assert scorer.tokenisation is not None
+    texts = (
+        tokenise([text], scorer.tokenisation.folder)
+        for text in (corpus.queries["q5"], corpus.collection[passage_id].words)
+    )
+    assert value == pytest.approx(float(offline.pair_scores(scorer, *texts, tokens_per_group=512)[0]), abs=1e-5)
+    assert not (work.folder / "scores").exists()
+
+
+def test_a_killed_scoring_goes_on_where_it_was(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = config(student=scorer_node(ground, "dual"), data={"candidates": str(ground.candidates)})
+    with monkeypatch.context() as patch:
+        patch.setattr("retrieval_kd.app.stages.score.Run.write", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            score(asked, work)
+    assert (work.folder / "scores" / "00000.npy").exists()
+    monkeypatch.setattr(offline, "pair_scores", None)
+    score(asked, work)
+    assert set(Run.read(work.payload / "run.trec").lists) == set(ground.corpus.splits["train"])
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_two_teachers_are_refused(ground: Ground, config: Configure, work: Work) -> None:
+    teachers = {"cross": scorer_node(ground, "cross"), "late": scorer_node(ground, "late")}
+    with pytest.raises(Fault, match="score takes one teacher and was given cross, late"):
+        score(config(teacher=teachers, data={"candidates": str(ground.candidates)}), work)
+
+
+def test_no_candidates_are_refused(ground: Ground, config: Configure, work: Work) -> None:
+    with pytest.raises(Fault, match=r"data\.candidates=null: give the run"):
+        score(config(student=scorer_node(ground, "dual"), data={"candidates": None}), work)

@@ -1,0 +1,113 @@
+"""Killed runs, runs side by side, and runs that were started several at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from retrieval_kd.app.ranks import ranks
+
+CONF, SCRIPT, ROOT = Path(__file__).with_name("conf"), Path(__file__).with_name("verbs.py"), Path(__file__).parents[2]
+WORDS = ("experiment=ladder", "optim.steps=40", "+at.teacher.optim.steps=1", "+at.warm_up.optim.steps=1")
+Started = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path, corpus: list[str]) -> Started:
+    """Starts the program with the verbs that cost nothing, 40 steps of training long."""
+
+    def begin(*words: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(SCRIPT), f"--config-dir={CONF}", *corpus, *WORDS, *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "CALLS": str(tmp_path / "calls"), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return begin
+
+
+def until(there: Callable[[], bool], *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def counted(folder: Path) -> int:
+    """The most steps that an unsealed training has made."""
+    return max((int(path.read_text() or 0) for path in folder.glob("artifacts/train-*.part/counter")), default=0)
+
+
+def sealed(folder: Path) -> list[str]:
+    return sorted(path.name.partition("-")[0] for path in (folder / "artifacts").glob("*-*") if path.suffix != ".part")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_nothing_half_made_and_is_completed_when_started_again(
+    start: Started, tmp_path: Path
+) -> None:
+    killed = start(SECONDS="0.05")
+    until(lambda: counted(tmp_path) >= 5)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert sealed(tmp_path) == ["mine", "train", "train"]
+    again = start()
+    said, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert sealed(tmp_path) == ["evaluate", "mine", "train", "train", "train"]
+    assert not list(tmp_path.glob("artifacts/*.part"))
+    trained = [json.loads(path.read_text()) for path in tmp_path.glob("artifacts/train-*/metrics.json")]
+    resumed = next(metrics for metrics in trained if metrics["steps"] == 40)
+    assert resumed["began"] >= 5
+
+
+@pytest.mark.slow
+def test_two_runs_side_by_side_make_each_artifact_once(start: Started, tmp_path: Path) -> None:
+    both = [start(SECONDS="0.02"), start(SECONDS="0.02")]
+    said = [run.communicate(timeout=120)[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0], said
+    made = [line.split()[1] for line in (tmp_path / "calls").read_text().splitlines()]
+    assert len(made) == len(set(made)) == 5
+    assert any("waiting: another process is making train-" in text for text in said)
+
+
+@pytest.mark.slow
+def test_of_several_ranks_one_makes_what_is_no_training_and_all_train(start: Started, tmp_path: Path) -> None:
+    def rank(number: int) -> subprocess.Popen[str]:
+        return start("machine.devices=2", RANK=str(number), WORLD_SIZE="2", MASTER_PORT="1", SECONDS="0.01")
+
+    both = [rank(0), rank(1)]
+    said = [run.communicate(timeout=120)[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0], said
+    calls = sorted(line.split()[0] for line in (tmp_path / "calls").read_text().splitlines())
+    assert calls == ["evaluate", "mine"] + ["train"] * 6
+    assert said[1] == ""
+    assert sealed(tmp_path) == ["evaluate", "mine", "train", "train", "train"]
+
+
+def test_another_number_of_processes_than_the_machine_has_is_refused(start: Started) -> None:
+    run = start(RANK="0", WORLD_SIZE="2", MASTER_PORT="1")
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert "2 processes were started: let the product be 2" in said
+
+
+def test_ranks_are_read_from_torchrun_and_from_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    assert (ranks().rank, ranks().world) == (0, 1)
+    for name, value in (("SLURM_NTASKS", "4"), ("SLURM_PROCID", "3"), ("SLURM_JOB_ID", "17")):
+        monkeypatch.setenv(name, value)
+    assert (ranks().rank, ranks().world, ranks().first) == (3, 4, False)
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    assert (ranks().rank, ranks().world) == (1, 2)

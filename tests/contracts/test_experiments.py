@@ -1,0 +1,108 @@
+"""What every recipe promises, asked of all files in conf/experiment/ as they come: it composes and it plans."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from retrieval_kd.app.options import Options
+from retrieval_kd.app.plan import Plan, plan_of
+from retrieval_kd.app.run import run
+from retrieval_kd.app.schema import VERBS, register
+from retrieval_kd.encoders import weights
+from tests.contracts.options import CONF, file_of, names
+from tests.planted import planted_backbone
+
+HERE = [name for name in names("experiment") if not name.startswith("paper/")]
+NAMED = {"student", "teacher", "loss", "curriculum", "data"}  # what a stage that trains a teacher must choose itself
+
+
+@pytest.fixture(scope="module")
+def six_layers(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backbone as deep as the default one."""
+    return planted_backbone(tmp_path_factory.mktemp("six"), planted, layers=6, dim=16)
+
+
+@pytest.fixture
+def words(planted: Path, six_layers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The planted collection, with the default backbone made small."""
+    monkeypatch.setattr(weights, "_minilm", lambda: six_layers)
+    return ["corpus=beir", f"corpus.path={planted}", f"artifacts={tmp_path / 'artifacts'}"]
+
+
+@pytest.fixture
+def options() -> Iterator[Options]:
+    """The option files, composed by Hydra."""
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield Options()
+
+
+def recipe(name: str) -> dict[str, object]:
+    found = yaml.safe_load(file_of("experiment", name).read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def planned(name: str, words: list[str], options: Options) -> Plan:
+    return plan_of([f"experiment={name}", *words], options)
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_a_recipe_composes_and_holds_choices_and_stages_and_no_values(name: str, options: Options) -> None:
+    config = options.compose([f"experiment={name}"])
+    assert config.name == name.rpartition("/")[2]
+    assert set(recipe(name)) <= {"defaults", "name", "stages"}
+    assert {stage["run"] for stage in config.stages.values()} <= set(VERBS)
+    assert file_of("experiment", name).read_text(encoding="utf-8").startswith("# @package _global_\n# ")
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_recipe_plans_all_of_its_stages_or_says_why_not(name: str, words: list[str], options: Options) -> None:
+    plan = planned(name, words, options)
+    stages = recipe(name)["stages"]
+    assert isinstance(stages, dict)
+    assert {stage.name for stage in plan.stages} | {left.name for left in plan.left} == set(stages)
+    assert [stage.name for stage in plan.stages] == [name for name in stages if name in {s.name for s in plan.stages}]
+    assert all(left.why for left in plan.left)
+    assert plan.stages[-1].run == "evaluate"
+    assert len({stage.artifact for stage in plan.stages}) == len(plan.stages)
+    assert plan.notes == ()
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_a_stage_that_trains_a_teacher_names_every_group_itself(name: str) -> None:
+    stages = recipe(name)["stages"]
+    assert isinstance(stages, dict)
+    for stage in stages.values():
+        chosen = {word.partition("=")[0] for word in stage.get("with", [])}
+        assert stage["run"] != "train" or "student" not in chosen or chosen >= NAMED
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_the_same_words_plan_the_same_keys_and_more_steps_other_trainings(
+    name: str, words: list[str], options: Options
+) -> None:
+    keys = {stage.name: stage.key for stage in planned(name, words, options).stages}
+    assert {stage.name: stage.key for stage in planned(name, words, options).stages} == keys
+    elsewhere = planned(name, [*words, "machine=cpu", "save_every=7", "tracking=wandb"], options)
+    assert {stage.name: stage.key for stage in elsewhere.stages} == keys
+    longer = planned(name, [*words, "optim.steps=999"], options).stages
+    trained = {stage.name for stage in longer if stage.run == "train"}
+    assert trained
+    assert trained <= {stage.name for stage in longer if stage.key != keys[stage.name]}
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_dry_run_prints_the_plan_and_leaves_nothing_behind(
+    name: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([f"experiment={name}", *words, "dry_run=true"]) == 0
+    said = capsys.readouterr().out
+    assert f"plan of {name}" in said
+    assert said.count("to make") >= 2
+    assert not (tmp_path / "artifacts").exists()

@@ -1,0 +1,334 @@
+"""What every arrow promises, asked of every option in conf/loss/ and every file in retrieval_kd/losses/ as it comes."""
+
+import importlib
+import inspect
+import itertools
+import re
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from retrieval_kd.app.build import build
+from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.batch.candidates import Lesson
+from retrieval_kd.losses.objective import Objective
+from retrieval_kd.losses.term import Term
+from tests.contracts import made_steps as steps
+from tests.contracts.made_steps import Step
+from tests.contracts.options import file_of, forms, names, option
+from tests.house.tree import PACKAGE
+
+FRAME = {"__init__", "mean", "objective", "term"}  # the files of the room that are no loss
+
+
+@cache
+def objective(name: str) -> Objective:
+    """An option built alone; the word `teacher` names a role."""
+    made = build(node(name))
+    assert isinstance(made, Objective)
+    return made
+
+
+def node(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": {"the_teacher": {}}})["loss"]
+    return found
+
+
+def arrows() -> list[Any]:
+    return [pytest.param(name, term, id=f"{name}.{term}") for name in names("loss") for term in node(name)["terms"]]
+
+
+def term_of(name: str, term: str) -> Term:
+    found = objective(name).terms[term]
+    assert isinstance(found, Term)
+    return found
+
+
+def pure_function(term: Term) -> Callable[..., Tensor]:
+    """The function beside a Term that has its file's name."""
+    module = type(term).__module__
+    found: Callable[..., Tensor] = getattr(importlib.import_module(module), module.rpartition(".")[2])
+    return found
+
+
+def follows(term: Term) -> bool:
+    """Whether a term's function compares with a guide's numbers, so that it has a least value; labels only order."""
+    return (
+        term.guide is not None and {"guide", "second"} & set(inspect.signature(pure_function(term)).parameters) != set()
+    )
+
+
+def guided() -> list[Any]:
+    return [param for param in arrows() if follows(term_of(*param.values))]
+
+
+def gradients(term: Term, made: Step) -> dict[str, list[Tensor | None]]:
+    """The gradient of the loss in every leaf, by role."""
+    wanted = {role: steps.leaves(shown) for role, shown in made.views.items()}
+    found = iter(torch.autograd.grad(steps.value(term, made), [*itertools.chain(*wanted.values())], allow_unused=True))
+    return {role: [next(found) for _ in tensors] for role, tensors in wanted.items()}
+
+
+def changed(made: Step, change: Callable[[Tensor], Tensor], roles: Collection[str] | None = None) -> Step:
+    """The step with the views of some roles (None: of all) changed."""
+    chosen = made.views if roles is None else roles
+    views = {role: steps.changed(shown, change) if role in chosen else shown for role, shown in made.views.items()}
+    return made._replace(views=views)
+
+
+def in_float32(made: Step) -> Step:
+    lesson = made.batch.lesson
+    assert lesson is not None
+    single = Lesson(lesson.keep, lesson.pace.float(), lesson.labels.float())
+    return changed(made, Tensor.float)._replace(batch=made.batch.taught(single))
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_an_option_composes_and_binds_every_argument_both_ways(name: str) -> None:
+    for where, form in forms(node(name), name):
+        module, _, kind = form["_target_"].rpartition(".")
+        wanted = set(inspect.signature(getattr(importlib.import_module(module), kind)).parameters)
+        assert set(form) - {"_target_"} == wanted, where
+    assert set(objective(name).terms) == set(node(name)["terms"])
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_an_option_begins_with_a_comment_that_says_what_it_is(name: str) -> None:
+    first = file_of("loss", name).read_text(encoding="utf-8").splitlines()[0]
+    assert re.match(r"# \w.{15}", first), "the first line tells a newcomer what the loss does"
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_what_is_wanted_depends_on_the_step_alone(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    wants = [dict(term.wants(step)) for step in range(5)]
+    torch.manual_seed(1)
+    assert wants == [dict(term.wants(step)) for step in range(5)]
+    assert all(set(found) <= term.roles for found in wants)
+    assert all(term.learner in found for found in wants)
+
+
+def one_candidate(term: Term) -> Step:
+    return steps.step(term, listed=1)
+
+
+def nothing(term: Term) -> Step:
+    return steps.step(term, empty=True)
+
+
+def equal(term: Term) -> Step:
+    return changed(steps.step(term), torch.zeros_like)
+
+
+def huge(term: Term) -> Step:
+    return changed(steps.step(term), lambda tensor: 1e4 * tensor.sign())
+
+
+def opposed(term: Term) -> Step:
+    return changed(huge(term), torch.neg, {term.learner})
+
+
+@pytest.mark.parametrize("situation", [steps.step, one_candidate, nothing, equal, huge, opposed])
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_a_term_is_finite_and_differentiable_in_float32(
+    name: str, arrow: str, situation: Callable[[Term], Step]
+) -> None:
+    term, made = term_of(name, arrow), in_float32(situation(term_of(name, arrow)))
+    loss = steps.value(term, made)
+    assert loss.shape == ()
+    assert loss.dtype == torch.float32
+    assert loss.isfinite()
+    assert loss.requires_grad
+    found = [gradient for of_role in gradients(term, made).values() for gradient in of_role if gradient is not None]
+    assert all(bool(gradient.isfinite().all()) for gradient in found)
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_without_any_valid_item_a_term_is_0_with_a_graph(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    loss = steps.value(term, nothing(term))
+    assert loss.item() == 0
+    assert loss.requires_grad
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_half_precision_views_give_a_loss_in_float32(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = changed(in_float32(steps.step(term)), Tensor.bfloat16)
+    assert steps.value(term, made).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_gradient_reaches_the_learner_and_a_guide_only_where_the_option_says_so(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    moved = {
+        role: any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in found)
+        for role, found in gradients(term, steps.step(term)).items()
+    }
+    assert moved[term.learner]
+    if term.guide is not None:
+        assert moved[term.guide] is not term.detach_guide
+    assert not any(there for role, there in moved.items() if role not in term.roles)
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_an_absent_candidate_changes_nothing_whatever_its_score(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = steps.step(term)
+    query, candidate = steps.ABSENT
+    column = query % steps.PER_POOL * steps.LISTED + candidate
+    pool = slice(query // steps.PER_POOL * steps.PER_POOL, (query // steps.PER_POOL + 1) * steps.PER_POOL)
+
+    def anything(to: float) -> Callable[[Tensor], Tensor]:
+        def change(tensor: Tensor) -> Tensor:
+            if steps.is_list(tensor):
+                tensor[query, candidate] = to
+            elif steps.is_pool(tensor):
+                tensor[pool, column] = to
+            return tensor
+
+        return change
+
+    # a guide that is a file has no score at all for what is absent
+    other = changed(changed(made, anything(1e4), {term.learner}), anything(torch.nan), term.roles - {term.learner})
+    assert_same(term, made, other)
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_a_candidate_that_the_curriculum_drops_changes_nothing_in_its_own_row(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    lesson = steps.batch().lesson
+    assert lesson is not None
+    keep = lesson.keep.clone()
+    keep[steps.DROPPED] = False
+    made = steps.step(term)
+    made = made._replace(batch=made.batch.taught(lesson._replace(keep=keep)))
+    query, candidate = steps.DROPPED
+    column = query % steps.PER_POOL * steps.LISTED + candidate
+
+    def anything(tensor: Tensor) -> Tensor:
+        if steps.is_list(tensor):
+            tensor[query, candidate] = -1e4
+        elif steps.is_pool(tensor):
+            tensor[query, column] = -1e4
+        return tensor
+
+    assert_same(term, made, changed(made, anything))
+
+
+def assert_same(term: Term, made: Step, other: Step) -> None:
+    """Equal loss, equal gradients where neither is at a changed place, and none of them broken."""
+    torch.testing.assert_close(steps.value(term, other), steps.value(term, made), rtol=1e-12, atol=1e-12)
+    for role, found in gradients(term, other).items():
+        for one, two in zip(found, gradients(term, made)[role], strict=True):
+            if one is not None and two is not None:
+                torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_the_order_of_candidates_changes_nothing(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = steps.step(term)
+    order = torch.tensor([[2, 0, 1], [0, 2, 1], [1, 2, 0], [1, 0, 2]])
+    torch.testing.assert_close(
+        steps.value(term, steps.permuted(made, order)), steps.value(term, made), rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_a_constant_added_to_all_of_a_query_s_scores_changes_nothing(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = steps.step(term)
+
+    def shifted(tensor: Tensor) -> Tensor:
+        scores = tensor.dim() == 2 and (steps.is_list(tensor) or steps.is_pool(tensor))
+        return tensor + torch.tensor([3.0, -7.0, 0.5, 11.0], dtype=tensor.dtype)[:, None] if scores else tensor
+
+    for role in term.roles:
+        torch.testing.assert_close(steps.value(term, changed(made, shifted, {role})), steps.value(term, made))
+
+
+@pytest.mark.parametrize(("name", "arrow"), guided())
+def test_a_guided_term_is_least_where_the_learner_is_the_guide_each_by_its_temperature(name: str, arrow: str) -> None:
+    term, option_of_it = term_of(name, arrow), node(name)["terms"][arrow]
+    assert term.guide is not None
+    ratio = option_of_it.get("learner_temperature", 1.0) / option_of_it.get("guide_temperature", 1.0)
+    made = steps.step(term)
+    there = [
+        leaf.detach() * ratio if leaf.dim() == 2 else leaf.detach() for leaf in steps.leaves(made.views[term.guide])
+    ]
+
+    def at(numbers: list[Tensor]) -> Step:
+        own = [number.clone().requires_grad_() for number in numbers]
+        return made._replace(views={**made.views, term.learner: steps.holding(made.views[term.learner], own)})
+
+    least = steps.value(term, at(there)).item()
+    assert least == pytest.approx(0, abs=1e-12)
+    gradient = gradients(term, at(there))[term.learner]
+    assert all(found is not None and bool((found.abs() < 1e-9).all()) for found in gradient)
+    chance = torch.Generator().manual_seed(5)
+    for size in (0.01, 0.1, 1.0):
+        away = [leaf + size * torch.rand(leaf.shape, generator=chance, dtype=leaf.dtype) for leaf in there]
+        assert steps.value(term, at(away)).item() > least
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_the_gradient_in_the_learner_is_that_of_finite_differences(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = steps.step(term)
+    shown = made.views[term.learner]
+
+    def loss(*numbers: Tensor) -> Tensor:
+        return steps.value(term, (made.batch, {**made.views, term.learner: steps.holding(shown, numbers)}))
+
+    assert torch.autograd.gradcheck(loss, tuple(steps.leaves(shown)), eps=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "arrow"), arrows())
+def test_a_paced_term_is_a_mean_weighted_by_pace_and_another_does_not_hear_it(name: str, arrow: str) -> None:
+    term = term_of(name, arrow)
+    made = steps.step(term)
+
+    def at(*pace: float) -> Tensor:
+        assert made.batch.lesson is not None
+        lesson = made.batch.lesson._replace(pace=torch.tensor(pace, dtype=torch.float64))
+        return steps.value(term, made._replace(batch=made.batch.taught(lesson)))
+
+    everyone = at(1, 1, 1, 1)
+    torch.testing.assert_close(at(0.25, 0.25, 0.25, 0.25), everyone)
+    assert (at(3, 1, 2, 0.5).item() != pytest.approx(everyone.item())) is term.paced
+    if term.paced:
+        assert at(0, 0, 0, 0).item() == 0
+        assert at(0, 0, 0, 0).requires_grad
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_an_objective_weighs_its_terms_and_names_them(name: str) -> None:
+    found = objective(name)
+    chance = torch.Generator().manual_seed(0)
+    views = {role: steps.view(wants, chance) for role, wants in sorted(found.wants(0).items())}
+    losses = found(views, steps.batch())
+    assert set(losses) == set(node(name)["terms"])
+    for arrow, term in found.terms.items():
+        assert isinstance(term, Term)
+        torch.testing.assert_close(losses[arrow], term.weight * term(views, steps.batch()))
+        assert term.weight == node(name)["terms"][arrow]["weight"]
+
+
+# ------------------------------------------------------------------------------------------------ the pure functions
+
+
+def files() -> list[str]:
+    return sorted(path.stem for path in (PACKAGE / "losses").glob("*.py") if path.stem not in FRAME)
+
+
+@pytest.mark.parametrize("name", files())
+def test_a_file_of_the_room_has_a_function_of_its_name_that_names_its_source(name: str) -> None:
+    function = getattr(importlib.import_module(f"retrieval_kd.losses.{name}"), name)
+    said = inspect.getdoc(function) or ""
+    assert "Source:" in said or "et al." in said
+    assert re.search(r"[=Σ½|(]", said.split("Source:")[0]), "the docstring gives the formula"

@@ -1,0 +1,112 @@
+"""Every loss with every student and teacher that fits it: real scorers, one step, who is moved and who is not."""
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retrieval_kd.app import roles
+from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.scorers.scorer import Scorer
+from retrieval_kd.text.run import Run
+from tests.contracts.options import names, option
+from tests.distil import training
+from tests.distil.training import Ground
+
+
+def offers(node: Mapping[str, Any]) -> frozenset[str]:
+    """What the scorer of a node offers."""
+    module, _, name = str(node["_target_"]).rpartition(".")
+    kind: type[Scorer] = getattr(importlib.import_module(module), name)
+    return kind.offers
+
+
+@cache
+def needed(loss: str, teacher: str) -> Mapping[str, frozenset[str]] | None:
+    """The features that a loss reads of each role, or None where the teacher has not all of its roles."""
+    there = option("teacher", teacher)
+    config = {"loss": training.loss_node(loss, there), "teacher": there}
+    named = {role for _, role in roles.named(config)} - {"student", *roles.echoes(config)}
+    if not named <= set(there) or set(there) - named:
+        return None
+    aim = training.objective(config["loss"], there)
+    found: dict[str, set[str]] = {}
+    for role, wants in aim.wants(0).items():
+        found.setdefault(aim.source(role), set()).update(want.feature for want in wants)
+    return {role: frozenset(features) for role, features in found.items()}
+
+
+def fitting() -> list[Any]:
+    """(student, teacher, loss) where every role is there, all of them are read, and what is wanted is offered."""
+    found = []
+    for loss in names("loss"):
+        for teacher in names("teacher"):
+            wants = needed(loss, teacher)
+            for student in names("student") if wants is not None else []:
+                nodes = {"student": option("student", student), **option("teacher", teacher)}
+                if all(features <= offers(nodes[role]) for role, features in (wants or {}).items()):
+                    found.append(pytest.param(student, teacher, loss, id=f"{student}-{teacher}-{loss}"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def scores(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a score for every candidate and every judged passage of train."""
+    path = tmp_path_factory.mktemp("scores") / "scores.trec"
+    found = {name: dict(listed) for name, listed in Run.read(ground.candidates).lists.items()}
+    for name, listed in found.items():
+        listed.update(dict.fromkeys(ground.corpus.judgments.relevant(name), 11.0))
+    Run.of({name: listed.items() for name, listed in found.items()}).write(path)
+    return path
+
+
+def on_ground(node: Mapping[str, Any], ground: Ground, scores: Path) -> dict[str, Any]:
+    """A scorer's option over the small backbone, or the file of scores."""
+    own = {"backbone": str(ground.backbone), "layers": None, "file": str(scores)}
+    return {**node, **{key: value for key, value in own.items() if key in node}}
+
+
+@pytest.fixture
+def distiller(request: pytest.FixtureRequest, ground: Ground, scores: Path) -> Distiller:
+    """The scorers of a triple under its loss."""
+    student, teacher, loss = request.param
+    teachers = {role: on_ground(node, ground, scores) for role, node in option("teacher", teacher).items()}
+    made = training.distiller(loss, on_ground(option("student", student), ground, scores), teachers)
+    chance = torch.Generator().manual_seed(1)
+    with torch.no_grad():  # away from a teacher that started from the same weights
+        for parameter in made.scorer("student").parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=chance))
+    return made
+
+
+@pytest.mark.parametrize(
+    "distiller", [param.values for param in fitting()], ids=[p.id for p in fitting()], indirect=True
+)
+def test_one_step_moves_exactly_the_parameters_that_a_learner_owns(
+    distiller: Distiller, ground: Ground, tmp_path: Path
+) -> None:
+    distiller.train()
+    batch = training.batch(ground, distiller, tmp_path)
+    loss = training.loss_of(distiller, batch)
+    assert loss.isfinite()
+    loss.backward()
+    owned = {id(value) for group in distiller.owned().values() for _, value in group}
+    reached = {id(value) for value in distiller.parameters() if value.grad is not None}
+    assert reached == owned
+    assert all(bool(value.grad.isfinite().all()) for value in distiller.parameters() if value.grad is not None)
+    for role in distiller.objective.learners:
+        gradients = [value.grad for value in distiller.scorer(role).parameters() if value.grad is not None]
+        assert torch.stack([gradient.abs().sum() for gradient in gradients]).sum() > 0
+
+
+def test_every_loss_fits_somebody() -> None:
+    assert {param.values[2] for param in fitting()} == set(names("loss"))
+
+
+def test_every_teacher_and_every_student_fits_some_loss_or_waits_for_one() -> None:
+    assert {param.values[0] for param in fitting()} == set(names("student"))
+    assert {param.values[1] for param in fitting()} | {"cascade"} == set(names("teacher"))

@@ -1,0 +1,11 @@
+"""The planted collection and a small backbone, for every training."""
+
+import pytest
+
+from tests.distil.training import Ground, planted_ground
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """What every training of these tests stands on."""
+    return planted_ground(tmp_path_factory.mktemp("ground"))

@@ -1,0 +1,143 @@
+"""The loader: every step once and in order, whoever makes it; what it takes from runs and files."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.distil.datamodule import ListsDataModule
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+from tests.distil import training
+from tests.distil.training import Ground
+
+STEPS = 7
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+
+
+def lists(ground: Ground, folder: Path, **values: object) -> ListsDataModule:
+    """The lists of a dual student, seven steps long."""
+    made = training.distiller("contrastive", training.scorer_node(ground, "dual"), optim=training.adamw(steps=STEPS))
+    return training.lists(ground, made, folder, **values)
+
+
+def drawn(batch: Candidates) -> tuple[int, list[int], list[list[int]]]:
+    return batch.step, batch.query_id.tolist(), batch.passage_id.tolist()
+
+
+def loaded(module: ListsDataModule) -> list[Candidates]:
+    return list(module.train_dataloader())
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_a_loader_yields_each_step_once_and_in_order_for_any_number_of_workers(
+    ground: Ground, tmp_path: Path, workers: int
+) -> None:
+    batches = loaded(lists(ground, tmp_path, workers=workers))
+    assert [batch.step for batch in batches] == list(range(STEPS))
+    alone = lists(ground, tmp_path)
+    assert list(map(drawn, batches)) == [drawn(alone.collate()(step)) for step in range(STEPS)]
+
+
+def test_every_train_query_comes_once_before_any_comes_twice(ground: Ground, tmp_path: Path) -> None:
+    module = lists(ground, tmp_path, queries_per_step=10)
+    assert len(module.queries) == len(ground.corpus.splits["train"])
+    epoch = [query for batch in loaded(module) for query in batch.query_id.tolist()][: len(module.queries)]
+    assert Counter(epoch) == Counter(range(len(module.queries)))
+
+
+def test_a_query_has_its_judged_passage_first_and_never_a_judged_one_as_a_rival(ground: Ground, tmp_path: Path) -> None:
+    module = lists(ground, tmp_path, negatives=3, queries_per_step=8)
+    corpus = ground.corpus
+    for batch in loaded(module):
+        for query, listed, rivals in zip(batch.query_id.tolist(), batch.passage_id, batch.rivals, strict=True):
+            relevant = corpus.judgments.relevant(module.queries[query])
+            assert corpus.collection.id_at(int(listed[0])) in relevant
+            pool = batch.passage_id.reshape(-1)[rivals]
+            assert not {corpus.collection.id_at(number) for number in pool.tolist()} & set(relevant)
+
+
+def test_in_batch_negatives_alone_need_no_run(ground: Ground, tmp_path: Path) -> None:
+    batch = lists(ground, tmp_path, candidates=None, negatives=0, last=1).collate()(0)
+    assert batch.passage_id.shape == (4, 1)
+    assert bool(batch.present.all())
+
+
+def test_negatives_without_a_run_are_refused_with_what_to_give(ground: Ground, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match=r"give data.candidates, or data=in_batch"):
+        lists(ground, tmp_path, candidates=None)
+
+
+def test_a_run_over_other_queries_is_refused(ground: Ground, tmp_path: Path) -> None:
+    corpus = ground.corpus
+    judged = {name: [(next(iter(corpus.collection)), 1.0)] for name in corpus.splits["test"]}
+    Run.of(judged).write(tmp_path / "other.trec")
+    with pytest.raises(
+        Fault, match=r"none of 61 training queries has a list in .*give a run over this collection's train"
+    ):
+        lists(ground, tmp_path, candidates=str(tmp_path / "other.trec"))
+
+
+def test_a_query_that_the_run_lacks_has_its_judged_passage_alone(ground: Ground, tmp_path: Path) -> None:
+    run = Run.read(ground.candidates)
+    run.only(ground.corpus.splits["train"][:30]).write(tmp_path / "half.trec")
+    module = lists(ground, tmp_path, candidates=str(tmp_path / "half.trec"), queries_per_step=61)
+    batch = module.collate()(0)
+    short = {module.queries[number] for number in batch.query_id[~batch.present[:, 1]].tolist()}
+    assert short == set(ground.corpus.splits["train"][30:])
+    assert bool(batch.present[:, 0].all())
+
+
+def test_another_seed_draws_other_lists(ground: Ground, tmp_path: Path) -> None:
+    one, two = lists(ground, tmp_path), lists(ground, tmp_path, seed=1)
+    assert drawn(one.collate()(0)) != drawn(two.collate()(0))
+
+
+def stored(ground: Ground, folder: Path, missing: str, rows: dict[str, list[tuple[str, float]]]) -> ListsDataModule:
+    """Lists with a stored teacher that knows these scores."""
+    Run.of(rows).write(folder / "scores.trec")
+    node = training.stored_node(folder / "scores.trec", missing=missing)
+    made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
+    return training.lists(ground, made, folder, queries_per_step=8, negatives=2)
+
+
+def with_scores(ground: Ground) -> dict[str, list[tuple[str, float]]]:
+    """Scores for every candidate and every judged passage: ten times the position of the passage."""
+    corpus = ground.corpus
+    found = {}
+    for name, listed in Run.read(ground.candidates).lists.items():
+        known = {row.passage_id for row in listed} | set(corpus.judgments.relevant(name))
+        found[name] = [(passage, 10.0 * corpus.collection.position(passage)) for passage in known]
+    return found
+
+
+def test_stored_scores_are_those_of_the_file(ground: Ground, tmp_path: Path) -> None:
+    batch = stored(ground, tmp_path, "error", with_scores(ground)).collate()(0)
+    (scores,) = batch.stored.values()
+    assert torch.equal(scores[batch.present], 10.0 * batch.passage_id[batch.present])
+
+
+def test_a_candidate_without_a_stored_score_is_an_error_unless_the_option_says_otherwise(
+    ground: Ground, tmp_path: Path
+) -> None:
+    rows = with_scores(ground)
+    rows["q7"] = [row for row in rows["q7"] if row[0] != "p7"]
+    with pytest.raises(Fault, match=r"query q7 passage p7: score them, or set missing=drop or missing=minimum"):
+        stored(ground, tmp_path, "error", rows).collate()
+    batches = [stored(ground, tmp_path, "drop", rows).collate()(step) for step in range(8)]
+    seven = stored(ground, tmp_path, "drop", rows).queries.index("q7")
+    rows_of_it = [(batch, row) for batch in batches for row in (batch.query_id == seven).nonzero()[:, 0]]
+    assert rows_of_it
+    assert all(not batch.listed[row, 0] and bool(batch.listed[row, 1:].all()) for batch, row in rows_of_it)
+
+
+def test_a_missing_score_may_take_its_query_s_minimum(ground: Ground, tmp_path: Path) -> None:
+    rows = with_scores(ground)
+    rows["q7"] = [row for row in rows["q7"] if row[0] != "p7"]
+    module = stored(ground, tmp_path, "minimum", rows)
+    seven = module.queries.index("q7")
+    batches = [module.collate()(step) for step in range(8)]
+    found = [next(iter(batch.stored.values()))[batch.query_id == seven][:, 0] for batch in batches]
+    assert set(torch.cat(found).tolist()) == {min(score for _, score in rows["q7"])}

@@ -1,0 +1,158 @@
+"""Who learns is read off the arrows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from retrieval_kd.distil.distiller import Distiller
+from tests.distil import training
+from tests.distil.training import Ground
+
+
+class Watching(Distiller):
+    """Notes which roles, and which encoders, are in training mode during each step."""
+
+    def training_step(self, batch: Any, _: int = 0) -> Tensor:
+        self.seen = {role: scorer.training for role, scorer in self.scorers.items()}
+        self.encoding = {
+            role: {encoder.training for encoder in self.scorer(role).encoders().values()} for role in self.scorers
+        }
+        self.dropping = {role: any(part.training for part in scorer.modules()) for role, scorer in self.scorers.items()}
+        return super().training_step(batch)
+
+
+def changed(made: Distiller, before: dict[str, Tensor]) -> set[str]:
+    """The roles of which some parameter is no longer what it was."""
+    after = training.weights(made)
+    return {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+
+
+def unchanged_parts(made: Distiller, before: dict[str, Tensor], role: str) -> list[str]:
+    """The parameters of a role that are bit for bit what they were."""
+    after = training.weights(made)
+    return [name for name in before if name.startswith(f"scorers.{role}.") and torch.equal(before[name], after[name])]
+
+
+def test_three_steps_change_every_parameter_of_the_learner_and_no_bit_of_a_frozen_guide(
+    ground: Ground, tmp_path: Path
+) -> None:
+    late = training.scorer_node(ground, "late", projection=8)
+    made = training.distiller("tight_coupling", training.scorer_node(ground, "dual"), {"late": late}, kind=Watching)
+    before = training.weights(made)
+    training.train(ground, made, tmp_path)
+    assert changed(made, before) == {"student"}
+    # (a word or a position that no text has decays all the same)
+    assert unchanged_parts(made, before, "student") == []
+
+
+def test_a_frozen_guide_stays_in_eval_mode_while_the_student_trains(ground: Ground, tmp_path: Path) -> None:
+    late = training.scorer_node(ground, "late", dropout=0.1)
+    made = training.distiller("tight_coupling", training.scorer_node(ground, "dual"), {"late": late}, kind=Watching)
+    training.train(ground, made, tmp_path)
+    assert made.seen == {"student": True, "late": False}
+    assert made.dropping == {"student": True, "late": False}
+
+
+def test_a_teacher_that_a_term_names_as_learner_learns_as_well(ground: Ground, tmp_path: Path) -> None:
+    node = training.loss_node("tight_coupling", {})
+    terms = node["terms"] | {"late": training.loss_node("self_otf", {})["terms"]["late_contrastive"]}
+    teachers = {"late": training.scorer_node(ground, "late", projection=8)}
+    made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual"), teachers, kind=Watching)
+    before = training.weights(made)
+    training.train(ground, made, tmp_path)
+    assert changed(made, before) == {"student", "late"}
+    assert made.seen == {"student": True, "late": True}
+
+
+def test_detach_guide_false_lets_the_step_move_a_learning_guide_through_its_guidance(
+    ground: Ground, tmp_path: Path
+) -> None:
+    def gradient(detach: bool) -> Tensor:
+        node = training.loss_node("tight_coupling", {})
+        judged = {**training.loss_node("self_otf", {})["terms"]["late_contrastive"], "weight": 0.0}
+        terms = {"kl": {**node["terms"]["kl"], "detach_guide": detach}, "late": judged}
+        teachers = {"late": training.scorer_node(ground, "late")}
+        made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual"), teachers)
+        training.loss_of(made, training.batch(ground, made, tmp_path)).backward()
+        found = [value.grad.abs().sum() for value in made.scorer("late").parameters() if value.grad is not None]
+        return torch.stack(found).sum()
+
+    assert gradient(True).item() == 0
+    assert gradient(False).item() > 0
+
+
+def test_a_guide_that_nobody_names_as_learner_may_not_be_moved(ground: Ground) -> None:
+    node = training.loss_node("tight_coupling", {})
+    terms = {"kl": {**node["terms"]["kl"], "detach_guide": False}}
+    with pytest.raises(Exception, match=r"detach_guide=false moves late, which no term names as learner"):
+        training.objective({**node, "terms": terms}, {"late": {}})
+
+
+def tied(ground: Ground, **optim: Any) -> Distiller:
+    """Self on-the-fly distillation: a dual student and a late head with a projection of its own."""
+    student = training.scorer_node(ground, "dual", dropout=0.1)
+    late = training.scorer_node(ground, "late", projection=8)
+    aim = training.distiller("self_otf", student, {"late": late}, optim=training.adamw(**optim), kind=Watching)
+    assert isinstance(aim, Watching)
+    return aim
+
+
+def test_tied_roles_read_through_one_encoder_object_and_keep_their_own_heads(ground: Ground) -> None:
+    made = tied(ground)
+    student, late = made.scorer("student"), made.scorer("late")
+    assert student.encoder_of("passage") is late.encoder_of("passage")
+    assert student.encoder_of("query") is late.encoder_of("query")
+    assert student.head() is not late.head()
+
+
+def test_a_tied_encoder_is_in_the_optimiser_once_under_its_owner(ground: Ground) -> None:
+    made = tied(ground, learners={"late": {"lr": 7e-5}})
+    optimizer = made.configure_optimizers()["optimizer"]
+    held = [id(value) for group in optimizer.param_groups for value in group["params"]]
+    assert len(held) == len(set(held))
+    assert set(held) == {id(value) for value in made.parameters() if value.requires_grad}
+    encoder = {id(value) for value in made.scorer("student").encoder_of("query").parameters()}
+    lrs = {
+        group["initial_lr"] for group in optimizer.param_groups if encoder & {id(value) for value in group["params"]}
+    }
+    assert lrs == {2e-4}
+    head = made.scorer("late").head()
+    assert head is not None
+    own = {id(value) for value in head.parameters()}
+    assert {g["initial_lr"] for g in optimizer.param_groups if own & {id(v) for v in g["params"]}} == {7e-5}
+
+
+def test_a_shared_encoder_that_learns_is_in_training_mode(ground: Ground, tmp_path: Path) -> None:
+    made = tied(ground)
+    before = training.weights(made)
+    training.train(ground, made, tmp_path)
+    assert made.encoding == {"student": {True}, "late": {True}}
+    assert changed(made, before) == {"student", "late"}
+
+
+def test_an_encoder_that_a_learner_owns_trains_though_a_frozen_role_reads_through_it(ground: Ground) -> None:
+    node = training.loss_node("self_otf", {})
+    terms = {name: term for name, term in node["terms"].items() if name != "late_contrastive"}
+    teachers = {"late": training.scorer_node(ground, "late", projection=8)}
+    made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual", dropout=0.1), teachers)
+    made.train()
+    assert made.scorer("student").encoder_of("query").training
+    head = made.scorer("late").head()
+    assert head is not None
+    assert not head.training
+    assert not any(value.requires_grad for value in head.parameters())
+    assert all(value.requires_grad for value in made.scorer("late").encoder_of("query").parameters())
+    made.eval()
+    assert not any(part.training for part in made.modules())
+
+
+def test_only_what_learns_is_written_into_a_checkpoint(ground: Ground, tmp_path: Path) -> None:
+    made = training.distiller(
+        "tight_coupling", training.scorer_node(ground, "dual"), {"late": training.scorer_node(ground, "late")}
+    )
+    training.train(ground, made, tmp_path, save_every=2)
+    state = torch.load(tmp_path / "state.ckpt", weights_only=False)["state_dict"]
+    assert {name.split(".")[1] for name in state} == {"student"}

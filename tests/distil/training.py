@@ -1,0 +1,170 @@
+"""A training of a few steps over the planted collection, put together from the options as the train stage does it."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from retrieval_kd.app.build import build
+from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.app.scorers import open_all
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.lists import Data
+from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.distil.datamodule import ListsDataModule
+from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.fit import fit
+from retrieval_kd.distil.optimise import AdamW
+from retrieval_kd.losses.objective import Objective
+from retrieval_kd.scorers.scorer import Scorer
+from retrieval_kd.text.corpus import Corpus
+from retrieval_kd.text.run import Run
+from tests.contracts.options import option
+from tests.planted import planted_backbone, planted_corpus, shuffled_run
+
+Node = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every training stands on: a corpus, a run over its train queries, a backbone, a folder for all else."""
+
+    corpus: Corpus
+    candidates: Path
+    backbone: Path
+    artifacts: Path
+
+
+def planted_ground(folder: Path) -> Ground:
+    """The planted collection, ten unhelpful candidates a query, and two layers of 32 components."""
+    corpus = planted_corpus(folder)
+    backbone = planted_backbone(folder / "backbone", folder / "beir")
+    run = shuffled_run(corpus, corpus.splits["train"], depth=10)
+    run.write(folder / "candidates.trec")
+    return Ground(corpus, folder / "candidates.trec", backbone, folder / "artifacts")
+
+
+def scorer_node(ground: Ground, kind: str, **values: Any) -> dict[str, Any]:
+    """An option of conf/scorer over the small backbone."""
+    return {**option("scorer", kind), "backbone": str(ground.backbone), **values}
+
+
+def stored_node(path: Path, **values: Any) -> dict[str, Any]:
+    """The stored teacher, from a file."""
+    return {**option("teacher", "stored")["stored"], "file": str(path), **values}
+
+
+def loss_node(name: str, teachers: Node) -> dict[str, Any]:
+    """An option of conf/loss in which the word `teacher` has become the only role there is."""
+    found: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": dict(teachers)})["loss"]
+    return found
+
+
+def objective(loss: str | Node | Objective, teachers: Node) -> Objective:
+    """An option of conf/loss or a node, built; an objective is one already."""
+    if isinstance(loss, Objective):
+        return loss
+    built = build(loss_node(loss, teachers) if isinstance(loss, str) else loss)
+    assert isinstance(built, Objective)
+    return built
+
+
+def adamw(**values: Any) -> AdamW:
+    """conf/optim/adamw.yaml, three steps long."""
+    built = build({**option("optim", "adamw"), "steps": 3, **values})
+    assert isinstance(built, AdamW)
+    return built
+
+
+def data(ground: Ground, **values: Any) -> Data:
+    """conf/data/sampled.yaml, four queries a step."""
+    node = {**option("data", "sampled"), "candidates": str(ground.candidates), "queries_per_step": 4, "last": 10}
+    built = build({**node, **values})
+    assert isinstance(built, Data)
+    return built
+
+
+def curriculum(name: str = "constant") -> Curriculum:
+    """An option of conf/curriculum, built."""
+    built = build(option("curriculum", name))
+    assert isinstance(built, Curriculum)
+    return built
+
+
+def distiller(
+    loss: str | Node | Objective,
+    student: Node,
+    teachers: Node | None = None,
+    *,
+    optim: AdamW | None = None,
+    seed: int = 0,
+    kind: type[Distiller] = Distiller,
+) -> Distiller:
+    """The scorers of all roles, opened as the train stage opens them, under an objective."""
+    teachers = teachers or {}
+    aim = objective(loss, teachers)
+    everyone = {"student", *teachers}  # a frozen head may be noise here, where nobody is to learn anything
+    scorers: Mapping[str, Scorer] = open_all(student, teachers, tied=aim.tied, learners=everyone, seed=seed)
+    return kind(scorers, objective=aim, curriculum=curriculum(), optim=optim or adamw(), seed=seed)
+
+
+def lists(
+    ground: Ground,
+    made: Distiller,
+    folder: Path,
+    *,
+    seed: int = 0,
+    workers: int = 0,
+    mine: Callable[[], Run] | None = None,
+    relisted: Callable[[Run], None] | None = None,
+    **values: Any,
+) -> ListsDataModule:
+    """The data module of a distiller; `values` go into the data option."""
+    stored = {scorer.file: scorer for scorer in made.scorers.values() if scorer.kind == "stored"}
+    folder.mkdir(parents=True, exist_ok=True)
+    return ListsDataModule(
+        ground.corpus,
+        data(ground, **values),
+        forms=list({one.tokenisation: None for one in made.scorers.values() if one.tokenisation is not None}),
+        seed=seed,
+        steps=made.optim.steps,
+        artifacts=ground.artifacts,
+        folder=folder,
+        workers=workers,
+        scores={file: (Run.read(Path(file)), scorer.missing) for file, scorer in stored.items()},
+        mine=mine,
+        relisted=relisted,
+    )
+
+
+def batch(ground: Ground, made: Distiller, folder: Path, *, step: int = 0, **values: Any) -> Candidates:
+    """One step's batch."""
+    return lists(ground, made, folder, **values).collate()(step)
+
+
+def loss_of(made: Distiller, batch: Candidates) -> Tensor:
+    """A step's loss, outside a Trainer: what is logged goes nowhere."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are trying to `self.log")
+        return made.training_step(batch)
+
+
+def train(ground: Ground, made: Distiller, folder: Path, *, save_every: int = 100, **values: Any) -> None:
+    """Trains to the end, in `folder`; `values` go into `lists`."""
+    fit(
+        made,
+        lists(ground, made, folder, **values),
+        folder=folder,
+        save_every=save_every,
+        log=lambda **row: None,
+        accelerator="cpu",
+        progress=False,
+    )
+
+
+def weights(made: Distiller) -> dict[str, Tensor]:
+    """A copy of every parameter by name, a shared one under its first name."""
+    return {name: value.detach().clone() for name, value in made.named_parameters()}

@@ -1,0 +1,27 @@
+"""Token states to one vector a text."""
+
+import torch
+
+from retrieval_kd.batch.tokens import Frame, Ragged, apart
+from retrieval_kd.encoders.pooling import pool
+
+# [CLS] a [SEP] _ and [CLS] a b [SEP], and a text that is not there
+TEXT = apart(Ragged.of([[7], [7, 8], []]), Frame((2,), (3,), 8))
+STATES = torch.tensor([[[1.0], [3.0], [5.0], [99.0]], [[2.0], [4.0], [8.0], [6.0]], [[99.0]] * 4])
+
+
+def test_cls_is_the_first_tokens_state() -> None:
+    assert pool(STATES, TEXT, "cls")[:2].tolist() == [[1.0], [2.0]]
+
+
+def test_mean_is_over_all_real_tokens() -> None:
+    assert pool(STATES, TEXT, "mean").tolist() == [[3.0], [5.0], [0.0]]
+
+
+def test_mean_of_words_leaves_special_tokens_out() -> None:
+    assert pool(STATES, TEXT, "mean_words").tolist() == [[3.0], [6.0], [0.0]]
+
+
+def test_mask_pieces_that_fill_a_query_are_words_of_the_mean() -> None:
+    filled = apart(Ragged.of([[7]]), Frame((2,), (3,), 4, 4))
+    assert pool(STATES[1:2], filled, "mean_words").tolist() == [[6.0]]

@@ -1,0 +1,276 @@
+"""One run over real tokens only, against a padded run of the backbone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from retrieval_kd.batch.tokens import Frame, Ragged, Tokens, apart
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.pooling import pool
+from retrieval_kd.encoders.unpadded import Count, Kept, Reading, Request, Running, run
+
+Open = Callable[..., TextEncoder]
+BUDGETS = [1, 30, 64, 4096]  # tokens a group: every text alone, a few of them, all of them
+
+
+@pytest.fixture
+def open_encoder(backbone: Path) -> Open:
+    def open_encoder(
+        *, layers: list[int] | None = None, dropout: float = 0.0, dtype: torch.dtype = torch.float32
+    ) -> TextEncoder:
+        return TextEncoder.load(backbone, layers=layers, dropout=dropout).to(dtype).train(dropout > 0)
+
+    return open_encoder
+
+
+def mean(encoded: Encoded) -> Kept:
+    return {"mean": pool(encoded.states, encoded.text, "mean")}
+
+
+def tokens_too(encoded: Encoded) -> Kept:
+    return {"tokens": encoded.states, "counted": encoded.text.mask} | mean(encoded)
+
+
+def one(encoder: TextEncoder, texts: Tokens, running: Running, keep: Callable[[Encoded], Kept] = mean) -> Kept:
+    return run({"it": Request(Reading(encoder, texts), keep, learns=True)}, running)[0]["it"]
+
+
+def padded(encoder: TextEncoder, texts: Tokens) -> Tensor:
+    """Mean vectors by one plain run of the backbone, zeros where a text is empty."""
+    some = texts.mask.any(1)
+    out = encoder.backbone(input_ids=texts.ids[some], attention_mask=texts.mask[some].long())
+    weight = texts.mask[some].to(out.last_hidden_state.dtype)
+    vectors = (out.last_hidden_state * weight[..., None]).sum(1) / weight.sum(1, keepdim=True)
+    return vectors.new_zeros(len(texts.ids), vectors.shape[1]).index_put((some,), vectors)
+
+
+def gradients(encoder: TextEncoder, vectors: Tensor) -> dict[str, Tensor]:
+    """Of a sum that weighs every component differently."""
+    encoder.zero_grad()
+    (vectors * torch.linspace(-1, 1, vectors.numel(), dtype=vectors.dtype).view_as(vectors)).sum().backward()
+    return {name: value.grad for name, value in encoder.named_parameters() if value.grad is not None}
+
+
+def furthest(some: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    assert set(some) == set(other)
+    return max((some[name] - other[name]).abs().max().item() for name in some)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("layers", [None, [0, 2]])
+@pytest.mark.parametrize(("dtype", "forward", "backward"), [(torch.float32, 1e-5, 1e-4), (torch.float64, 1e-10, 1e-10)])
+def test_groups_of_like_length_give_what_one_padded_run_gives(
+    open_encoder: Open,
+    mixed: Tokens,
+    budget: int,
+    layers: list[int] | None,
+    dtype: torch.dtype,
+    forward: float,
+    backward: float,
+) -> None:
+    encoder = open_encoder(layers=layers, dtype=dtype)
+    expected, found = padded(encoder, mixed), one(encoder, mixed, Running(budget))["mean"]
+    assert found.dtype == dtype
+    assert (found - expected).abs().max() < forward
+    assert furthest(gradients(encoder, found), gradients(encoder, expected)) < backward
+
+
+def test_every_parameter_learns_through_it(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder()
+    found = gradients(encoder, one(encoder, mixed, Running(30))["mean"])
+    assert {name for name, _ in encoder.named_parameters()} == set(found)
+    # a key's bias shifts a row of attention logits by a constant, so nothing comes of it
+    silent = {name for name, value in found.items() if value.abs().max() < 1e-12}
+    assert all("key.bias" in name for name in silent)
+
+
+def test_equal_texts_are_computed_once(open_encoder: Open) -> None:
+    texts = apart(Ragged.of([[7, 8], [9], [7, 8], [], [7, 8]]), Frame((2,), (3,), 8))
+    kept, count = run({"it": Request(Reading(open_encoder(), texts), mean)}, Running(4096))
+    assert count == Count(computed=8, real=7)  # one group of 4 + 3 real tokens, padded to 2 texts of 4
+    found = kept["it"]["mean"]
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[0], found[4])
+    assert not torch.allclose(found[0], found[1], atol=1e-3)
+
+
+def test_a_duplicates_gradient_counts_as_often_as_it_stands(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder(dtype=torch.float64)
+    twice = Tokens(*(torch.cat([part, part]) for part in (mixed.ids, mixed.mask, mixed.word, mixed.segment)))
+    found = one(encoder, twice, Running(64))["mean"]
+    expected = padded(encoder, mixed).repeat(2, 1)
+    assert furthest(gradients(encoder, found), gradients(encoder, expected)) < 1e-10
+
+
+def test_no_group_is_larger_than_its_budget_unless_one_text_is(open_encoder: Open, mixed: Tokens) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    def look(encoded: Encoded) -> Kept:
+        sizes.append(tuple(encoded.text.ids.shape))
+        return mean(encoded)
+
+    encoder = open_encoder()
+    for budget in BUDGETS:
+        sizes.clear()
+        _, count = run({"it": Request(Reading(encoder, mixed), look)}, Running(budget))
+        assert all(texts * width <= budget or texts == 1 for texts, width in sizes)
+        assert sum(texts for texts, _ in sizes) == 6  # of eight, one is empty and one is said twice
+        assert count.computed == sum(texts * width for texts, width in sizes)
+        assert count.real == sum({3: 3, 4: 4, 7: 7, 11: 11, 14: 14, 20: 20}.values())
+        assert [width for _, width in sizes] == sorted((width for _, width in sizes), reverse=True)
+
+
+def test_alone_in_its_group_no_text_is_padded(open_encoder: Open, mixed: Tokens) -> None:
+    _, count = run({"it": Request(Reading(open_encoder(), mixed), mean)}, Running(1))
+    assert count.computed == count.real
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_recomputing_gives_the_same_gradients_to_the_last_bit(open_encoder: Open, mixed: Tokens, budget: int) -> None:
+    encoder = open_encoder(dropout=0.3)
+    kept = Running(budget, seed=(1, 2, 3))
+    direct = one(encoder, mixed, kept, tokens_too)
+    there = gradients(encoder, direct["mean"])
+    again = one(encoder, mixed, replace(kept, recompute=True), tokens_too)
+    assert torch.equal(again["mean"], direct["mean"])
+    assert torch.equal(again["tokens"], direct["tokens"])
+    back = gradients(encoder, again["mean"])
+    assert set(there) == set(back)
+    assert all(torch.equal(there[name], back[name]) for name in there)
+
+
+def test_recomputing_keeps_less_for_the_backward_pass(open_encoder: Open, mixed: Tokens) -> None:
+    def held(running: Running) -> int:
+        total = 0
+
+        def count(tensor: Tensor) -> Tensor:
+            nonlocal total
+            total += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            one(open_encoder(), mixed, running)
+        return total
+
+    assert held(Running(30, recompute=True)) < held(Running(30)) / 4
+
+
+def test_the_same_seed_drops_the_same_and_another_or_none_drops_otherwise(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder(dropout=0.3)
+    first, same, other = (one(encoder, mixed, Running(seed=seed))["mean"] for seed in ((1, 2), (1, 2), (1, 3)))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert not torch.equal(one(encoder, mixed, Running())["mean"], one(encoder, mixed, Running())["mean"])
+
+
+def test_readers_of_one_pass_see_one_dropout_and_another_pass_draws_anew(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder(dropout=0.3)
+    requests = {name: Request(Reading(encoder, mixed, again), mean) for name, again in (("a", 0), ("b", 0), ("c", 1))}
+    kept, count = run(requests, Running(seed=(1,)))
+    assert torch.equal(kept["a"]["mean"], kept["b"]["mean"])
+    assert not torch.equal(kept["a"]["mean"], kept["c"]["mean"])
+    assert count.real == 2 * 59
+
+
+def test_two_readers_share_the_texts_that_both_read(open_encoder: Open) -> None:
+    encoder, frame = open_encoder(), Frame((2,), (3,), 8)
+    queries, passages = apart(Ragged.of([[7, 8], [9]]), frame), apart(Ragged.of([[9], [10, 11, 12], [7, 8]]), frame)
+    kept, count = run(
+        {
+            "query": Request(Reading(encoder, queries), mean),
+            "passage": Request(Reading(encoder, passages), lambda text: {"cls": text.states[:, 0]}),
+        },
+        Running(1),
+    )
+    assert count == Count(computed=12, real=12)  # 4 + 3 + 5 tokens
+    assert (kept["query"]["mean"] - padded(encoder, queries)).abs().max() < 1e-5
+    alone = encoder.backbone(input_ids=passages.ids[1:2]).last_hidden_state[:, 0]
+    assert (kept["passage"]["cls"][1:2] - alone).abs().max() < 1e-5
+    assert set(kept["query"]) == {"mean"}
+    assert len(kept["passage"]["cls"]) == 3
+
+
+def test_texts_of_the_same_pieces_but_other_words_are_told_apart(open_encoder: Open) -> None:
+    encoder = open_encoder()
+    plain = apart(Ragged.of([[7, 8]]), Frame((2,), (3,), 8))
+    marked = apart(Ragged.of([[8]]), Frame((2, 7), (3,), 8))
+    assert torch.equal(plain.ids, marked.ids)
+    kept, _ = run(
+        {name: Request(Reading(encoder, text), _words) for name, text in (("plain", plain), ("marked", marked))},
+        Running(),
+    )
+    states = encoder.backbone(input_ids=plain.ids).last_hidden_state
+    assert (kept["plain"]["words"] - states[:, 1:3].mean(1)).abs().max() < 1e-5
+    assert (kept["marked"]["words"] - states[:, 2]).abs().max() < 1e-5
+
+
+def _words(encoded: Encoded) -> Kept:
+    return {"words": pool(encoded.states, encoded.text, "mean_words")}
+
+
+def test_encoders_are_run_apart(open_encoder: Open, mixed: Tokens) -> None:
+    one, other = open_encoder(), open_encoder(layers=[0])
+    kept, count = run({name: Request(Reading(name, mixed), mean) for name in (one, other)}, Running())
+    assert (kept[one]["mean"] - padded(one, mixed)).abs().max() < 1e-5
+    assert (kept[other]["mean"] - padded(other, mixed)).abs().max() < 1e-5
+    assert count.real == 2 * 59
+
+
+def test_an_empty_text_keeps_zeros_of_every_shape(open_encoder: Open, mixed: Tokens) -> None:
+    kept = one(open_encoder(), mixed, Running(30), tokens_too)
+    assert not mixed.mask[3].any()
+    assert not kept["mean"][3].any()
+    assert not kept["tokens"][3].any()
+    assert not kept["counted"][3].any()
+    assert torch.equal(kept["counted"], mixed.mask)
+    assert kept["tokens"].shape == (8, 20, 16)
+
+
+def test_texts_that_are_all_empty_keep_zeros(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder()
+    nothing = apart(Ragged.of([[], []]), Frame((2,), (3,), 8))
+    alone = one(encoder, nothing, Running(), tokens_too)
+    assert alone["mean"].tolist() == [[0.0] * 16] * 2
+    assert not alone["counted"].any()
+    kept, _ = run(
+        {"nothing": Request(Reading(encoder, nothing), mean), "some": Request(Reading(encoder, mixed), mean)}, Running()
+    )
+    assert kept["nothing"]["mean"].tolist() == [[0.0] * 16] * 2
+    assert (kept["some"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5
+
+
+def test_a_request_that_does_not_learn_keeps_no_graph(open_encoder: Open, mixed: Tokens) -> None:
+    kept, _ = run({"it": Request(Reading(open_encoder(), mixed), mean)}, Running(recompute=True))
+    assert not kept["it"]["mean"].requires_grad
+
+
+def test_the_word_embeddings_are_looked_up_once(
+    open_encoder: Open, mixed: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, looked_up = open_encoder(), []
+    embed = encoder.embed
+    monkeypatch.setattr(encoder, "embed", lambda ids: looked_up.append(len(ids)) or embed(ids))
+    one(encoder, mixed, Running(1))
+    assert looked_up == [59]
+
+
+def test_layers_are_kept_for_the_reader_that_asked(open_encoder: Open, mixed: Tokens) -> None:
+    encoder = open_encoder()
+
+    def first_block(encoded: Encoded) -> Kept:
+        return {"first": pool(encoded.layers[0], encoded.text, "mean")}
+
+    kept, _ = run(
+        {
+            "layer": Request(Reading(encoder, mixed), first_block, layers=frozenset({0})),
+            "last": Request(Reading(encoder, mixed), mean),
+        },
+        Running(30),
+    )
+    cut = open_encoder(layers=[0])
+    assert (kept["layer"]["first"] - padded(cut, mixed)).abs().max() < 1e-5
+    assert (kept["last"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5

@@ -1,0 +1,74 @@
+"""Where a query's words look in the passage."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from retrieval_kd.losses.attention_kl import AttentionKL, attention_kl
+from retrieval_kd.scorers.view import View, Want
+from tests.losses.numbers import flags, kl
+from tests.steps import step
+
+QUARTERS, HALVES = (0.75, 0.25), (0.5, 0.5)
+
+
+def words(*lists: list[list[list[float]]]) -> Tensor:
+    """[query candidate query_token passage_token]"""
+    return torch.tensor(lists, dtype=torch.float64, requires_grad=True)
+
+
+LEARNER, GUIDE = words([[[0.5, 0.5], [0.5, 0.5]]]), words([[[0.75, 0.25], [0.5, 0.5]]])
+BOTH, TWO = torch.tensor([[True, True]]), torch.tensor([[[True, True]]])
+
+
+def test_it_is_the_mean_divergence_of_query_words_rows() -> None:
+    found = attention_kl(LEARNER, GUIDE, query_mask=BOTH, passage_mask=TWO)
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 2)
+
+
+def test_a_masked_query_word_is_no_row() -> None:
+    found = attention_kl(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO)
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+
+
+def test_masked_columns_are_dropped_and_both_sides_made_whole_again() -> None:
+    learner, guide = words([[[0.1, 0.1, 0.8]]]), words([[[0.3, 0.1, 0.6]]])
+    mask = torch.tensor([[[True, True, False]]])
+    found = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask)
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+
+
+def test_a_passage_without_words_or_absent_is_skipped() -> None:
+    learner = words([[[0.5, 0.5]], [[0.9, 0.1]], [[0.9, 0.1]]])
+    guide = words([[[0.75, 0.25]], [[0.1, 0.9]], [[0.1, 0.9]]])
+    mask = torch.tensor([[[True, True], [False, False], [True, True]]])
+    found = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask, present=flags([1, 1, 0]))
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+
+
+def test_rows_weigh_by_their_querys_pace() -> None:
+    learner, guide = words([[[0.5, 0.5]]], [[[0.5, 0.5]]]), words([[[0.75, 0.25]]], [[[0.5, 0.5]]])
+    masks = {"query_mask": flags([1], [1]), "passage_mask": torch.ones(2, 1, 2, dtype=torch.bool)}
+    found = attention_kl(learner, guide, **masks, pace=torch.tensor([1.0, 3.0]))
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
+
+
+def test_without_any_row_it_is_zero_with_a_graph() -> None:
+    learner = words([[[0.5, 0.5]]])
+    found = attention_kl(learner, words([[[0.75, 0.25]]]), query_mask=flags([0]), passage_mask=TWO)
+    found.backward()
+    assert found.item() == 0
+    assert learner.grad.tolist() == [[[[0, 0]]]]
+
+
+def test_the_term_reads_a_guide_that_has_more_or_fewer_columns() -> None:
+    term = AttentionKL(learner="student", guide="cross", detach_guide=True, paced=True, weight=1.0)
+    masks = {"query_mask": flags([1]), "passage_mask": TWO}
+    student = View(attention=words([[[0.5, 0.5]]]), **masks)
+    wider = View(attention=words([[[0.75, 0.25, 0.0], [0.0, 0.0, 0.0]]]))
+    found = term({"student": student, "cross": wider}, step([[1]]))
+    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    assert term.wants(0) == {"student": {Want("attention")}, "cross": {Want("attention")}}
+    narrower = View(attention=words([[[1.0]]]))
+    found = term({"student": student, "cross": narrower}, step([[1]]))
+    assert found.item() == pytest.approx(kl((1.0, 0.0), HALVES))

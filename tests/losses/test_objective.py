@@ -1,0 +1,117 @@
+"""A named sum of arrows."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from retrieval_kd.batch.candidates import Lesson
+from retrieval_kd.losses.agreement import Agreement
+from retrieval_kd.losses.contrastive import Contrastive
+from retrieval_kd.losses.listwise_kl import ListwiseKL
+from retrieval_kd.losses.objective import Objective
+from retrieval_kd.losses.term import Term
+from retrieval_kd.scorers.view import View, Want
+from tests.losses.numbers import LN2, LN3, kl, rows
+from tests.steps import step
+
+
+def contrastive(learner: str, **given: Any) -> Term:
+    return Contrastive(
+        **{"learner": learner, "over": "pool", "temperature": 1.0, "paced": False, "weight": 1.0, **given}
+    )
+
+
+def listwise(learner: str, guide: str, **given: Any) -> Term:
+    temperatures = {"learner_temperature": 1.0, "guide_temperature": 1.0, "scale": 1.0}
+    rest = {"over": "pool", "detach_guide": True, "paced": True, "weight": 1.0}
+    return ListwiseKL(**{"learner": learner, "guide": guide, **temperatures, **rest, **given})
+
+
+def agree(learner: str, guide: str) -> Term:
+    return Agreement(learner=learner, guide=guide, over="pool", detach_guide=False, paced=False, weight=1.0)
+
+
+def test_every_loss_is_named_and_weighted() -> None:
+    objective = Objective({"hard": contrastive("student", weight=2.0), "kl": listwise("student", "late", weight=0.5)})
+    views = {"student": View(pool=rows([0.0, 0.0])), "late": View(pool=rows([LN3, 0.0]))}
+    losses = objective(views, step([[1, 1]]))
+    assert set(losses) == {"hard", "kl"}
+    assert losses["hard"].item() == pytest.approx(2 * LN2)
+    assert losses["kl"].item() == pytest.approx(0.5 * kl((0.75, 0.25), (0.5, 0.5)))
+
+
+def test_pace_reaches_the_terms_that_are_paced_alone() -> None:
+    objective = Objective({"hard": contrastive("student"), "kl": listwise("student", "late")})
+    lesson = Lesson(torch.ones(2, 1, dtype=torch.bool), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
+    views = {"student": View(pool=rows([LN3, 0.0], [0.0, 0.0])), "late": View(pool=rows([0.0, 0.0], [0.0, 0.0]))}
+    losses = objective(views, step([[1], [1]]).taught(lesson))
+    assert losses["hard"].item() == pytest.approx((math.log(4 / 3) + LN2) / 2)
+    assert losses["kl"].item() == pytest.approx(kl((0.5, 0.5), (0.75, 0.25)) / 4)
+
+
+def test_who_learns_is_read_off_the_arrows() -> None:
+    objective = Objective(
+        {"hard": contrastive("late"), "kl": listwise("student", "late"), "x": listwise("student", "cross")}
+    )
+    assert objective.learners == {"student", "late"}
+    assert objective.roles == {"student", "late", "cross"}
+
+
+def test_wants_of_several_terms_are_joined_by_role() -> None:
+    objective = Objective({"hard": contrastive("student"), "kl": listwise("student", "cross", over="list")})
+    assert objective.wants(0) == {"student": {Want("pool"), Want("scores")}, "cross": {Want("scores")}}
+
+
+def test_an_echo_is_its_scorer_read_again_under_a_pass_of_its_own() -> None:
+    objective = Objective(
+        {"hard": contrastive("student"), "agree": agree("student", "again"), "both": agree("student", "anew")},
+        echoes={"again": {"of": "student", "redraw": "passage"}, "anew": {"of": "student", "redraw": "both"}},
+    )
+    assert objective.source("again") == objective.source("student") == "student"
+    assert objective.roles == objective.learners == {"student"}
+    assert set(objective.wants(0)) == {"student", "again", "anew"}
+    assert [objective.pass_of("again", kind) for kind in ("query", "passage")] == [0, 1]
+    assert [objective.pass_of("anew", kind) for kind in ("query", "passage")] == [2, 2]
+    assert objective.pass_of("student", "passage") == 0
+
+
+def test_an_objective_without_terms_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"give at least one under loss\.terms"):
+        Objective({})
+
+
+def test_a_guide_that_may_move_must_be_somebodys_learner() -> None:
+    moved = listwise("student", "late", detach_guide=False)
+    with pytest.raises(ValueError, match=r"loss\.terms\.kl: detach_guide=false moves late.* give true"):
+        Objective({"kl": moved})
+    assert Objective({"kl": moved, "hard": contrastive("late")}).learners == {"student", "late"}
+
+
+def test_an_echo_of_a_learner_may_be_moved() -> None:
+    echoes = {"again": {"of": "student", "redraw": "passage"}}
+    assert Objective({"agree": agree("student", "again")}, echoes=echoes).learners == {"student"}
+
+
+@pytest.mark.parametrize(
+    "given", [{"tied": ["student", "late"]}, {"echoes": {"again": {"of": "late", "redraw": "passage"}}}]
+)
+def test_a_role_that_no_term_reads_cannot_be_tied_or_echoed(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"ties or echoes 'late'.* give one of \['student'\]"):
+        Objective({"hard": contrastive("student")}, **given)
+
+
+def test_the_parameters_of_terms_are_the_objectives() -> None:
+    class Weighted(Contrastive):
+        def __init__(self) -> None:
+            super().__init__(learner="student", over="pool", temperature=1.0, paced=False, weight=1.0)
+            self.bias = nn.Parameter(torch.zeros(1))
+
+    assert [name for name, _ in Objective({"hard": Weighted()}).named_parameters()] == ["terms.hard.bias"]
+
+
+def test_reading_what_no_term_wanted_is_a_broken_promise() -> None:
+    with pytest.raises(AssertionError, match="pool was read but not wanted"):
+        Objective({"hard": contrastive("student")})({"student": View(scores=rows([0.0, 0.0]))}, step([[1, 1]]))

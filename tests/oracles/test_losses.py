@@ -1,0 +1,91 @@
+"""Losses against values of the methods' published code; inputs are waves, scale · sin(a·k + b) + shift."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from retrieval_kd.losses.agreement import agreement
+from retrieval_kd.losses.contrastive import contrastive
+from retrieval_kd.losses.lambda_rank import lambda_rank
+from retrieval_kd.losses.layer_kl import layer_kl
+from retrieval_kd.losses.listwise_kl import listwise_kl
+from retrieval_kd.scorers.dual import dot
+from retrieval_kd.scorers.late import max_sim
+
+
+def wave(shape: tuple[int, ...], a: float, b: float, scale: float = 1, shift: float = 0) -> Tensor:
+    steps = torch.arange(math.prod(shape), dtype=torch.float64)
+    return (scale * torch.sin(a * steps + b) + shift).reshape(shape)
+
+
+def numbers(*values: float) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def all_real(texts: Tensor) -> Tensor:
+    return torch.ones(texts.shape[:2], dtype=torch.bool)
+
+
+def test_prod_with_a_cross_encoder_is_the_published_value() -> None:
+    learner, guide, previous = wave((3, 4), 1.3, 0.2, 3), wave((3, 4), 0.7, 1.1, 5), wave((3, 4), 2.1, -0.4, 3)
+    four = {"learner_temperature": 4.0, "guide_temperature": 4.0, "scale": 16.0}
+    hard = contrastive(learner, torch.zeros(3, dtype=torch.long))
+    kd, remembering = listwise_kl(learner, guide, **four), listwise_kl(learner, previous, **four)
+    assert hard.item() == pytest.approx(4.6685578082, rel=1e-8)
+    assert kd.item() == pytest.approx(2.1163977774, rel=1e-8)
+    assert remembering.item() == pytest.approx(3.5528191712, rel=1e-8)
+    assert (0.1 * hard + 0.9 * kd + remembering).item() == pytest.approx(5.9244329517, rel=1e-8)
+
+
+def test_prod_in_batch_is_the_published_value() -> None:
+    learner = dot(wave((2, 3), 0.9, 0.1), wave((4, 3), 1.7, 0.5))
+    guide = dot(wave((2, 3), 0.5, 0.9, 2), wave((4, 3), 0.8, -0.3, 2))
+    hard = contrastive(learner, torch.tensor([0, 2]))
+    kd = listwise_kl(learner, guide, learner_temperature=4.0, guide_temperature=4.0, scale=16.0)
+    assert hard.item() == pytest.approx(2.1124492724, rel=1e-8)
+    assert kd.item() == pytest.approx(6.3884732845, rel=1e-8)
+    assert (0.1 * hard + 0.9 * kd).item() == pytest.approx(5.9608708833, rel=1e-8)
+
+
+def test_tight_coupling_is_the_derived_value() -> None:
+    query = wave((2, 3, 5), 1.1, 0.3)
+    passage = torch.cat([wave((2, 4, 5), 0.6, 0.8), wave((2, 4, 5), 0.45, -0.2)])
+    guide = max_sim(query, normalize(passage, dim=-1), all_real(query), all_real(passage))
+    torch.testing.assert_close(guide[0], numbers(2.31963384, 2.06716553, 2.80428897, 2.08430767), rtol=1e-8, atol=1e-8)
+    learner = dot(query.mean(1), passage.mean(1))
+    assert listwise_kl(learner, guide, guide_temperature=0.25).item() == pytest.approx(0.6959624140, rel=1e-8)
+
+
+def test_agreement_is_the_published_value() -> None:
+    first, second = wave((2, 4), 1, 0.3, 2), wave((2, 4), 1, 0.35, 2)
+    assert agreement(first, second).item() == pytest.approx(0.000995404061271736, rel=1e-8)
+
+
+def test_layer_kl_is_the_published_value() -> None:
+    masks = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 0]]).bool()
+    query, passage = wave((2, 2, 3, 5), 0.7, 0.1), wave((4, 2, 4, 5), 0.5, 0.4)
+    guide = torch.stack([max_sim(query[:, n], passage[:, n], all_real(query[:, n]), masks) for n in range(2)])
+    query, passage = wave((2, 2, 3, 5), 0.9, 0.2), wave((4, 2, 4, 5), 0.3, 0.6)
+    learner = torch.stack([dot(query[:, n, 0], passage[:, n, 0]) for n in range(2)])
+    assert layer_kl(learner, guide, torch.tensor([0, 2])).item() == pytest.approx(0.4316754854, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("labels", "value"),
+    [
+        ([1 / n for n in range(1, 6)] + [-0.25] * 12 + [-0.5] * 13, 0.1792751949),
+        ([1 / n for n in range(1, 11)] + [-0.25] * 10 + [-0.5] * 10, 0.1581076227),
+        ([1 / n for n in range(1, 31)], 0.1431261903),
+    ],
+)
+def test_lambda_rank_of_thirty_is_the_published_value(labels: list[float], value: float) -> None:
+    scores = wave((2, 30), 0.37, 0.6, 2, 100)
+    assert lambda_rank(scores, numbers(*labels).repeat(2, 1)).item() == pytest.approx(value, rel=1e-6)
+
+
+def test_lambda_rank_of_four_is_the_published_value() -> None:
+    scores = torch.stack([numbers(2.01, 1.23, 1.02, 0.4), numbers(0.45, 1.04, 1.02, 3.12)])
+    assert lambda_rank(scores, numbers(1, 0.5, 0, 0).repeat(2, 1)).item() == pytest.approx(0.4333457993, rel=1e-6)

@@ -1,0 +1,74 @@
+"""Search in vectors on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from retrieval_kd.ranking import index as index_module
+from retrieval_kd.ranking.index import searcher
+from retrieval_kd.ranking.shards import Shards, fill
+from retrieval_kd.text.fault import Fault
+
+CHANCE = np.random.default_rng(0)
+PASSAGES = CHANCE.standard_normal((300, 8)).astype(np.float32)
+QUERIES = CHANCE.standard_normal((20, 8)).astype(np.float32)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def passages(tmp_path: Path) -> Shards:
+    return fill(Shards(tmp_path / "vectors", 300, 70), lambda rows: PASSAGES[rows], what="rows")
+
+
+def brute(depth: int) -> tuple[np.ndarray, np.ndarray]:
+    scores = QUERIES @ PASSAGES.T
+    order = np.argsort(-scores, axis=1)[:, :depth]
+    return np.take_along_axis(scores, order, 1), order
+
+
+@pytest.mark.parametrize("passages_at_once", [1, 33, 70, 1000])
+def test_exact_search_in_blocks_is_brute_force(
+    passages: Shards, passages_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_PASSAGES_AT_ONCE", passages_at_once)
+    scores, positions = searcher(passages, index="Flat", search=None, sample=1, device=CPU)(QUERIES, 25)
+    np.testing.assert_array_equal(positions, brute(25)[1])
+    np.testing.assert_allclose(scores, brute(25)[0], rtol=1e-6, atol=1e-6)
+
+
+def test_more_than_there_is_gives_all_there_is(passages: Shards) -> None:
+    _, positions = searcher(passages, index="Flat", search=None, sample=1, device=CPU)(QUERIES, 1000)
+    np.testing.assert_array_equal(positions, brute(300)[1])
+
+
+@pytest.mark.parametrize(
+    ("factory", "search"), [("IVF4,Flat", "nprobe=4"), ("HNSW16", "efSearch=300"), ("SQfp16", None)]
+)
+def test_a_factory_string_makes_an_index_that_finds_what_brute_force_finds(
+    passages: Shards, factory: str, search: str | None
+) -> None:
+    _, positions = searcher(passages, index=factory, search=search, sample=200, device=CPU)(QUERIES, 1)
+    assert np.mean(positions == brute(1)[1]) > 0.9
+
+
+def test_an_index_is_made_once(passages: Shards) -> None:
+    first = searcher(passages, index="IVF4,Flat", search="nprobe=1", sample=200, device=CPU)(QUERIES, 5)
+    made = {path: path.stat().st_mtime_ns for path in passages.folder.glob("*.faiss")}
+    second = searcher(passages, index="IVF4,Flat", search="nprobe=1", sample=200, device=CPU)(QUERIES, 5)
+    assert {path: path.stat().st_mtime_ns for path in passages.folder.iterdir() if path.suffix == ".faiss"} == made
+    assert len(made) == 1
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_what_faiss_does_not_know_is_refused_with_what_to_give(passages: Shards) -> None:
+    with pytest.raises(Fault, match=r"index='Flt'.*give a FAISS factory string such as"):
+        searcher(passages, index="Flt", search=None, sample=200, device=CPU)
+    with pytest.raises(Fault, match=r"search='nprobes=4'.*nprobe=16"):
+        searcher(passages, index="IVF4,Flat", search="nprobes=4", sample=200, device=CPU)
+
+
+def test_fewer_passages_than_an_index_has_cells_are_refused(passages: Shards) -> None:
+    with pytest.raises(Fault, match="index='IVF512,Flat' cannot be made of 300 vectors"):
+        searcher(passages, index="IVF512,Flat", search=None, sample=200, device=CPU)

@@ -1,0 +1,77 @@
+"""Ranking somebody's lists anew."""
+
+from pathlib import Path
+
+import pytest
+
+from retrieval_kd.batch.store import tokenise
+from retrieval_kd.ranking.rerank import Rerank, rescored
+from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.scorers.stored import Stored
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+from tests.ranking.conftest import QUERIES, TEXTS
+from tests.ranking.fakes import Told, assert_same
+
+LISTS = {"q0": {"p03": 3.0, "p05": 2.0, "p30": 1.0}, "q2": {"p03": 3.0, "p39": 2.0}}
+
+
+def one_by_one(scorer: Cross) -> Run:
+    """Each pair scored alone."""
+    assert scorer.tokenisation is not None
+    folder = scorer.tokenisation.folder
+
+    def score(query: str, passage: str) -> float:
+        left, right = tokenise([QUERIES[query]], folder), tokenise([TEXTS[passage]], folder)
+        return float(offline.pair_scores(scorer, left, right, tokens_per_group=4096)[0])
+
+    return Run.of({query: [(passage, score(query, passage)) for passage in listed] for query, listed in LISTS.items()})
+
+
+def test_a_list_is_ordered_by_the_cross_encoder(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    ranker = Rerank(
+        scorer=cross, artifacts=tmp_path, tokens_per_group=64, candidates=Told(LISTS), candidates_per_query=10
+    )
+    assert_same(ranker.rank(QUERIES, collection, 10), one_by_one(cross))
+
+
+def test_only_the_first_of_each_list_are_scored(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    ranker = Rerank(
+        scorer=cross, artifacts=tmp_path, tokens_per_group=64, candidates=Told(LISTS), candidates_per_query=1
+    )
+    found = ranker.rank(QUERIES, collection, 10)
+    assert {query: [name for name, _ in listed] for query, listed in found.lists.items()} == {
+        "q0": ["p03"],
+        "q2": ["p03"],
+    }
+
+
+def test_scores_kept_in_a_folder_are_read_again(
+    cross: Cross, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.of({query: listed.items() for query, listed in LISTS.items()})
+
+    def score() -> Run:
+        return rescored(
+            run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64, folder=tmp_path / "scores"
+        )
+
+    first = score()
+    monkeypatch.setattr(offline, "pair_scores", None)
+    assert score() == first
+
+
+def test_a_run_over_other_queries_is_refused(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="query 'elsewhere', which the corpus does not hold"):
+        rescored(
+            Run.of({"elsewhere": [("p03", 1.0)]}), cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64
+        )
+
+
+def test_stored_scores_cannot_score_lists(collection: Collection, tmp_path: Path) -> None:
+    Run.of({"q0": [("p03", 1.0)]}).write(tmp_path / "stored.trec")
+    stored = Stored(file=str(tmp_path / "stored.trec"), missing="error", scale=1.0)
+    with pytest.raises(Fault, match="reads no text"):
+        rescored(Run.of({}), stored, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)

@@ -1,0 +1,109 @@
+"""Shards on disk: made once, made whole, made good after a kill."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from retrieval_kd.ranking.shards import Shards, fill
+
+Array = NDArray[Any]
+WHOLE = np.arange(22, dtype=np.float32).reshape(11, 2)
+
+
+def from_whole(asked: list[int]) -> Any:
+    """Makes rows of WHOLE and notes which were asked for."""
+
+    def make(rows: Array) -> Array:
+        asked.extend(rows.tolist())
+        return WHOLE[rows]
+
+    return make
+
+
+def read(shards: Shards, rows_per_block: int = 3) -> Array:
+    return np.concatenate([block for _, block in shards.blocks(rows_per_block)])
+
+
+def test_eleven_rows_in_shards_of_four_are_three_files_that_read_as_the_whole(tmp_path: Path) -> None:
+    shards = fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.npy", "00001.npy", "00002.npy"]
+    assert [len(shards.shard(number)) for number in range(3)] == [4, 4, 3]
+    assert [first for first, _ in shards.blocks(3)] == [0, 3, 4, 7, 8]
+    np.testing.assert_array_equal(read(shards), WHOLE)
+
+
+def test_a_second_filling_makes_nothing(tmp_path: Path) -> None:
+    fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
+    asked: list[int] = []
+    fill(Shards(tmp_path, 11, 4), from_whole(asked), what="rows")
+    assert asked == []
+
+
+def test_after_a_kill_only_the_shards_that_are_missing_or_cut_short_are_made(tmp_path: Path) -> None:
+    shards = fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
+    shards.path(0).unlink()
+    shards.path(2).write_bytes(shards.path(2).read_bytes()[:-3])
+    asked: list[int] = []
+    fill(shards, from_whole(asked), what="rows")
+    assert asked == [0, 1, 2, 3, 8, 9, 10]
+    np.testing.assert_array_equal(read(shards), WHOLE)
+
+
+def test_an_exception_while_a_shard_is_made_leaves_the_ones_before_it(tmp_path: Path) -> None:
+    def make(rows: Array) -> Array:
+        if rows[0] == 4:
+            raise KeyboardInterrupt
+        return WHOLE[rows]
+
+    shards = Shards(tmp_path, 11, 4)
+    with pytest.raises(KeyboardInterrupt):
+        fill(shards, make, what="rows")
+    assert [shards.is_whole(number) for number in range(3)] == [True, False, False]
+    assert [path.name for path in tmp_path.iterdir()] == ["00000.npy"]
+
+
+def test_a_shard_that_another_process_made_meanwhile_is_not_made_again(tmp_path: Path) -> None:
+    asked: list[int] = []
+    shards = Shards(tmp_path, 11, 4)
+
+    def make(rows: Array) -> Array:
+        asked.extend(rows.tolist())
+        np.save(shards.path(1), WHOLE[4:8])
+        return WHOLE[rows]
+
+    np.testing.assert_array_equal(read(fill(shards, make, what="rows")), WHOLE)
+    assert asked == [0, 1, 2, 3, 8, 9, 10]
+
+
+def test_what_a_killed_process_began_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "00001.part").write_bytes(b"half a shard")
+    np.testing.assert_array_equal(read(fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")), WHOLE)
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_two_at_once_share_the_work(tmp_path: Path) -> None:
+    asked: list[int] = []
+    shards = Shards(tmp_path, 11, 1)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(fill, shards, from_whole(asked), what="rows") for _ in range(2)]
+    for filled in both:
+        np.testing.assert_array_equal(read(filled.result()), WHOLE)
+    assert sorted(asked) == list(range(11))
+
+
+def test_half_precision_is_kept_as_half_and_read_as_single(tmp_path: Path) -> None:
+    shards = fill(Shards(tmp_path, 11, 4, "float16"), from_whole([]), what="rows")
+    assert shards.shard(0).dtype == np.float16
+    block = next(shards.blocks(4))[1]
+    assert block.dtype == np.float32
+    np.testing.assert_array_equal(block, WHOLE[:4])
+
+
+def test_a_sample_is_spread_evenly_over_all_rows(tmp_path: Path) -> None:
+    shards = fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
+    assert shards.sample(4)[:, 0].tolist() == [0.0, 6.0, 12.0, 18.0]  # every third row
+    assert len(shards.sample(100)) == 11

@@ -1,0 +1,53 @@
+"""The main job as a user types it: it learns, and on two processes it learns the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.planted import planted_backbone
+from tests.recipes.commands import made_by, metrics, stage, train_py
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def words(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The main job over the planted collection, from a random backbone of two layers."""
+    backbone = planted_backbone(tmp_path_factory.mktemp("backbone"), planted)
+    where = ["corpus=beir", f"corpus.path={planted}", f"student.backbone={backbone}", "student.layers=null"]
+    return ["teacher=colbert", "loss=self_otf", *where, "machine=cpu"]
+
+
+def test_self_on_the_fly_distillation_learns_synonyms_that_bm25_cannot_know(words: list[str], tmp_path: Path) -> None:
+    said = train_py(*words, "optim.steps=150", "optim.lr=5e-3", f"artifacts={tmp_path}")
+    bm25, before, after = (metrics(tmp_path, name)["test"]["nDCG@10"] for name in ("bm25", "start", "student"))
+    late = metrics(tmp_path, "teacher")["late"]["test"]["nDCG@10"]
+    assert bm25 == 0
+    assert before < 0.1
+    assert after > before + 0.25
+    assert late > before + 0.25
+    for row in ("BM25", "student before training", "student after training", "teacher (late)"):
+        assert row in said
+    assert f"{after:.3f}" in said
+
+
+def test_two_processes_train_the_same_student_as_one(words: list[str], tmp_path: Path) -> None:
+    small = [*words, "optim.steps=6", "optim.lr=1e-3", "optim.precision=64-true", f"artifacts={tmp_path}"]
+    train_py(*small)
+    alone = stage(tmp_path, "train")
+    key, one = made_by(alone)["key"], load_file(alone / "payload/student/model.safetensors")
+    train_py(*small, "stage=train", "fresh=train", "machine.devices=2")
+    together = stage(tmp_path, "train")
+    two = load_file(together / "payload/student/model.safetensors")
+    assert made_by(together)["key"] == key
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert value.dtype == torch.float64
+        torch.testing.assert_close(two[name], value, rtol=0.0, atol=1e-9)
+    untrained = load_file(
+        Path(next(word for word in words if "backbone=" in word).partition("=")[2]) / "model.safetensors"
+    )
+    assert any(not torch.allclose(untrained[name].double(), value, atol=1e-6) for name, value in one.items())
+    assert not list(tmp_path.glob("*.part"))

@@ -1,0 +1,139 @@
+"""The cross-encoder."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from retrieval_kd.batch.tokens import joined, vocabulary
+from retrieval_kd.scorers.cross import Cross
+from tests.scorers.reading import LISTS, QUERIES, batch, cross, features, look
+
+
+def states(scorer: Cross, query: str, passage: str) -> Tensor:
+    """Last states of one pair by the bare backbone, [token dim]."""
+    assert scorer.tokenisation is not None
+    words = vocabulary(scorer.tokenisation.folder)
+    pair = joined(words.ragged([query]), words.ragged([passage]), scorer.tokenisation.frames())
+    return scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment).last_hidden_state[0]
+
+
+def test_a_score_is_the_heads_answer_to_the_first_state_of_the_pair(backbone: Path) -> None:
+    scorer = cross(backbone, scale=2.0)
+    view = look(scorer, batch(scorer), features("scores"))
+    assert view.scores.shape == (4, 3)
+    for query, candidate in ((0, 0), (0, 2), (1, 1), (3, 2)):
+        first = states(scorer, QUERIES[query], LISTS[query][candidate])[0]
+        expected = 2 * scorer.classifier(first)
+        assert view.scores[query, candidate].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_an_absent_pair_scores_zero(backbone: Path) -> None:
+    scorer = cross(backbone)
+    assert look(scorer, batch(scorer), features("scores")).scores[2, 2] == 0
+
+
+def test_a_pair_that_stands_twice_scores_the_same(backbone: Path) -> None:
+    scorer = cross(backbone)
+    twice = {"queries": ["a cat", "a cat"], "lists": [["a dog", "it"], ["it", "a dog"]], "queries_per_pool": 2}
+    scores = look(scorer, batch(scorer, **twice), features("scores")).scores
+    assert torch.equal(scores[0], scores[1].flip(0))
+    assert scores[0, 0] != scores[0, 1]
+
+
+def test_scores_by_block_use_the_one_head(backbone: Path) -> None:
+    scorer = cross(backbone)
+    view = look(scorer, batch(scorer), features("scores", "layers", layers=(0, -1)))
+    cut = cross(backbone, layers=[0])
+    cut.classifier.load_state_dict(scorer.classifier.state_dict())
+    assert set(view.layers) == {0, 2}
+    assert torch.allclose(view.layers[0], look(cut, batch(cut), features("scores")).scores, atol=1e-5)
+    assert torch.equal(view.layers[2], view.scores)
+
+
+def test_a_pooler_is_a_dense_layer_with_tanh(backbone: Path) -> None:
+    scorer = cross(backbone, pooler=True)
+    first = states(scorer, QUERIES[0], LISTS[0][0])[0]
+    dense, _, _, last = scorer.classifier
+    found = look(scorer, batch(scorer), features("scores")).scores[0, 0]
+    assert found.item() == pytest.approx(last(dense(first).tanh()).item(), abs=1e-5)
+
+
+def test_it_has_no_pool(backbone: Path) -> None:
+    scorer = cross(backbone)
+    assert scorer.offers == {"scores", "layers", "attention"}
+    assert look(scorer, batch(scorer), features("scores")).pool is None
+
+
+def test_its_words_attention_is_the_mean_over_heads_among_passage_words(backbone: Path) -> None:
+    scorer = cross(backbone, word_attention=True, attention_layer=1)
+    assert scorer.attention_layer == 1
+    view = look(scorer, batch(scorer), features("attention"))
+    words = vocabulary(scorer.tokenisation.folder)
+    pair = joined(words.ragged([QUERIES[0]]), words.ragged([LISTS[0][0]]), scorer.tokenisation.frames())
+    out = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment, output_attentions=True)
+    block = out.attentions[1][0].mean(0)[1:3, 4:7]  # [CLS] red fox [SEP] red fox ran [SEP]
+    expected = block / block.sum(1, keepdim=True)
+    assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
+    assert view.query_mask[0].tolist() == [True] * 2 + [False] * 3
+    assert view.passage_mask[0, 0].tolist() == [True] * 3 + [False] * 6
+
+
+def test_a_gradient_reaches_encoder_and_head(backbone: Path) -> None:
+    scorer = cross(backbone)
+    look(scorer, batch(scorer), features("scores")).scores.sum().backward()
+    assert all(value.grad is not None and value.grad.abs().sum() > 0 for value in scorer.classifier.parameters())
+    assert scorer.towers.query.backbone.get_input_embeddings().weight.grad.abs().sum() > 0
+
+
+@pytest.fixture
+def classifier(backbone: Path, tmp_path: Path) -> Path:
+    """A one-label classifier that `transformers` saved, of another seed than the backbone."""
+    return saved_classifier(backbone, tmp_path / "classifier", labels=1)
+
+
+def saved_classifier(backbone: Path, folder: Path, *, labels: int) -> Path:
+    from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
+
+    torch.manual_seed(3)
+    config = AutoConfig.from_pretrained(backbone, num_labels=labels)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(backbone).save_pretrained(folder)
+    return folder
+
+
+def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier: Path) -> None:
+    from transformers import BertForSequenceClassification
+
+    scorer = cross(backbone, checkpoint=str(classifier), pooler=True)
+    assert scorer.load_head(classifier)
+    found = look(scorer, batch(scorer), features("scores")).scores
+    theirs = BertForSequenceClassification.from_pretrained(classifier).eval()
+    words = vocabulary(str(classifier))
+    pair = joined(words.ragged([QUERIES[1]]), words.ragged([LISTS[1][0]]), scorer.tokenisation.frames())
+    with torch.no_grad():
+        expected = theirs(input_ids=pair.ids, token_type_ids=pair.segment).logits
+    assert found[1, 0].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_a_head_of_another_form_is_left_aside_and_stays_as_it_was(
+    backbone: Path, classifier: Path, tmp_path: Path
+) -> None:
+    without_pooler = cross(backbone, checkpoint=str(classifier))
+    assert not without_pooler.load_head(classifier)
+    assert not without_pooler.load_head(backbone)
+    two = saved_classifier(backbone, tmp_path / "two", labels=2)
+    scorer = cross(backbone, checkpoint=str(two), pooler=True)
+    before = [value.clone() for value in scorer.classifier.parameters()]
+    assert not scorer.load_head(two)
+    assert all(torch.equal(one, other) for one, other in zip(before, scorer.classifier.parameters(), strict=True))
+
+
+def test_a_fresh_head_is_drawn_from_the_seed(backbone: Path) -> None:
+    def head(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return cross(backbone).classifier[-1].weight
+
+    assert torch.equal(head(1), head(1))
+    assert not torch.equal(head(1), head(2))

@@ -1,0 +1,61 @@
+"""Which rows stay."""
+
+import pytest
+
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.run import Run
+from retrieval_kd.text.select import confusing, only_judged, window, without
+
+
+def ranked(**lists: str) -> Run:
+    """A run whose lists are the letters in order."""
+    return Run.of(
+        {query_id: [(name, -float(at)) for at, name in enumerate(names)] for query_id, names in lists.items()}
+    )
+
+
+def letters(run: Run) -> dict[str, str]:
+    return {query_id: "".join(passage.passage_id for passage in listed) for query_id, listed in run.lists.items()}
+
+
+JUDGMENTS = Judgments({"q": {"b": 1, "d": 2, "c": 0}, "p": {"x": 1}})
+
+
+def test_a_window_holds_both_its_ends() -> None:
+    assert letters(window(ranked(q="abcd", p="a"), 2, 3)) == {"q": "bc"}
+    with pytest.raises(Fault, match=r"the window of ranks is \[3, 2\]"):
+        window(ranked(q="abcd"), 3, 2)
+    with pytest.raises(Fault, match="1 ≤ first"):
+        window(ranked(q="abcd"), 0, 2)
+
+
+def test_every_judged_positive_is_dropped_and_no_judged_negative() -> None:
+    assert letters(without(ranked(q="abcd", p="bx", r="b"), JUDGMENTS)) == {"q": "ac", "p": "b", "r": "b"}
+
+
+def test_only_judged_keeps_what_somebody_looked_at() -> None:
+    assert letters(only_judged(ranked(q="abcde", p="b"), JUDGMENTS)) == {"q": "bcd"}
+
+
+def test_nothing_is_judged_without_judgments() -> None:
+    run = ranked(q="ab")
+    assert letters(without(run, Judgments({}))) == {"q": "ab"}
+    assert letters(only_judged(run, Judgments({}))) == {}
+
+
+def test_confusing_keeps_queries_the_teacher_gets_right_and_the_student_does_not() -> None:
+    judgments = Judgments(
+        {query_id: {"x": 1, "y": 1} for query_id in ("second", "first", "deep", "lost", "wrong", "away")}
+    )
+    student = ranked(second="axbyc", first="xab", deep="abcx", lost="abc", wrong="axb", away="axb")
+    teacher = ranked(second="yxa", first="xab", deep="xab", lost="xab", wrong="axb")
+    chosen = confusing(student, teacher, judgments, student_window=(2, 3), teacher_window=(1, 1), k=2)
+    assert letters(chosen) == {"second": "ab"}
+
+
+def test_a_deeper_teacher_window_lets_more_queries_in() -> None:
+    judgments = Judgments({"q": {"x": 1}})
+    student, teacher = ranked(q="axbc"), ranked(q="axb")
+    assert letters(confusing(student, teacher, judgments)) == {}
+    assert letters(confusing(student, teacher, judgments, teacher_window=(1, 2))) == {"q": "abc"}
