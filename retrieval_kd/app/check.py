@@ -10,7 +10,10 @@ from retrieval_kd.app.options import Options
 from retrieval_kd.app.ranks import Ranks, ranks
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.words import Word
+from retrieval_kd.text.corpus import SPLITS
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.run import Run
 
 READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
 RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
@@ -27,6 +30,8 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
             found += train_faults(stage.whole, words, options)
         if stage.run in ("mine", "evaluate"):
             found += ranker_faults(stage.config)
+        if stage.run == "evaluate" and not forms:
+            found += evaluation_faults(stage.config["evaluation"])
     return list(dict.fromkeys(found))
 
 
@@ -81,6 +86,21 @@ def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
         if wanted != kind:
             ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
             yield f"{ranker} ranks by a {wanted} student, and this one is {kind}: say ranker={RANKER_OF[kind]}"
+
+
+def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """A split or a measure that is none, a ranking without depth."""
+    from retrieval_kd.measures.evaluate import evaluate
+
+    unknown = [split for split in evaluation["splits"] if split not in SPLITS]
+    if unknown or not evaluation["splits"]:
+        yield f"evaluation.splits={evaluation['splits']}: give some of {', '.join(SPLITS)}"
+    if not isinstance(evaluation["depth"], int) or evaluation["depth"] < 1:
+        yield f"evaluation.depth={evaluation['depth']}: give at least 1"
+    try:
+        evaluate(Run.of({}), Judgments({"query": {"passage": 1}}), evaluation["measures"])
+    except Fault as fault:
+        yield f"evaluation.measures: {fault}"
 
 
 def kind_of(target: str | None) -> str | None:

@@ -64,8 +64,8 @@ def versions() -> dict[str, str]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of what an artifact holds for others: its payload, and its run."""
-    files = [*sorted((folder / "payload").rglob("*")), folder / "run.trec"]
+    """SHA-256 of what an artifact holds for others: its payload, and its runs."""
+    files = [*sorted((folder / "payload").rglob("*")), folder / "run.trec", *sorted(folder.glob("*/run.trec"))]
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files if path.is_file()}
 
 

@@ -53,9 +53,11 @@ def _rows(root: Path, stage: Stage) -> Iterator[Row]:
     found = artifacts.metrics(root / stage.artifact)
     if reads.whom(stage.config) == "student":
         yield _row(stage.title, found, stage.artifact)
-        return
-    for role, values in found.items():
-        yield _row(f"{stage.title} ({role})", values, f"{stage.artifact}/{role}")
+    elif "role" in found:
+        yield _row(f"{stage.title} ({found['role']})", found, stage.artifact)
+    else:
+        for role, values in found.items():
+            yield _row(f"{stage.title} ({role})", values, f"{stage.artifact}/{role}")
 
 
 def _row(title: str, found: dict[str, Any], artifact: str) -> Row:

@@ -85,11 +85,12 @@ def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], li
 
 
 def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
-    """An evaluate stage for the teachers of a train stage that reads none."""
+    """An evaluate stage for the teachers of a train stage that reads none but stored scores."""
     if stage.run != "evaluate" or reads.whom(stage.config) != "teacher":
         return False
     trained = [by_name[name] for name in wiring.inputs(stage.config["student"])]
-    return not any(other.config.get("teacher") for other in trained)
+    nodes = [node for other in trained for node in (other.config.get("teacher") or {}).values()]
+    return not any("checkpoint" in node for node in nodes)
 
 
 def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:

@@ -37,8 +37,7 @@ class Collate:
     """Makes the batch of a step for one rank; the same small fields on every rank, this rank's texts alone.
 
     Raises Fault where queries_per_step is not a multiple of queries_per_pool or of the number of ranks, or a pool and a
-    rank's
-    share do not fit into each other.
+    rank's share do not fit into each other.
     """
 
     def __init__(

@@ -20,12 +20,9 @@ class Data:
     """What a step is made of. `candidates` is the run that lists are drawn from (null: in-batch negatives alone).
 
     A step has `queries_per_step` queries in pools of `queries_per_pool` (null: one pool), each with one judged passage
-    and
-    `negatives` others from ranks `first` to `last` of its list, `drawn` anew at each step or the `best` ones.
-    `unjudged` lets queries
-    without judgments take part (guided terms alone use them). Every `refresh_every` steps the student mines anew (null:
-    never).
-    Raises Fault for negatives without a run, or ranks out of order.
+    and `negatives` others from ranks `first` to `last` of its list, `drawn` anew at each step or the `best` ones.
+    `unjudged` lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the
+    student mines anew (null: never). Raises Fault for negatives without a run, or ranks out of order.
     """
 
     candidates: str | None
@@ -86,12 +83,20 @@ def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, sc
     return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
 
 
+def within(lists: Lists, first: int, last: int) -> Lists:
+    """The part of every list that can be drawn: its ranks `first` to `last`."""
+    rank = np.arange(len(lists.passages)) - np.repeat(lists.offsets[:-1], np.diff(lists.offsets)) + 1
+    kept = (first <= rank) & (rank <= last)
+    offsets = np.concatenate([[0], np.cumsum(kept)])[lists.offsets]
+    return Lists(offsets, lists.passages[kept], lists.scores[kept])
+
+
 def stored(
     run: Run, missing: Missing, queries: Sequence[str], corpus: Corpus, candidates: Lists, positives: Lists
 ) -> Pairs:
     """A file's scores of the candidates. One without a score raises Fault (`error`), stays unknown (`drop`), or takes
-    the lowest
-    score that its query has in the file (`minimum`; a query that the file does not know takes the file's lowest).
+    the lowest score that its query has in the file (`minimum`; a query that the file does not know takes the lowest of
+    the file).
     """
     owner, passages, scores = _rows(run, queries, corpus)
     size = len(corpus.collection)

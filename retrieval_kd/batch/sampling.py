@@ -2,8 +2,7 @@
 alone.
 
 Nothing is iterated or remembered, so any number of workers and ranks sees each example exactly once, and a run resumed
-at
-step k draws what it would have drawn.
+at step k draws what it would have drawn.
 """
 
 from dataclasses import dataclass
@@ -40,8 +39,7 @@ class Sampling:
     `last`.
 
     `order`: `drawn` anew at each step without replacement, or the `best` ones in rank order (PROD's and CL-DRD's
-    lists).
-    A query without judgments has no positive: its first column comes from the run as well.
+    lists). A query without judgments has no positive: its first column comes from the run as well.
     """
 
     seed: int

@@ -3,15 +3,13 @@
 import hashlib
 import itertools
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from retrieval_kd.batch.tokens import Ragged, vocabulary
+from retrieval_kd.text.aside import whole_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 
@@ -43,15 +41,7 @@ def tokenised(collection: Collection, folder: str, artifacts: Path) -> Ragged:
     A passage is its title and its text, joined. Written aside and renamed, so a killed run leaves nothing half made.
     """
     key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(folder)}".encode()).hexdigest()
-    home = artifacts / f"tokens-{key[:16]}"
-    if not home.exists():
-        artifacts.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".tokens-{key[:16]}-", dir=artifacts))
-        _write(aside, collection, folder)
-        try:
-            os.rename(aside, home)
-        except OSError:  # another process was first: its store is the same
-            shutil.rmtree(aside)
+    home = whole_folder(artifacts / f"tokens-{key[:16]}", lambda aside: _write(aside, collection, folder))
     return Ragged(np.load(home / "ids.npy", mmap_mode="r"), np.load(home / "offsets.npy", mmap_mode="r"))
 
 

@@ -87,12 +87,10 @@ class Tokenisation:
     """How a scorer wants its texts written; two scorers with equal ones share the tokens.
 
     `layout`: query and passage `apart`, or `joined` in one text without tokenising again. Lengths are in tokens,
-    specials
-    included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the query or
-    passage
-    ("[Q]" becomes three word pieces for BERT, as in TCT-ColBERT) or a token of the vocabulary. `pad_queries` fills a
-    query up to
-    its length with [MASK], and those positions count as words. `close` ends a text with [SEP].
+    specials included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the
+    query or passage ("[Q]" becomes three word pieces for BERT, as in TCT-ColBERT) or a token of the vocabulary.
+    `pad_queries` fills a query up to its length with [MASK], and those positions count as words. `close` ends a text
+    with [SEP].
     """
 
     tokenizer: str

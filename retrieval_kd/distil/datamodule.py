@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Source
-from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, stored
+from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, stored, within
 from retrieval_kd.batch.sampling import Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Tokenisation
@@ -24,10 +24,9 @@ class ListsDataModule(pl.LightningDataModule):
     """Batches of candidate lists as functions of the step; the same on any number of workers and ranks.
 
     `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
-    a missing
-    one. `mine` makes a run with the student as it is (for `refresh_every`); its runs are kept in `folder`, so that a
-    resumed
-    training reads what it read before; `relisted` is told of every new one. Raises Fault if no query has a list.
+    a missing one. `mine` makes a run with the student as it is (for `refresh_every`); its runs are kept in `folder`, so
+    that a resumed training reads what it read before; `relisted` is told of every new one. Raises Fault if no query has
+    a list.
     """
 
     def __init__(
@@ -77,8 +76,9 @@ class ListsDataModule(pl.LightningDataModule):
         """The maker of this rank's batches, with the lists as they are now."""
         grades, positives = judged(self.corpus, self.queries)
         lists = drawable(self.run, self.queries, self.corpus, grades)
+        reach = within(lists, self.data.first, self.data.last)
         known = {
-            file: stored(run, missing, self.queries, self.corpus, lists, positives)
+            file: stored(run, missing, self.queries, self.corpus, reach, positives)
             for file, (run, missing) in self.scores.items()
         }
         data = self.data

@@ -1,8 +1,7 @@
 """One step's view on every rank: the only place that talks to torch.distributed.
 
 `share` joins the rows of all ranks with full gradients: every rank then takes the same loss of the whole step, each
-row's gradient is
-summed over ranks, and DDP's average over ranks cancels that sum exactly.
+row's gradient is summed over ranks, and DDP's average over ranks cancels that sum exactly.
 """
 
 from typing import Any

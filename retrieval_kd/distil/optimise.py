@@ -16,11 +16,9 @@ class AdamW:
     them).
 
     `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr` or `weight_decay`; biases
-    and
-    normalisations are never decayed. `precision` is Lightning's word; a group of texts has at most `tokens_per_group`
-    tokens with
-    padding; `recompute` keeps no activations of a group but runs it again in the backward pass.
-    Source: Loshchilov & Hutter (2019).
+    and normalisations are never decayed. `precision` is Lightning's word; a group of texts has at most
+    `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it again in the
+    backward pass. Source: Loshchilov & Hutter (2019).
     """
 
     lr: float

@@ -113,8 +113,8 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
     """(which of the folder's blocks to keep, as indices of the original backbone; as places in the folder).
 
     A whole backbone is cut; a record of the same layers is loaded as it is; None keeps what is there. A number n
-    spreads n of
-    the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises Fault otherwise.
+    spreads n of the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises Fault
+    otherwise.
     """
     config = json.loads((folder / "config.json").read_text())
     there = config.get(_LAYERS)

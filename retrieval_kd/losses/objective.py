@@ -13,8 +13,7 @@ from retrieval_kd.shapes import Scalar
 
 class Objective(nn.Module):
     """Σ weight · term. `tied` roles hold the encoder of the first of them. `echoes` are further roles: {name: {"of":
-    role,
-    "redraw": "passage" | "query" | "both"}}, the same scorer read again with fresh dropout on that side.
+    role, "redraw": "passage" | "query" | "both"}}, the same scorer read again with fresh dropout on that side.
 
     Raises ValueError where there is no term, a tied or echoed role is read by none, or a guide may be moved but is
     nobody's learner.

@@ -25,11 +25,9 @@ class Cross(Scorer):
     tokenising again.
 
     `pooler` puts a dense layer with tanh before w, as BERT's sequence classifiers have; a checkpoint that
-    `transformers` saved as
-    such a classifier with one label brings its head along. Scores by block use the same head (LEAD). Word attention is
-    `attention_layer`'s, mean over
-    heads, rows query words, columns passage words; it needs eager attention, which is used if `word_attention` is true.
-    Raises Fault if weights are missing.
+    `transformers` saved as such a classifier with one label brings its head along. Scores by block use the same head
+    (LEAD). Word attention is `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs
+    eager attention, which is used if `word_attention` is true. Raises Fault if weights are missing.
     """
 
     kind: ClassVar[str] = "cross"

@@ -14,8 +14,7 @@ class MaxSim(torch.autograd.Function):
     """Values and the winning passage tokens of real query tokens against every passage.
 
     query: [token dim], passage: [passage passage_token dim], mask: [passage passage_token] → [token passage]; a passage
-    without
-    tokens gives 0. Saved for the backward pass: an int32 for each value, instead of every product.
+    without tokens gives 0. Saved for the backward pass: an int32 for each value, instead of every product.
     """
 
     @staticmethod

@@ -22,9 +22,8 @@ class View:
     """One scorer's answer for the whole step; what no term wanted in this step is not there.
 
     scores: each query's own list; pool: its whole pool; layers, pool_layers: the same by block; attention: per pair, a
-    distribution
-    over passage words for each query word, with its masks; vectors: {"query": [query dim], "passage": [query candidate
-    dim]}.
+    distribution over passage words for each query word, with its masks; vectors: {"query": [query dim], "passage":
+    [query candidate dim]}.
     """
 
     scores: Float[Tensor, "query candidate"] | None = None

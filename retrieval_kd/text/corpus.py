@@ -65,7 +65,7 @@ class Source(ABC):
     def fingerprint(self) -> str:
         """SHA-256 of the files' bytes, the options and the reader's REVISION; nothing is parsed."""
         files, digest = list(self.files()), hashlib.sha256()
-        about = [type(self).__name__, self.REVISION, REVISION, self.name, self.drop_same_id, dict(self.options())]
+        about = [type(self).__name__, self.REVISION, REVISION, self.drop_same_id, dict(self.options())]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for path in files:
             with path.open("rb") as file:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval_kd.batch.lists import Data, drawable, has_list, judged, stored
+from retrieval_kd.batch.lists import Data, drawable, has_list, judged, stored, within
 from retrieval_kd.batch.sampling import Lists, Sampling, draw
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
@@ -170,3 +170,11 @@ def test_data_that_cannot_be_had_is_refused(given: dict[str, object], said: str)
 
 def test_in_batch_negatives_need_no_run() -> None:
     assert Data(**{**SAMPLED, "candidates": None, "negatives": 0}).candidates is None
+
+
+def test_only_the_ranks_that_can_be_drawn_need_a_score() -> None:
+    lists = Lists(np.array([0, 3, 3, 5]), np.array([7, 8, 9, 4, 5]), np.array([3.0, 2.0, 1.0, 9.0, 8.0]))
+    cut = within(lists, 2, 3)
+    assert cut.offsets.tolist() == [0, 2, 2, 3]
+    assert cut.passages.tolist() == [8, 9, 5]
+    assert cut.scores.tolist() == [2.0, 1.0, 8.0]

@@ -14,23 +14,18 @@ from tests.distil import training
 from tests.distil.training import Ground
 
 
-def contrastive_terms(weights: dict[str, float]) -> dict[str, object]:
-    """Self on-the-fly distillation with these weights."""
-    node = training.loss_node("self_otf", {})
-    return {**node, "terms": {name: {**term, "weight": weights[name]} for name, term in node["terms"].items()}}
-
-
 def test_the_loss_is_the_sum_of_weighted_terms(ground: Ground, tmp_path: Path) -> None:
-    def loss(student: float, late: float, kl: float) -> float:
-        weights = {"student_contrastive": student, "late_contrastive": late, "kl": kl}
-        teachers = {"late": training.scorer_node(ground, "late")}
-        made = training.distiller(contrastive_terms(weights), training.scorer_node(ground, "dual"), teachers).eval()
-        return training.loss_of(made, training.batch(ground, made, tmp_path)).item()
-
-    parts = [loss(1.0, 0.0, 0.0), loss(0.0, 1.0, 0.0), loss(0.0, 0.0, 1.0)]
-    assert min(parts) > 0
-    assert loss(1.0, 1.0, 1.0) == pytest.approx(sum(parts), rel=1e-5)
-    assert loss(0.5, 2.0, 3.0) == pytest.approx(0.5 * parts[0] + 2 * parts[1] + 3 * parts[2], rel=1e-5)
+    weights = {"student_contrastive": 0.5, "late_contrastive": 2.0, "kl": 3.0}
+    node = training.loss_node("self_otf", {})
+    terms = {name: {**term, "weight": weights[name]} for name, term in node["terms"].items()}
+    teachers = {"late": training.scorer_node(ground, "late")}
+    made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual"), teachers).eval()
+    batch = training.batch(ground, made, tmp_path)
+    views = made.look(batch, made.objective.wants(batch.step))
+    unweighted = {name: term(views, batch).item() for name, term in made.objective.terms.items()}
+    assert min(unweighted.values()) > 0
+    expected = sum(weights[name] * unweighted[name] for name in weights)
+    assert training.loss_of(made, batch).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_contrastive_loss_of_a_step_is_the_cross_entropy_of_its_pool(ground: Ground, tmp_path: Path) -> None:

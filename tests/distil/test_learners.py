@@ -149,6 +149,17 @@ def test_an_encoder_that_a_learner_owns_trains_though_a_frozen_role_reads_throug
     assert not any(part.training for part in made.modules())
 
 
+def test_a_role_that_learns_does_not_move_the_encoder_of_an_owner_that_does_not(ground: Ground, tmp_path: Path) -> None:
+    node = training.loss_node("self_otf", {})
+    terms = {"late": node["terms"]["late_contrastive"]}
+    teachers = {"late": training.scorer_node(ground, "late", projection=8)}
+    made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual"), teachers)
+    before = training.weights(made)
+    training.train(ground, made, tmp_path)
+    assert changed(made, before) == {"late"}
+    assert {name.split(".")[2] for name, value in made.named_parameters() if value.requires_grad} == {"projection"}
+
+
 def test_only_what_learns_is_written_into_a_checkpoint(ground: Ground, tmp_path: Path) -> None:
     made = training.distiller(
         "tight_coupling", training.scorer_node(ground, "dual"), {"late": training.scorer_node(ground, "late")}

@@ -23,9 +23,9 @@ REVISION = 1
 
 
 def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
-    """Split → measures and number of queries; for teachers, role → that.
+    """Split → measures and number of queries; for one teacher, its `role` beside it; for several, role → that.
 
-    Beside the metrics lie run.trec and per_query-<split>.jsonl; for teachers in a folder for each role.
+    Beside the metrics lie run.trec and per_query-<split>.jsonl; for several teachers in a folder for each role.
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     evaluation = plain["evaluation"]
@@ -34,12 +34,14 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     if evaluation["whom"] == "student":
         ranker = open_ranker(plain["ranker"], plain.get("student"), work, seed=0)
         return _judged(ranker, corpus, splits, evaluation, work.folder)
+    teachers = dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
     found = {}
-    for role, node in _teachers(Path(plain["student"]["checkpoint"]).parent):
+    for role, node in teachers.items():
         scorer = on_device(open_scorer(node, seed=0), work.machine)
         ranker = teacher_ranker(scorer, evaluation, work, passages=len(corpus.collection))
-        found[role] = _judged(ranker, corpus, splits, evaluation, work.folder / role)
-    return found
+        folder = work.folder / role if len(teachers) > 1 else work.folder
+        found[role] = {"role": role, **_judged(ranker, corpus, splits, evaluation, folder)}
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """train: teacher and student roles, an objective and lists → checkpoints of every role that learned."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -19,9 +20,7 @@ REVISION = 1
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
-    """Trains; the payload has one folder for each role that learned, and roles.json says where every role's scorer
-    lies.
-    """
+    """Trains; the payload has a folder for each role that learned, and roles.json says where every scorer lies."""
     from retrieval_kd.distil.datamodule import ListsDataModule
     from retrieval_kd.distil.distiller import Distiller
     from retrieval_kd.distil.fit import fit, forget, peak_memory_mb
@@ -119,5 +118,7 @@ def _save(
             scorer.save(payload / role, encoders_in=payload / tied[0] if role in tied[1:] else None)
             roles[role] = {"folder": role, "config": {**kept, "checkpoint": None}}
         else:
-            roles[role] = {"folder": nodes[role].get("checkpoint"), "config": nodes[role]}
+            place = nodes[role].get("checkpoint")
+            lies = os.path.abspath(place) if place and os.path.isdir(place) else place  # a hub id stays one
+            roles[role] = {"folder": lies, "config": {**nodes[role], "checkpoint": lies} if place else nodes[role]}
     (payload / "roles.json").write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")

@@ -82,7 +82,19 @@ def test_beyond_the_limit_a_late_teacher_ranks_candidates_only(
     student = artifact_of_training(tmp_path / "payload", nodes)
     few = evaluation(whom="teacher", exhaustive=100, candidates_per_query=5)
     evaluate(config(evaluation=few, student={"checkpoint": student}), work)
-    assert max(map(len, Run.read(work.folder / "late" / "run.trec").lists.values())) == 5
+    assert max(map(len, Run.read(work.folder / "run.trec").lists.values())) == 5
+
+
+def test_a_teacher_alone_is_judged_as_a_student_is(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path
+) -> None:
+    student = artifact_of_training(
+        tmp_path / "payload", {"student": scorer_node(ground, "dual"), "late": scorer_node(ground, "late")}
+    )
+    metrics = evaluate(config(evaluation=evaluation(whom="teacher"), student={"checkpoint": student}), work)
+    assert metrics["role"] == "late"
+    assert set(metrics["test"]) == {*MEASURES, "queries"}
+    assert Report.read(work.folder / "per_query-test.jsonl").queries == 15
 
 
 def test_a_split_or_measure_that_is_none_is_refused_before_anything_is_ranked(config: Configure, work: Work) -> None:
