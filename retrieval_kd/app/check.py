@@ -10,10 +10,7 @@ from retrieval_kd.app.options import Options
 from retrieval_kd.app.ranks import Ranks, ranks
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.words import Word
-from retrieval_kd.text.corpus import SPLITS
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.judgments import Judgments
-from retrieval_kd.text.run import Run
 
 READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
 RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
@@ -91,6 +88,9 @@ def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
 def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """A split or a measure that is none, a ranking without depth."""
     from retrieval_kd.measures.evaluate import evaluate
+    from retrieval_kd.text.corpus import SPLITS
+    from retrieval_kd.text.judgments import Judgments
+    from retrieval_kd.text.run import Run
 
     unknown = [split for split in evaluation["splits"] if split not in SPLITS]
     if unknown or not evaluation["splits"]:
