@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval_kd.app import artifacts
+from retrieval_kd.app.build import build
 from retrieval_kd.app.launch import launch
 from retrieval_kd.app.plan import Plan
 from retrieval_kd.app.ranks import ranks
+from retrieval_kd.text.fault import Fault
 
 
 def tell(plans: Sequence[Plan]) -> None:
@@ -32,10 +34,31 @@ def carry_out(plan: Plan, words: Sequence[str], *, table: bool = True) -> float 
         return objective(plan)
     sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
     show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
+    _collections_are_whole(plan)
     launch(plan, say=show)
     if table:
         _show_results(plan, words)
     return objective(plan)
+
+
+def _collections_are_whole(plan: Plan) -> None:
+    """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises Fault."""
+    from retrieval_kd.text.corpus import open_corpus
+
+    there = plan.artifacts.exists()
+    nodes = [
+        stage.config["corpus"] for stage in plan.stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)
+    ]
+    try:
+        plan.artifacts.mkdir(parents=True, exist_ok=True)
+        for node in {str(node): node for node in nodes}.values():
+            open_corpus(build(node), plan.artifacts)
+    except Fault:
+        if not there:
+            plan.artifacts.rmdir()
+        raise
+    except OSError as fault:
+        raise Fault(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
 
 
 def _show_results(plan: Plan, words: Sequence[str]) -> None:

@@ -25,25 +25,66 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
         found += forms
         if stage.run == "train" and not forms:
             found += train_faults(stage.whole, words, options)
+        if not forms:
+            found += scorer_faults(stage.config)
         if stage.run in ("mine", "evaluate"):
             found += ranker_faults(stage.config)
+        if stage.run == "mine" and not forms:
+            found += mining_faults(stage.config["mining"])
         if stage.run == "evaluate" and not forms:
             found += evaluation_faults(stage.config["evaluation"])
     return list(dict.fromkeys(found))
 
 
+def unread_faults(stages: Sequence[Stage]) -> list[str]:
+    """Evaluations of a student whose ranker does not read it: they would print another system's numbers as its own."""
+    found = []
+    for stage in stages:
+        wired = str((stage.whole.get("student") or {}).get("checkpoint") or "")
+        if stage.run == "evaluate" and "student" not in stage.config and "${artifact:" in wired:
+            found.append(
+                f"stage {stage.name}: its ranker reads no scorer, so the student that it should evaluate is not read: "
+                "leave ranker= out, or change it for one stage alone, as in +at.mined.ranker=bm25"
+            )
+    return found
+
+
+def scorer_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Layers that a given backbone or checkpoint does not have."""
+    from retrieval_kd.encoders.weights import layers_to_keep, locate
+    from retrieval_kd.scorers.scorer import encoder_folder
+
+    nodes = {"student": config.get("student") or {}}
+    nodes |= {f"teacher.{role}": node for role, node in (config.get("teacher") or {}).items()}
+    for path, node in nodes.items():
+        source = str(node.get("checkpoint") or node.get("backbone") or "${artifact:")
+        if "layers" not in node or "${artifact:" in source:
+            continue
+        try:
+            layers_to_keep(encoder_folder(locate(source), "query"), node["layers"])
+        except Fault as fault:
+            said = str(fault)
+            yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
+
+
 def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
     """A step that does not divide, a machine that is not there, a tracking that is none."""
     machine = root["machine"]
-    devices, nodes = int(machine["devices"]), int(machine["nodes"])
-    said = f"machine.devices={devices} and machine.nodes={nodes}"
-    if devices < 1 or nodes < 1:
-        yield f"{said}: give at least 1 of each"
+    numbers = {"devices": 1, "nodes": 1, "workers": 0} | ({} if machine["threads"] is None else {"threads": 1})
+    wrong = {key: least for key, least in numbers.items() if type(machine[key]) is not int or machine[key] < least}
+    yield from (f"machine.{key}={machine[key]}: give a number from {least} on" for key, least in wrong.items())
+    if wrong:
         return
+    devices, nodes = machine["devices"], machine["nodes"]
+    said = f"machine.devices={devices} and machine.nodes={nodes}"
     if group.world > 1 and group.world != devices * nodes:
         yield f"{said}, but {group.world} processes were started: let the product be {group.world}"
     if nodes > 1 and group.world == 1:
         yield f"machine.nodes={nodes}: start this command on every node with torchrun or SLURM's srun"
+    if machine["accelerator"] not in ("auto", "cpu", "gpu"):
+        yield f"machine.accelerator={machine['accelerator']}: give auto, cpu or gpu"
+    elif machine["accelerator"] == "gpu" and not root["dry_run"] and _gpus() < devices:
+        yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; say machine=cpu"
     if root["save_every"] < 1:
         yield f"save_every={root['save_every']}: give at least 1 step"
     try:
@@ -53,6 +94,12 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     for stage in stages:
         if stage.run == "train":
             yield from division_faults(stage.config["data"], devices * nodes)
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
@@ -83,6 +130,16 @@ def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
         if wanted != kind:
             ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
             yield f"{ranker} ranks by a {wanted} student, and this one is {kind}: say ranker={RANKER_OF[kind]}"
+
+
+def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
+    """Ranks that are none; a selection that reads an earlier stage's run is built when that is there."""
+    if "${artifact:" in str(mining):
+        return
+    try:
+        build(mining)
+    except Fault as fault:
+        yield f"mining: {fault}"
 
 
 def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:

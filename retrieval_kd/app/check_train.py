@@ -33,6 +33,7 @@ def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[
         *wrong,
         *tied_faults(config, words),
         *(() if objective is None else want_faults(objective, config)),
+        *(() if objective is None else learner_faults(objective, config["optim"])),
         *(() if unknown else untaught_faults(config)),
     ]
 
@@ -127,6 +128,12 @@ def want_faults(objective: Any, config: Node) -> Iterator[str]:
                     f"loss.terms.{name} wants {feature} of {role}, and a {scorer.kind} scorer offers "
                     f"{', '.join(sorted(scorer.offers))}{instead}"
                 )
+
+
+def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
+    """Settings of a learner that is none."""
+    for role in set(optim.get("learners") or {}) - objective.learners:
+        yield f"optim.learners.{role}: no term trains {role}; the learners are {', '.join(sorted(objective.learners))}"
 
 
 def untaught_faults(config: Node) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from retrieval_kd.app import reads
-from retrieval_kd.app.check import faults_of
+from retrieval_kd.app.check import faults_of, unread_faults
 from retrieval_kd.app.faults import refuse
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.reach import notes, unheard
@@ -16,7 +16,9 @@ from retrieval_kd.app.recipe import commands
 from retrieval_kd.app.said import composed, root_of, words_of
 from retrieval_kd.app.stage import Left, Stage, kept, keyed, stages
 from retrieval_kd.app.suggest import did_you_mean
-from retrieval_kd.app.words import Word
+from retrieval_kd.app.words import Word, has
+
+OUTSIDE = ("machine", "tracking")  # groups that no stage reads
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ def plan_of(texts: Sequence[str], options: Options) -> Plan:
     listed = commands(root.stages, options)
     made, wrong = composed(listed, words, options)
     wrong += _unknown_stages(words, root, [command.name for command in listed])
-    refuse(wrong + unheard(words, made, [], root, options) if wrong else [])
+    wrong += _unknown_keys(words, root, options)
+    refuse(wrong)
     stay, left = kept(stages(made), asked=root.stage)
+    refuse(unread_faults(stay))
     plain = reads.resolved(root)
     faults = [*unheard(words, made, stay, root, options), *faults_of(stay, plain, words, options)]
     done, unkeyed = keyed(stay)
@@ -62,6 +66,17 @@ def _unknown_stages(words: Sequence[Word], root: DictConfig, names: Sequence[str
     return [
         f"{said}: {root.name} has no such stage{did_you_mean(name, names)}" for said, name in asked if name not in names
     ]
+
+
+def _unknown_keys(words: Sequence[Word], root: DictConfig, options: Options) -> list[str]:
+    """Words about the machine or the tracking that name no key of the option that is chosen."""
+    found = []
+    for word in words:
+        if word.group in OUTSIDE and not word.chooses and not has(root, word.key):
+            there = ", ".join(f"{word.group}.{key}" for key in root[word.group] if key != "_target_") or "none"
+            other = "; say tracking=wandb with it" if word.key == "tracking.mode" else ""
+            found.append(f"{word.said}: there is no key {word.key}{other}; there are: {there}")
+    return found
 
 
 def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]) -> Plan:

@@ -1,6 +1,7 @@
 """Run a training: Lightning's Trainer with progress, metrics by step, and a checkpoint that is never half there."""
 
 import logging
+import math
 import os
 import time
 import warnings
@@ -16,6 +17,7 @@ from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.encoders.unpadded import Count
+from retrieval_kd.text.fault import Fault
 
 _STATE = "state.ckpt"
 _HARMLESS = (
@@ -67,6 +69,11 @@ class Meter(Callback):
             "pad_fraction": 1 - self.count.real / self.count.computed,
             "peak_memory_mb": peak_memory_mb(),
         }
+        if not math.isfinite(row["train/loss"]):
+            raise Fault(
+                f"the loss is {row['train/loss']} at step {trainer.global_step}: "
+                "lower optim.lr, and look at scales and temperatures"
+            )
         self.report(**row)
         self.since, self.steps, self.count = time.perf_counter(), 0, Count()
 

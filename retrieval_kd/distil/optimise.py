@@ -9,6 +9,8 @@ from torch import nn
 
 from retrieval_kd.text.fault import Fault
 
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true")
+
 
 @dataclass(frozen=True)
 class AdamW:
@@ -37,6 +39,15 @@ class AdamW:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.lr <= 0:
             raise Fault(f"optim.steps={self.steps} and optim.lr={self.lr}: give positive numbers")
+        if self.warmup < 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
+            raise Fault(
+                f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
+                "numbers from 0 on, and a positive clip or null"
+            )
+        if self.precision not in _PRECISIONS:
+            raise Fault(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
+        if self.tokens_per_group < 1:
+            raise Fault(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
 
     def rate(self, step: int) -> float:
         """The factor on the learning rate at a step: a linear rise, then a linear fall to 0 or a constant 1."""

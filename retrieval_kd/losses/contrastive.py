@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import log_shares, paced_mean
-from retrieval_kd.losses.term import Over, Term, read, want
+from retrieval_kd.losses.term import Over, Term, positive_number, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import Column, PerQuery, PoolMask, PoolScores, Scalar
 
@@ -37,7 +37,7 @@ class Contrastive(Term):
 
     def __init__(self, *, learner: str, over: Over, temperature: float, paced: bool, weight: float) -> None:
         super().__init__(learner=learner, weight=weight, paced=paced)
-        self.over, self.temperature = over, temperature
+        self.over, self.temperature = over, positive_number("temperature", temperature)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {self.learner: want(self.over)}

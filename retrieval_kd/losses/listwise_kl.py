@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import log_shares, paced_mean
-from retrieval_kd.losses.term import Over, Term, read, want
+from retrieval_kd.losses.term import Over, Term, positive_number, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
 
@@ -53,8 +53,8 @@ class ListwiseKL(Term):
         self.guide: str = guide
         self.over = over
         self.options = {
-            "learner_temperature": learner_temperature,
-            "guide_temperature": guide_temperature,
+            "learner_temperature": positive_number("learner_temperature", learner_temperature),
+            "guide_temperature": positive_number("guide_temperature", guide_temperature),
             "scale": scale,
         }
 

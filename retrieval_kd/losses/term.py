@@ -61,3 +61,10 @@ def read(view: View, over: Over) -> Tensor:
 def want(over: Over) -> frozenset[Want]:
     """What such a term reads of a role."""
     return frozenset({Want("pool" if over == "pool" else "scores")})
+
+
+def positive_number(name: str, value: float) -> float:
+    """The value, if it is above 0. Raises ValueError otherwise."""
+    if value <= 0:
+        raise ValueError(f"{name}={value}: give a number above 0")
+    return value
