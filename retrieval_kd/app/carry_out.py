@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retrieval_kd.app import artifacts
 from retrieval_kd.app.build import build
-from retrieval_kd.app.launch import launch
+from retrieval_kd.app.launch import launch, to_make
 from retrieval_kd.app.plan import Plan
 from retrieval_kd.app.ranks import ranks
 from retrieval_kd.text.fault import Fault
@@ -46,9 +46,9 @@ def _collections_are_whole(plan: Plan) -> None:
     from retrieval_kd.text.corpus import open_corpus
 
     there = plan.artifacts.exists()
-    nodes = [
-        stage.config["corpus"] for stage in plan.stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)
-    ]
+    nodes = [stage.config["corpus"] for stage in to_make(plan)]
+    if not nodes:
+        return
     try:
         plan.artifacts.mkdir(parents=True, exist_ok=True)
         for node in {str(node): node for node in nodes}.values():

@@ -27,6 +27,16 @@ def launch(plan: Plan, *, say: Callable[[str], None] = print) -> None:
         forgotten.unlink(missing_ok=True)
 
 
+def to_make(plan: Plan) -> list[Stage]:
+    """The stages that are not sealed; with `stage` only that. Raises Fault if an input of that is not there."""
+    stages = [stage for stage in plan.stages if plan.stage in (None, stage.name)]
+    lacking = [stage for stage in stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)]
+    if plan.stage is not None:
+        for stage in lacking:
+            _inputs_made(plan, stage)
+    return lacking
+
+
 def _forget(plan: Plan, group: Ranks) -> Path:
     """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
     mark = plan.artifacts / ".locks" / f"forgotten-{group.launch}"

@@ -43,7 +43,7 @@ REFUSED = [
     ),
     (["loss.terms.kl.detach_guide=false", "~loss.terms.late_contrastive"], "detach_guide=false moves late"),
     (["machine.devices=3"], "data.queries_per_step=32 cannot be divided over 3 processes: give a multiple, such as 33"),
-    (["machine.devices=0"], "machine.devices=0 and machine.nodes=1: give at least 1 of each"),
+    (["machine.devices=0"], "machine.devices=0: give a number from 1 on"),
     (["machine.nodes=2"], "start this command on every node with torchrun"),
     (["data.queries_per_pool=5"], "no multiple of data.queries_per_pool=5"),
     (["tracking=wandb", "tracking.mode=onlin"], "tracking.mode=onlin: give offline or online"),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from tests.app.conftest import write_collection
+
 Program = Callable[..., int]
 LADDER = "experiment=ladder"
 
@@ -26,7 +28,9 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
 
 
 def artifacts(verb: str = "") -> list[Path]:
-    return sorted(path for path in Path("artifacts").glob(f"{verb}*-*") if path.is_dir())
+    return sorted(
+        path for path in Path("artifacts").glob(f"{verb}*-*") if path.is_dir() and not path.name.startswith("corpus-")
+    )
 
 
 def test_every_stage_of_the_plan_is_made_and_sealed(program: Program, calls: Callable[[], list[str]]) -> None:
@@ -158,4 +162,15 @@ def test_a_fault_in_one_job_of_a_multirun_is_found_before_the_first_runs(
 def test_a_dry_multirun_counts_what_is_shared(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     assert program("-m", "experiment=ladder,tct_colbert", "dry_run=true") == 0
     assert "12 stages in 2 runs, 11 artifacts: sharing saves 1" in capsys.readouterr().out
+    assert not Path("artifacts").exists()
+
+
+def test_a_bad_collection_is_refused_with_nothing_written(
+    program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_collection(tmp_path / "bad")
+    with open(folder / "corpus.jsonl", "a", encoding="utf-8") as file:
+        file.write("{not json\n")
+    assert program(LADDER, f"corpus.path={folder}") == 2
+    assert "corpus.jsonl:7" in capsys.readouterr().err
     assert not Path("artifacts").exists()
