@@ -30,6 +30,10 @@ $(READY): pyproject.toml .ci/constraints.txt
 train: setup ## Train a dual encoder by self on-the-fly distillation, evaluate it, print a table.
 	$(BIN)/python train.py teacher=colbert loss=self_otf $(ARGS)
 
+.PHONY: record
+record: setup ## Append a recipe's sealed evaluations to its results.jsonl and render its table: ARGS='experiment=adam'.
+	$(BIN)/python train.py record $(ARGS)
+
 .PHONY: test
 test: check ## Set up if need be, then lint, types, import contracts and every test.
 	$(PYTEST) $(ARGS)
@@ -52,6 +56,10 @@ slow: setup ## The tests marked slow: whole recipes, two processes, killed and r
 .PHONY: recipes
 recipes: setup ## Every recipe from end to end, at toy size.
 	$(PYTEST) tests/recipes $(ARGS)
+
+.PHONY: speed
+speed: setup ## Measure ours beside peers in their own environments: experiments/speed; ARGS='--rows step --smoke'.
+	$(BIN)/python -m experiments.speed.measure $(ARGS)
 
 .PHONY: format
 format: setup ## Put the code into its one format and mend what the linter can mend.

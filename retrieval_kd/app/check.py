@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retrieval_kd.app import reads, signatures
+from retrieval_kd.app import reads, roles, signatures
 from retrieval_kd.app.build import build, targets
+from retrieval_kd.app.check_roles import lacking_tower_faults
+from retrieval_kd.app.check_scorers import scorer_faults
 from retrieval_kd.app.check_train import train_faults
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.ranks import Ranks, ranks
@@ -14,11 +16,13 @@ from retrieval_kd.text.fault import Fault
 
 READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
 RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
+KINDS = {"asymmetric": "dual"}  # modules whose scorer is of another one's kind
 
 
 def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
     """Every fault of the stages, and of the machine they are to run on; none twice."""
     found = list(machine_faults(root, stages, ranks()))
+    made_by = {stage.name: stage.config for stage in stages}
     for stage in stages:
         found += [f"{key} is left to you: give {key}=…" for key in reads.missing(stage.config)]
         forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
@@ -26,9 +30,11 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
         if stage.run == "train" and not forms:
             found += train_faults(stage.whole, words, options)
         if not forms:
-            found += scorer_faults(stage.config)
+            found += scorer_faults(stage.config, made_by)
         if stage.run in ("mine", "evaluate"):
             found += ranker_faults(stage.config)
+        if stage.run != "train" and roles.passages_of(stage.config):
+            found += lacking_tower_faults(stage.whole)
         if stage.run == "mine" and not forms:
             found += mining_faults(stage.config["mining"])
         if stage.run == "evaluate" and not forms:
@@ -47,24 +53,6 @@ def unread_faults(stages: Sequence[Stage]) -> list[str]:
                 "leave ranker= out, or change it for one stage alone, as in +at.mined.ranker=bm25"
             )
     return found
-
-
-def scorer_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """Layers that a given backbone or checkpoint does not have."""
-    from retrieval_kd.encoders.weights import layers_to_keep, locate
-    from retrieval_kd.scorers.scorer import encoder_folder
-
-    nodes = {"student": config.get("student") or {}}
-    nodes |= {f"teacher.{role}": node for role, node in (config.get("teacher") or {}).items()}
-    for path, node in nodes.items():
-        source = str(node.get("checkpoint") or node.get("backbone") or "${artifact:")
-        if "layers" not in node or "${artifact:" in source:
-            continue
-        try:
-            layers_to_keep(encoder_folder(locate(source), "query"), node["layers"])
-        except Fault as fault:
-            said = str(fault)
-            yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
 
 
 def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
@@ -87,6 +75,9 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
         yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; say machine=cpu"
     if root["save_every"] < 1:
         yield f"save_every={root['save_every']}: give at least 1 step"
+    for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
+        if seed < 0:
+            yield f"seed={seed}: give a number from 0 on"
     try:
         build(root["tracking"])
     except Fault as fault:
@@ -163,4 +154,5 @@ def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
 def kind_of(target: str | None) -> str | None:
     """dual, late or cross, by the scorer's module; None for what a ranker cannot read."""
     module = (target or "").rpartition(".")[0].rpartition(".")[2]
-    return module if module in RANKER_OF else None
+    kind = KINDS.get(module, module)
+    return kind if kind in RANKER_OF else None

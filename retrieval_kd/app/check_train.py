@@ -10,11 +10,14 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.app import roles
 from retrieval_kd.app.build import build
+from retrieval_kd.app.check_attention import attention_faults
+from retrieval_kd.app.check_roles import tower_faults, unteachable_faults
+from retrieval_kd.app.check_stored import stored_faults
 from retrieval_kd.app.options import Options
+from retrieval_kd.app.wants import features
 from retrieval_kd.app.words import Word
 from retrieval_kd.text.fault import Fault
 
-STEPS_LOOKED_AT = 64  # wants may change from step to step; features do so soon or never
 Node = Mapping[str, Any]
 
 
@@ -33,7 +36,11 @@ def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[
         *wrong,
         *tied_faults(config, words),
         *(() if objective is None else want_faults(objective, config)),
+        *(() if objective is None else attention_faults(objective, config)),
+        *(() if objective is None else unteachable_faults(objective, config)),
+        *tower_faults(config),
         *(() if objective is None else learner_faults(objective, config["optim"])),
+        *(() if unknown else stored_faults(config, options)),
         *(() if unknown else untaught_faults(config)),
     ]
 
@@ -41,7 +48,7 @@ def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[
 def role_faults(config: Node, options: Options) -> Iterator[str]:
     """Roles that a term, an echo or the curriculum names and nobody has, with the teacher or loss that would fit."""
     there = {"student", *roles.group(config), *roles.echoes(config)}
-    lacking = {role: where for where, role in roles.named(config) if role not in there}
+    lacking = {role: where for where, role in roles.named(config) if role not in there and where != roles.TOWER}
     for role, where in lacking.items():
         have = ", ".join(roles.group(config)) or "no role at all"
         if role == roles.ONLY and roles.group(config):
@@ -60,14 +67,14 @@ def role_faults(config: Node, options: Options) -> Iterator[str]:
 def _choices(config: Node, wanted: set[str], options: Options) -> str:
     """The teachers that have the wanted roles, and the losses that do with the roles there are."""
     teachers = _teachers(options, wanted.issubset)
-    losses = [name for name in options.names("loss") if _does_with(name, set(roles.group(config)), options)]
+    losses = [name for name in options.plain("loss") if _does_with(name, set(roles.group(config)), options)]
     with_these = f", or with this teacher loss={' or loss='.join(losses)}" if losses else ""
     return f"say {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
 
 
 def _teachers(options: Options, fits: Callable[[set[str]], object]) -> str:
     """`teacher=a or teacher=b`: the options whose roles fit."""
-    there = {name: set(options.compose([f"teacher={name}"]).get("teacher") or {}) for name in options.names("teacher")}
+    there = {name: set(options.compose([f"teacher={name}"]).get("teacher") or {}) for name in options.plain("teacher")}
     fitting = [name for name, has in there.items() if fits(has)]
     return f"teacher={' or teacher='.join(fitting)}" if fitting else ""
 
@@ -114,13 +121,9 @@ def want_faults(objective: Any, config: Node) -> Iterator[str]:
     """Features that a term wants of a role and its scorer does not offer; learners that have nothing to learn with."""
     nodes = {"student": config["student"], **roles.group(config)}
     for name, term in objective.terms.items():
-        wanted: dict[str, set[str]] = {}
-        for step in range(STEPS_LOOKED_AT):
-            for role, wants in term.wants(step).items():
-                wanted.setdefault(objective.source(role), set()).update(want.feature for want in wants)
-        for role, features in wanted.items():
+        for role, wanted in features(objective, term).items():
             scorer: Any = get_class(nodes[role]["_target_"])
-            for feature in sorted(features - scorer.offers):
+            for feature in sorted(wanted - scorer.offers):
                 instead = (
                     f": say loss.terms.{name}.over=list" if feature == "pool" and "scores" in scorer.offers else ""
                 )
@@ -140,11 +143,12 @@ def untaught_faults(config: Node) -> Iterator[str]:
     """Guides and judges with a fresh head that nobody trains: they teach noise."""
     echoes = {name: str(echo["of"]) for name, echo in roles.echoes(config).items()}
     learners = {echoes.get(str(term["learner"]), str(term["learner"])) for term in roles.terms(config).values()}
-    for role, node in roles.group(config).items():
-        if role in learners or node.get("checkpoint") is not None:
+    guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}
+    for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
+        if node.get("checkpoint") is not None:
             continue
         if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection") is not None:
             yield (
-                f"teacher.{role} has a head that was never trained, and no term trains it, so it teaches noise: give "
-                f"teacher.{role}.checkpoint=<folder>, or leave experiment= out, which trains one first"
+                f"{path} has a head that was never trained, and no term trains it, so it teaches noise: give "
+                f"{path}.checkpoint=<folder>, or leave experiment= out, which trains one first"
             )

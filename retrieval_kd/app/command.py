@@ -9,18 +9,23 @@ from retrieval_kd.app.schema import EVERYWHERE
 from retrieval_kd.app.words import key_of
 from retrieval_kd.text.fault import Fault
 
-COMMANDS: tuple[str, ...] = ()  # subcommands of `retrieval-kd`; a recipe needs none
+RECORD = "record"
+COMMANDS = (RECORD,)  # first words that are no key: what to do with the plan instead of running it
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 
 
 @dataclass(frozen=True)
 class Line:
-    """`words` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one."""
+    """`words` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one.
+
+    `command` is the subcommand, "" where there is none.
+    """
 
     flags: tuple[str, ...]
     words: tuple[str, ...]
     hydra: tuple[str, ...]
     parsed: Namespace
+    command: str = ""
 
     @property
     def multirun(self) -> bool:
@@ -42,8 +47,7 @@ def line(arguments: Sequence[str]) -> Line:
     """The arguments taken apart. Raises Fault for a subcommand there is none of, and for what is no word."""
     from hydra._internal.utils import get_args_parser
 
-    if arguments and not arguments[0].startswith(("-", "+", "~")) and "=" not in arguments[0]:
-        _no_command(arguments[0])
+    command, arguments = _split(arguments)
     words = [word for word in arguments if not word.startswith("-") and ("=" in word or word.startswith("~"))]
     flags = [word for word in arguments if word not in words]
     parsed = get_args_parser().parse_args(flags)
@@ -56,12 +60,19 @@ def line(arguments: Sequence[str]) -> Line:
     if parsed.overrides:
         raise Fault(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
     own = [word for word in words if word.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    return Line(tuple(flags), tuple(word for word in words if word not in own), tuple(own), parsed)
+    return Line(tuple(flags), tuple(word for word in words if word not in own), tuple(own), parsed, command)
 
 
-def _no_command(name: str) -> None:
-    there = f"the commands are {', '.join(COMMANDS)}" if COMMANDS else "there are no commands, only words"
-    raise Fault(f"{name}: {there}: group=option or group.key=value, as in teacher=colbert loss=self_otf; see --help")
+def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """(the subcommand, the rest). Raises Fault for one that there is none of."""
+    if not arguments or arguments[0].startswith(("-", "+", "~")) or "=" in arguments[0]:
+        return "", arguments
+    if arguments[0] not in COMMANDS:
+        raise Fault(
+            f"{arguments[0]}: the only command is {', '.join(COMMANDS)}; everything else is group=option or "
+            "group.key=value, as in teacher=colbert loss=self_otf; see --help"
+        )
+    return arguments[0], arguments[1:]
 
 
 def for_hydra(words: Sequence[str], elsewhere: Collection[str]) -> list[str]:

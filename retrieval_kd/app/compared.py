@@ -1,4 +1,4 @@
-"""The paired test between the student as it ended and as it started."""
+"""The paired test between the student as it ended and as it was first evaluated."""
 
 from pathlib import Path
 
@@ -12,9 +12,11 @@ def comparisons(plan: Plan) -> list[str]:
     """A sentence on the student's last evaluation against that of the scorer it started from, if the plan has both."""
     judged = [stage for stage in plan.stages if stage.run == "evaluate" and reads.whom(stage.config) == "student"]
     students = [stage for stage in judged if "student" in stage.config and _folder(plan, stage).is_dir()]
-    start = next((stage for stage in students if not stage.inputs), None)
-    end = next((stage for stage in reversed(students) if stage.inputs), None)
-    return [_sentence(plan, end, start)] if start and end else []
+    if not students:
+        return []
+    end = students[-1]
+    start = next(stage for stage in students if stage.config["ranker"] == end.config["ranker"])
+    return [_sentence(plan, end, start)] if start is not end else []
 
 
 def _sentence(plan: Plan, end: Stage, start: Stage) -> str:

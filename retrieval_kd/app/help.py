@@ -46,7 +46,7 @@ def _options(group: str, folders: Sequence[Path], chosen: str | None) -> Iterato
     found = {
         path.relative_to(folder / group).with_suffix("").as_posix()
         for folder in folders
-        for path in (folder / group).rglob("*.yaml")
+        for path in (folder / group).glob("**/*.yaml" if group == "experiment" else "*.yaml")
     }
     for name in sorted(found):
         yield f"{name}*" if name == chosen else name

@@ -48,6 +48,10 @@ class Options:
             self._names[group] = found
         return self._names[group]
 
+    def plain(self, group: str) -> list[str]:
+        """The options of a group that are its own: what is suggested; those in subfolders are recipes' parts."""
+        return [name for name in self.names(group) if "/" not in name]
+
     def compose(self, choices: Sequence[str]) -> DictConfig:
         """The whole config with these choices and no other word: a copy that may be changed. Raises Fault."""
         key = tuple(sorted(choices))
@@ -60,7 +64,7 @@ class Options:
 
     def having(self, word: Word) -> list[str]:
         """The options of the word's group that have its key."""
-        options = self.names(word.group) if word.group in GROUPS else []
+        options = self.plain(word.group) if word.group in GROUPS else []
         return [name for name in options if has(self.compose([f"{word.group}={name}"]), word.key)]
 
     def fault_of_choice(self, word: Word) -> str | None:

@@ -6,16 +6,18 @@ from typing import Any
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.scorers import open_student
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.scorers.scorer import Scorer
 
 _TOKENS_PER_GROUP = {"cpu": 1024, "cuda": 65536}  # read at once without gradients, padding included
 
 
-def open_ranker(node: Mapping[str, Any], scorer_node: Mapping[str, Any] | None, work: Work, *, seed: int) -> Ranker:
-    """The ranker that a node describes, with the scorer of another node where there is one."""
-    scorer = None if scorer_node is None else on_device(open_scorer(scorer_node, seed=seed), work.machine)
+def open_ranker(node: Mapping[str, Any], config: Mapping[str, Any], work: Work, *, seed: int) -> Ranker:
+    """The ranker that a node describes, with the student of a stage's config where it has one."""
+    student, scorer = config.get("student"), None
+    if student is not None:
+        scorer = on_device(open_student(student, config.get("teacher") or {}, seed=seed), work.machine)
     given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
     return ranker_of(node, {**given, "artifacts": work.artifacts})
 
@@ -39,7 +41,8 @@ def on_device(scorer: Scorer, machine: Mapping[str, Any]) -> Scorer:
 
 def tokens_per_group(scorer: Scorer) -> int:
     """How many tokens the scorer reads at once when no gradient is asked for."""
-    return _TOKENS_PER_GROUP[next(scorer.parameters()).device.type]
+    device = next((part.device.type for part in scorer.parameters()), "cpu")
+    return _TOKENS_PER_GROUP[device]
 
 
 def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int) -> Ranker:

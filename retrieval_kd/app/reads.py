@@ -45,9 +45,19 @@ def pruned(verb: str, config: dict[str, Any]) -> dict[str, Any]:
         kept.pop("ranker", None)  # every teacher has its own
     elif verb == "evaluate":
         kept["evaluation"] = {key: value for key, value in kept["evaluation"].items() if key not in OF_TEACHERS}
-    if verb in ("mine", "evaluate") and "ranker" in kept and _words_only(kept):
-        kept.pop("student", None)
+    if verb in ("mine", "evaluate"):
+        if "ranker" in kept and _words_only(kept):
+            kept.pop("student", None)
+        kept |= _tower(kept, config)
     return kept
+
+
+def _tower(kept: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """The teacher that reads the passages of a student with no tower of its own for them: one that was never saved."""
+    role = roles.passages_of(kept)
+    wanted = role is not None and kept["student"].get("checkpoint") is None
+    there = {name: node for name, node in roles.group(config).items() if wanted and name == role}
+    return {"teacher": there} if there else {}
 
 
 def whom(config: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Node = Mapping[str, Any]
+TOWER = "student.passages_of"  # whose scorer reads the passages of a student with a query tower alone
 ONLY = "teacher"  # as a guide, learner or judge: the one role of the teacher group
 
 
@@ -13,8 +14,9 @@ def group(config: Node) -> dict[str, Any]:
 
 
 def terms(config: Node) -> dict[str, Any]:
-    """The arrows of the loss by name."""
-    return dict((config.get("loss") or {}).get("terms") or {})
+    """The arrows of the loss by name; one of weight 0 is as if it were not there."""
+    every = (config.get("loss") or {}).get("terms") or {}
+    return {name: term for name, term in every.items() if not isinstance(term, Mapping) or term.get("weight") != 0}
 
 
 def echoes(config: Node) -> dict[str, Any]:
@@ -33,9 +35,9 @@ def named(config: Node) -> Iterator[tuple[str, str]]:
     judge = (config.get("curriculum") or {}).get("judge")
     if judge:
         yield "curriculum.judge", str(judge)
-    tower = (config.get("student") or {}).get("passages_of")
+    tower = passages_of(config)
     if tower:
-        yield "student.passages_of", str(tower)
+        yield TOWER, tower
 
 
 def with_roles_named(config: dict[str, Any]) -> dict[str, Any]:
@@ -58,3 +60,22 @@ def read(config: Node) -> set[str]:
     repeats = {name: str(echo["of"]) for name, echo in echoes(config).items()}
     wanted = {repeats.get(role, role) for _, role in named(config)}
     return wanted & set(group(config))
+
+
+def scorers(node: Node, path: str) -> Iterator[tuple[str, Node]]:
+    """(path, node) of a scorer, or of each member of an ensemble."""
+    if "members" not in node:
+        yield path, node
+    for name, member in (node.get("members") or {}).items():
+        yield from scorers(member, f"{path}.members.{name}")
+
+
+def reads_text(node: Node) -> bool:
+    """Whether a scorer can be asked about any passage: not one with stored scores, be they a member's."""
+    return all("checkpoint" in one for _, one in scorers(node, ""))
+
+
+def passages_of(config: Node) -> str | None:
+    """The teacher role through which the student reads its passages."""
+    role = (config.get("student") or {}).get("passages_of")
+    return None if role is None else str(role)

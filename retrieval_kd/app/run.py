@@ -15,13 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app.carry_out import carry_out, program, tell
 from retrieval_kd.app.children import ChildrenFailed
-from retrieval_kd.app.command import Line, for_hydra, line
+from retrieval_kd.app.command import RECORD, Line, for_hydra, line
 from retrieval_kd.app.conf_folder import conf_folder
 from retrieval_kd.app.faults import refuse, sentences_of
 from retrieval_kd.app.help import help_text
 from retrieval_kd.app.options import CONFIG, Options
 from retrieval_kd.app.plan import Plan, plan_of
 from retrieval_kd.app.ranks import ranks
+from retrieval_kd.app.record import record
 from retrieval_kd.app.results import rows
 from retrieval_kd.app.said import elsewhere
 from retrieval_kd.app.schema import register
@@ -71,6 +72,10 @@ def _run(asked: Line) -> int:
         _hydra([*asked.flags, *asked.hydra, *asked.words], Jobs({}))
         return 0
     words, plans = planned(asked)
+    if asked.command == RECORD:
+        for said, plan in plans.items():
+            print(f"recorded in {record(plan, said)}")
+        return 0
     if any(plan.dry_run for plan in plans.values()):
         if ranks().first:
             tell(list(plans.values()))

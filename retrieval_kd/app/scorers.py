@@ -9,14 +9,21 @@ from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.fault import Fault
 
+PASSAGES_OF = "passages_of"  # of a student's node: the role whose scorer reads its passages
+_ATTENTION = "word_attention"
+MEMBERS = "members"  # of an ensemble's node: its scorers by name
+
 
 def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **given: Any) -> Scorer:
     """One scorer with the weights that its node names; a head that they lack is drawn from the seed.
 
-    Raises Fault if the scorer must be `trained` and its head is not among the weights: it would teach noise.
+    An ensemble's members are opened each by itself. Raises Fault if a scorer must be `trained` and its head is not
+    among the weights: it would teach noise.
     """
     import torch
 
+    if MEMBERS in node:
+        return _ensemble(node, seed=seed, trained=trained)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         scorer: Scorer = build(dict(node), **given)
@@ -38,14 +45,39 @@ def open_all(
     tied: Sequence[str],
     learners: Collection[str],
     seed: int,
+    looked_at: Collection[str] = (),
 ) -> dict[str, Scorer]:
-    """Every role's scorer; tied roles read through the encoders of the first; who does not learn was trained."""
-    nodes = {"student": student, **teachers}
+    """Every role's scorer; tied roles read through the encoders of the first; who does not learn was trained.
+
+    Those that are `looked_at` show their words' attention where their option leaves that open.
+    """
+    nodes = {role: _shown(node, role in looked_at) for role, node in {"student": student, **teachers}.items()}
+    first = student.get(PASSAGES_OF) or next(iter(tied), "student")  # whom others read through is there before them
     scorers: dict[str, Scorer] = {}
-    for role in sorted(nodes, key=lambda role: role != (tied[0] if tied else "student")):
-        given = {"towers": _towers(scorers[tied[0]])} if role in tied[1:] else {}
+    for role in sorted(nodes, key=lambda role: role != first):
+        given: dict[str, Any] = {"towers": _towers(scorers[tied[0]])} if role in tied[1:] else {}
+        if role == "student" and student.get(PASSAGES_OF) in scorers:
+            given = {"passages": scorers[student[PASSAGES_OF]]}
         scorers[role] = open_scorer(nodes[role], seed=_seed(seed, role), trained=role not in learners, **given)
     return scorers
+
+
+def open_student(student: Mapping[str, Any], teachers: Mapping[str, Any], *, seed: int) -> Scorer:
+    """A student outside training, with the teacher's scorer that reads its passages where it has none of its own."""
+    role = str(student.get(PASSAGES_OF))
+    given: dict[str, Any] = {"passages": open_scorer(teachers[role], seed=seed)} if role in teachers else {}
+    return open_scorer(student, seed=seed, **given)
+
+
+def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:
+    members = {name: open_scorer(one, seed=_seed(seed, name), trained=trained) for name, one in node[MEMBERS].items()}
+    make = build({**{key: value for key, value in node.items() if key != MEMBERS}, "_partial_": True})
+    found: Scorer = make(members=members)
+    return found
+
+
+def _shown(node: Mapping[str, Any], looked_at: bool) -> Mapping[str, Any]:
+    return {**node, _ATTENTION: True} if looked_at and _ATTENTION in node and node[_ATTENTION] is None else node
 
 
 def _towers(scorer: Scorer) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app import reads, wiring
+from retrieval_kd.app import reads, roles, wiring
 from retrieval_kd.app.outside import with_digests
 from retrieval_kd.app.recipe import Composed
 from retrieval_kd.app.revision import revision
@@ -90,7 +90,7 @@ def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
         return False
     trained = [by_name[name] for name in wiring.inputs(stage.config["student"])]
     nodes = [node for other in trained for node in (other.config.get("teacher") or {}).values()]
-    return not any("checkpoint" in node for node in nodes)
+    return not any(roles.reads_text(node) for node in nodes)
 
 
 def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_REFERENCE = re.compile(r"\$\{artifact:([^}.]+)(?:\.([^}]+))?\}")
+REFERENCE = re.compile(r"\$\{artifact:(?P<stage>[^}.]+)(?:\.(?P<role>[^}]+))?\}")
 
 
 def inputs(node: Any) -> list[str]:
@@ -26,5 +26,5 @@ def replaced(node: Any, value_of: Callable[[str, str | None], str]) -> Any:
     if isinstance(node, list):
         return [replaced(value, value_of) for value in node]
     if isinstance(node, str):
-        return _REFERENCE.sub(lambda match: value_of(match[1], match[2]), node)
+        return REFERENCE.sub(lambda match: value_of(match[1], match[2]), node)
     return node

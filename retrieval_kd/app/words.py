@@ -78,12 +78,14 @@ def read(text: str, groups: Iterable[str]) -> Word:
 
 
 def _scope(key: str, text: str) -> tuple[str | None, str]:
+    """(the stage, the word for it): `++at.<stage>.<key>` adds a key there, as `+<key>` does everywhere."""
     if not key.startswith("at."):
         return None, text
     parts = key.split(".", 2)
     if len(parts) < 3 or not parts[2]:
         raise Fault(f"{text}: give +at.<stage>.<key>=value")
-    return parts[1], text.lstrip("+").removeprefix(f"at.{parts[1]}.")
+    adds = "+" if text.startswith("++") else ""
+    return parts[1], adds + text.lstrip("+").removeprefix(f"at.{parts[1]}.")
 
 
 def has(config: Mapping[Any, Any] | DictConfig, key: str) -> bool:

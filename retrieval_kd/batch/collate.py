@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from retrieval_kd.batch.candidates import Candidates, Texts
+from retrieval_kd.batch.dark import Edits, Words, written
 from retrieval_kd.batch.sampling import Drawn, Lists, Sampling, draw
-from retrieval_kd.batch.tokens import Ragged, Tokenisation, apart, joined
+from retrieval_kd.batch.tokens import Ragged, Tokenisation, apart, joined, vocabulary
 from retrieval_kd.text.fault import Fault
 
 
@@ -34,7 +35,8 @@ class Pairs(NamedTuple):
 
 
 class Collate:
-    """Makes the batch of a step for one rank; the same small fields on every rank, this rank's texts alone.
+    """Makes the batch of a step for one rank; the same small fields on every rank, this rank's texts alone. With
+    `edits` every list ends with its dark examples.
 
     Raises Fault where queries_per_step is not a multiple of queries_per_pool or of the number of ranks, or a pool and a
     rank's share do not fit into each other.
@@ -51,6 +53,7 @@ class Collate:
         sources: Mapping[Tokenisation, Source],
         passages: int,
         queries_per_pool: int,
+        edits: Edits | None = None,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
@@ -68,26 +71,29 @@ class Collate:
             )
         self.sampling, self.lists, self.positives, self.grades, self.stored = sampling, lists, positives, grades, stored
         self.sources, self.passages, self.queries_per_pool = sources, passages, queries_per_pool
-        self.first, self.local = rank * local, local
+        self.edits, self.first, self.local = edits, rank * local, local
         self._frames = {form: form.frames() for form in sources}
 
     def __call__(self, step: int) -> Candidates:
         drawn = draw(self.sampling, step, self.lists, self.positives)
+        made = self._made(drawn, step)
+        dark = np.array([[words is not None for words in row] for row in made], dtype=bool)
+        present = np.concatenate([drawn.passages >= 0, dark], axis=1)
+        drawn = drawn.widened(dark.shape[1])
         keys = np.where(drawn.passages < 0, -1, drawn.queries[:, None] * self.passages + drawn.passages)
         relevance = self.grades.look_up(keys, -1.0).astype(np.int64)
-        judged = (relevance[:, 0] > 0) & (drawn.ranks[:, 0] == 0)
         place = np.arange(len(drawn.queries)) % self.queries_per_pool
         return Candidates(
             step=step,
             query_id=torch.from_numpy(drawn.queries),
             passage_id=torch.from_numpy(drawn.passages.astype(np.int64)),
-            present=torch.from_numpy(drawn.passages >= 0),
+            present=torch.from_numpy(present),
             relevance=torch.from_numpy(relevance),
-            dark=torch.zeros(drawn.passages.shape, dtype=torch.bool),
+            dark=torch.arange(present.shape[1]).expand(present.shape) >= present.shape[1] - dark.shape[1],
             rank=torch.from_numpy(drawn.ranks.astype(np.int64)),
-            positive=torch.from_numpy(np.where(judged, place * drawn.passages.shape[1], -1)),
+            positive=torch.from_numpy(np.where(drawn.judged, place * present.shape[1], -1)),
             clash=torch.from_numpy(self._clash(drawn)),
-            texts={form: self._texts(form, drawn) for form in self.sources},
+            texts=self._texts(drawn, made),
             stored={role: torch.from_numpy(pairs.look_up(keys, np.nan)).float() for role, pairs in self.stored.items()},
             first=self.first,
             local=self.local,
@@ -100,18 +106,44 @@ class Collate:
         keys = np.where(seen < 0, -1, drawn.queries[:, None] * self.passages + seen)
         return np.asarray(self.grades.look_up(keys, 0.0) > 0)
 
-    def _texts(self, form: Tokenisation, drawn: Drawn) -> Texts:
+    def _made(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
+        """The dark examples of every query of the step: [query][copy], words or None."""
+        if self.edits is None:
+            return [[] for _ in drawn.queries]
+        return self.edits(drawn, step, longest=max((form.passage_length for form in self.sources), default=0))
+
+    def _texts(self, drawn: Drawn, made: list[list[Words | None]]) -> dict[Tokenisation, Texts]:
         mine = slice(self.first, self.first + self.local)
+        queries, numbers = drawn.queries[mine], drawn.passages[mine]
+        new = {
+            (row + 1) * numbers.shape[1] - len(copies) + copy: words
+            for row, copies in enumerate(made[mine])
+            for copy, words in enumerate(copies)
+            if words is not None
+        }
+        passages = self._passages(numbers.reshape(-1), new)
+        return {form: self._written(form, queries, passages[form.tokenizer]) for form in self.sources}
+
+    def _passages(self, numbers: np.ndarray, new: Mapping[int, Words]) -> dict[str, Ragged]:
+        """The word pieces of this rank's candidates by tokenizer; `new` are the made-up ones by their place."""
+        found: dict[str, Ragged] = {}
+        for form in self.sources:
+            if form.tokenizer in found:
+                continue
+            found[form.tokenizer] = self.sources[form].passages.take(numbers)
+            if new:
+                words = vocabulary(form.folder)
+                texts = words.ragged([written(some, words.mask_text) for some in new.values()])
+                found[form.tokenizer] = found[form.tokenizer].filled(np.array(list(new)), texts)
+        return found
+
+    def _written(self, form: Tokenisation, queries: np.ndarray, passages: Ragged) -> Texts:
         source, frames = self.sources[form], self._frames[form]
-        numbers = drawn.passages[mine].reshape(-1)
-        passages = source.passages.take(numbers)
-        shape = (self.local, drawn.passages.shape[1])
+        shape = (self.local, len(passages) // self.local)
         if form.layout == "apart":
-            return Texts(
-                apart(source.queries.take(drawn.queries[mine]), frames[0]), apart(passages, frames[1]).fold(*shape)
-            )
-        queries = source.queries.take(np.repeat(drawn.queries[mine], shape[1]))
-        return Texts(None, joined(queries, passages, frames).fold(*shape))
+            return Texts(apart(source.queries.take(queries), frames[0]), apart(passages, frames[1]).fold(*shape))
+        both = joined(source.queries.take(np.repeat(queries, shape[1])), passages, frames)
+        return Texts(None, both.fold(*shape))
 
 
 def pairs(queries: np.ndarray, passages: np.ndarray, values: Sequence[float] | np.ndarray, *, collection: int) -> Pairs:

@@ -1,13 +1,15 @@
 """From runs and judgments to arrays by query number: what is judged, what may be drawn, what score a file gives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain, combinations
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from retrieval_kd.batch.collate import Pairs, pairs
-from retrieval_kd.batch.sampling import Lists
+from retrieval_kd.batch.dark import Dark
+from retrieval_kd.batch.sampling import Lists, Order, Window
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
@@ -22,7 +24,10 @@ class Data:
     A step has `queries_per_step` queries in pools of `queries_per_pool` (null: one pool), each with one judged passage
     and `negatives` others from ranks `first` to `last` of its list, `drawn` anew at each step or the `best` ones.
     `unjudged` lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the
-    student mines anew (null: never). Raises Fault for negatives without a run, or ranks out of order.
+    student mines anew (null: never). `further` windows, each with its own `negatives`, `first`, `last` and `order`, are
+    drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). Raises Fault
+    for negatives without a run, ranks out of order, windows that share ranks, or dark examples of negatives that nobody
+    lists.
     """
 
     candidates: str | None
@@ -31,27 +36,65 @@ class Data:
     negatives: int
     first: int
     last: int
-    order: Literal["drawn", "best"]
+    order: Order
     unjudged: bool
     refresh_every: int | None
+    further: Sequence[Mapping[str, Any]]
+    dark: Dark | None
 
     def __post_init__(self) -> None:
-        if self.candidates is None and (self.negatives or self.unjudged):
-            raise Fault(
-                f"data.negatives={self.negatives} are drawn from a run: give data.candidates, or data=in_batch "
+        for fault in chain(_further_faults(self.further), self._window_faults(), self._list_faults()):
+            raise Fault(fault)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows of ranks that a list is drawn from, in the order of its columns."""
+        main = Window(self.negatives, self.first, self.last, self.order)
+        return (main, *(Window(**window) for window in self.further))
+
+    def _window_faults(self) -> Iterator[str]:
+        named = {"data" if not place else f"data.further[{place - 1}]": one for place, one in enumerate(self.windows)}
+        for name, one in named.items():
+            if not 1 <= one.first <= one.last:
+                ranks = f"{name}.first={one.first} and {name}.last={one.last}"
+                yield f"{ranks}: give ranks from 1, the first not after the last"
+            if one.negatives < 0:
+                yield f"{name}.negatives={one.negatives}: give no negative number"
+        for (name, one), (other_name, other) in combinations(named.items(), 2):
+            if one.first <= other.last and other.first <= one.last:
+                yield (
+                    f"{name} has ranks {one.first} to {one.last} and {other_name} {other.first} to {other.last}: give "
+                    "windows that share no rank, so that no passage is listed twice"
+                )
+
+    def _list_faults(self) -> Iterator[str]:
+        negatives = sum(window.negatives for window in self.windows)
+        if self.candidates is None and (negatives or self.unjudged):
+            yield (
+                f"data.negatives={negatives} are drawn from a run: give data.candidates, or data=in_batch "
                 "for in-batch negatives alone"
             )
-        if not 1 <= self.first <= self.last:
-            raise Fault(
-                f"data.first={self.first} and data.last={self.last}: give ranks from 1, the first not after the last"
+        if self.dark is not None and self.dark.reinforced_negatives and not negatives:
+            yield (
+                f"data.dark.reinforced_negatives={self.dark.reinforced_negatives} are made of listed negatives: give "
+                "data.negatives, or data.dark.reinforced_negatives=0"
             )
-        if self.queries_per_step < 1 or self.negatives < 0:
-            raise Fault(
-                f"data.queries_per_step={self.queries_per_step}, data.negatives={self.negatives}: give at least "
-                "one query and no negative number"
-            )
+        if self.queries_per_step < 1:
+            yield f"data.queries_per_step={self.queries_per_step}: give at least one query"
         if self.queries_per_pool is not None and self.queries_per_pool < 1:
-            raise Fault(f"data.queries_per_pool={self.queries_per_pool}: give at least 1, or null for one pool a step")
+            yield f"data.queries_per_pool={self.queries_per_pool}: give at least 1, or null for one pool a step"
+
+
+def _further_faults(further: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Windows that do not say what a window says."""
+    numbers, orders = ("negatives", "first", "last"), get_args(Order)
+    for place, given in enumerate(further):
+        whole = set(given) == {*numbers, "order"} and all(type(given[name]) is int for name in numbers)
+        if not whole or given["order"] not in orders:
+            yield (
+                f"data.further[{place}]={dict(given)}: give {', '.join(numbers)} as whole numbers, and order as "
+                f"{' or '.join(orders)}"
+            )
 
 
 def has_list(name: str, corpus: Corpus, run: Run, first: int) -> bool:
@@ -83,10 +126,10 @@ def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, sc
     return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
 
 
-def within(lists: Lists, first: int, last: int) -> Lists:
-    """The part of every list that can be drawn: its ranks `first` to `last`."""
+def within(lists: Lists, windows: Sequence[Window]) -> Lists:
+    """The part of every list that can be drawn: the ranks of these windows."""
     rank = np.arange(len(lists.passages)) - np.repeat(lists.offsets[:-1], np.diff(lists.offsets)) + 1
-    kept = (first <= rank) & (rank <= last)
+    kept = np.any([(window.first <= rank) & (rank <= window.last) for window in windows], axis=0)
     offsets = np.concatenate([[0], np.cumsum(kept)])[lists.offsets]
     return Lists(offsets, lists.passages[kept], lists.scores[kept])
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+Order = Literal["drawn", "best"]
 _ORDER, _LISTS = 1, 2  # what a generator is for, so that no two draws share one
 
 
@@ -32,22 +33,41 @@ class Drawn(NamedTuple):
     passages: np.ndarray
     ranks: np.ndarray
 
+    @property
+    def judged(self) -> np.ndarray:
+        """Whether the query's first column is a positive, [query]."""
+        return np.asarray((self.passages[:, 0] >= 0) & (self.ranks[:, 0] == 0))
+
+    def widened(self, columns: int) -> "Drawn":
+        """With this many absent columns at the end of every list."""
+        end = ((0, 0), (0, columns))
+        return Drawn(self.queries, np.pad(self.passages, end, constant_values=-1), np.pad(self.ranks, end))
+
+
+@dataclass(frozen=True)
+class Window:
+    """`negatives` passages of ranks `first` to `last` of a list, `drawn` anew at each step without replacement or the
+    `best` ones in rank order (PROD's lists).
+    """
+
+    negatives: int
+    first: int = 1
+    last: int = 30
+    order: Order = "drawn"
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """What a list is made of: one of the query's positives, if it has any, then `negatives` drawn from ranks `first` to
-    `last`.
+    """What a list is made of: one of the query's positives, if it has any, then the negatives of each window in turn.
 
-    `order`: `drawn` anew at each step without replacement, or the `best` ones in rank order (PROD's and CL-DRD's
-    lists). A query without judgments has no positive: its first column comes from the run as well.
+    What is drawn in the first window comes as it was drawn, what is drawn in a further one in rank order (CL-DRD's
+    groups). A query without judgments has no positive: its first column comes from the first window as well. A window
+    that has too few leaves its own columns absent.
     """
 
     seed: int
     queries_per_step: int
-    negatives: int
-    first: int = 1
-    last: int = 30
-    order: Literal["drawn", "best"] = "drawn"
+    windows: tuple[Window, ...]
 
 
 def query_order(sampling: Sampling, step: int, queries: int) -> np.ndarray:
@@ -68,15 +88,14 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
     queries = query_order(sampling, step, len(lists.offsets) - 1)
     chance = np.random.default_rng([sampling.seed, _LISTS, step])
     positive, judged = _one_positive(queries, positives, chance)
-    wanted = sampling.negatives + (~judged)
-    passages, ranks = _windowed(sampling, queries, lists, wanted, chance)
-    shift = np.where(judged[:, None], passages[:, : sampling.negatives], passages[:, 1:])
-    shifted_ranks = np.where(judged[:, None], ranks[:, : sampling.negatives], ranks[:, 1:])
-    first = np.where(judged, positive, passages[:, 0])
-    first_rank = np.where(judged, 0, ranks[:, 0])
-    return Drawn(
-        queries, np.concatenate([first[:, None], shift], 1), np.concatenate([first_rank[:, None], shifted_ranks], 1)
-    )
+    main, *further = sampling.windows
+    ranks = _ranks(main, queries, lists, main.negatives + (~judged), chance)
+    ranks = np.where(judged[:, None], np.roll(ranks, 1, axis=1), ranks)  # the last of a judged query's is 0
+    ranks = np.concatenate([ranks, *(_further(window, queries, lists, chance) for window in further)], axis=1)
+    passages = np.full(ranks.shape, -1)
+    passages[ranks > 0] = lists.passages[(lists.offsets[queries][:, None] + ranks - 1)[ranks > 0]]
+    passages[judged, 0] = positive[judged]
+    return Drawn(queries, passages, ranks)
 
 
 def _one_positive(queries: np.ndarray, positives: Lists, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -88,18 +107,23 @@ def _one_positive(queries: np.ndarray, positives: Lists, chance: np.random.Gener
     return found, judged
 
 
-def _windowed(
-    sampling: Sampling, queries: np.ndarray, lists: Lists, wanted: np.ndarray, chance: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Up to `wanted` entries of each query's window, [query, negatives + 1]: -1 where the window has no more."""
-    start = lists.offsets[queries] + sampling.first - 1
-    room = np.clip(np.minimum(lists.offsets[queries + 1] - start, sampling.last - sampling.first + 1), 0, None)
-    width = sampling.negatives + 1
+def _ranks(
+    window: Window, queries: np.ndarray, lists: Lists, wanted: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
+    """The ranks of up to `wanted` entries of each query's window, [query, negatives + 1]: 0 where it has no more."""
+    start = lists.offsets[queries] + window.first - 1
+    room = np.clip(np.minimum(lists.offsets[queries + 1] - start, window.last - window.first + 1), 0, None)
+    width = window.negatives + 1
     place = np.arange(max(int(room.max(initial=0)), width))
-    keys = place[None] if sampling.order == "best" else chance.random((len(queries), len(place)))
+    keys = place[None] if window.order == "best" else chance.random((len(queries), len(place)))
     keys = np.where(place < room[:, None], keys, np.inf)
     chosen = np.argsort(keys, axis=1, kind="stable")[:, :width]
     some = (np.take_along_axis(keys, chosen, 1) < np.inf) & (np.arange(width) < wanted[:, None])
-    passages = np.full(some.shape, -1)
-    passages[some] = lists.passages[(start[:, None] + chosen)[some]]
-    return passages, np.where(some, chosen + sampling.first, 0)
+    return np.where(some, chosen + window.first, 0)
+
+
+def _further(window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator) -> np.ndarray:
+    """The ranks drawn in a further window, rising, [query, negatives]: 0 at the end where it has no more."""
+    ranks = _ranks(window, queries, lists, np.full(len(queries), window.negatives), chance)
+    rising = np.sort(np.where(ranks > 0, ranks, window.last + 1), axis=1)[:, : window.negatives]
+    return np.where(rising <= window.last, rising, 0)

@@ -70,6 +70,15 @@ class Ragged:
         where = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Ragged(np.asarray(self.ids[where], dtype=np.int32), offsets)
 
+    def filled(self, numbers: np.ndarray, texts: "Ragged") -> "Ragged":
+        """With `texts` in the place of the empty texts of these rising numbers."""
+        lengths = np.diff(self.offsets)
+        lengths[numbers] = np.diff(texts.offsets)
+        new = np.repeat(np.isin(np.arange(len(self)), numbers), lengths)
+        ids = np.empty(len(new), dtype=np.int32)
+        ids[new], ids[~new] = texts.ids, self.ids
+        return Ragged(ids, np.concatenate([[0], np.cumsum(lengths)]))
+
 
 class Frame(NamedTuple):
     """The fixed pieces around a text: what opens it, what closes it, how many pieces it may have, and its padding piece
@@ -187,6 +196,7 @@ class Vocabulary:
         self.cls, self.sep, self.mask = (
             self._special(name) for name in ("cls_token_id", "sep_token_id", "mask_token_id")
         )
+        self.mask_text: str = self._tokenizer.mask_token  # the mask as it is written in a text
 
     def _special(self, name: str) -> int:
         piece = getattr(self._tokenizer, name)

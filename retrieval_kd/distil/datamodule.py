@@ -9,9 +9,10 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.collate import Collate, Source
+from retrieval_kd.batch.collate import Collate, Pairs, Source
+from retrieval_kd.batch.dark import Edits
 from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, stored, within
-from retrieval_kd.batch.sampling import Sampling
+from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
@@ -52,7 +53,11 @@ class ListsDataModule(pl.LightningDataModule):
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if data.unjudged else ()))
         self.queries = [name for name in names if has_list(name, corpus, self.run, data.first)]
         self.skipped = len(names) - len(self.queries)
-        drawn_from, lacking = (self.run.lists, "") if data.negatives else (self.queries, "a judged passage or ")
+        drawn_from, lacking = (
+            (self.run.lists, "")
+            if any(window.negatives for window in data.windows)
+            else (self.queries, "a judged passage or ")
+        )
         if not any(name in drawn_from for name in self.queries):
             raise Fault(
                 f"none of {len(names)} training queries has {lacking}a list in {data.candidates}: "
@@ -74,26 +79,32 @@ class ListsDataModule(pl.LightningDataModule):
 
     def collate(self) -> Collate:
         """The maker of this rank's batches, with the lists as they are now."""
-        grades, positives = judged(self.corpus, self.queries)
-        lists = drawable(self.run, self.queries, self.corpus, grades)
-        reach = within(lists, self.data.first, self.data.last)
-        known = {
-            file: stored(run, missing, self.queries, self.corpus, reach, positives)
-            for file, (run, missing) in self.scores.items()
-        }
-        data = self.data
+        data, (grades, positives) = self.data, judged(self.corpus, self.queries)
+        lists, known = self._scored(grades, positives)
         return Collate(
-            Sampling(self.seed, data.queries_per_step, data.negatives, data.first, data.last, data.order),
-            lists=drawable(self.run, self.queries, self.corpus, grades, list(known.values())) if known else lists,
+            Sampling(self.seed, data.queries_per_step, data.windows),
+            lists=lists,
             positives=positives,
             grades=grades,
             stored=known,
             sources={form: self._source(form) for form in self.forms},
             passages=len(self.corpus.collection),
             queries_per_pool=data.queries_per_pool or data.queries_per_step,
+            edits=None if data.dark is None else Edits(data.dark, self.seed, self.corpus.collection),
             rank=rank(),
             ranks=ranks(),
         )
+
+    def _scored(self, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
+        """(the lists without what is dropped for want of a score, the scores by file of all that can then be drawn)."""
+        lists = drawable(self.run, self.queries, self.corpus, grades)
+        known: dict[str, Pairs] = {}
+        for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
+            reach = within(lists, self.data.windows)
+            known[file] = stored(run, missing, self.queries, self.corpus, reach, positives)
+            if missing == "drop":
+                lists = drawable(self.run, self.queries, self.corpus, grades, list(known.values()))
+        return lists, known
 
     def _mined(self, step: int, *, told: bool) -> Run:
         """The run of the last refresh, from its file where there is one; rank 0 mines, the others wait."""

@@ -1,6 +1,5 @@
 """The training loop's one paragraph: look, learn the lesson, sum the arrows."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -13,25 +12,32 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.gather import rank, share
 from retrieval_kd.distil.optimise import AdamW
-from retrieval_kd.encoders.unpadded import Count, Request, Running, run
+from retrieval_kd.distil.recall import Asked, Recall, Wants
+from retrieval_kd.encoders.unpadded import Count, Request, Running
 from retrieval_kd.losses.objective import Objective
-from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
+from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
 from retrieval_kd.scorers.view import View, Want
-
-Wants = Mapping[str, frozenset[Want]]
 
 
 class Distiller(pl.LightningModule):
     """Trains the scorers that the objective names as learners; every other one stays frozen and in eval mode."""
 
     def __init__(
-        self, scorers: Mapping[str, Scorer], *, objective: Objective, curriculum: Curriculum, optim: AdamW, seed: int
+        self,
+        scorers: Mapping[str, Scorer],
+        *,
+        objective: Objective,
+        curriculum: Curriculum,
+        optim: AdamW,
+        seed: int,
+        recall: Recall | None = None,
     ) -> None:
         super().__init__()
         self.scorers = nn.ModuleDict(scorers)
         self.objective, self.curriculum, self.optim, self.seed = objective, curriculum, optim, seed
         self.strict_loading = False  # frozen roles are not saved with every checkpoint
-        self.count = Count()
+        self.count, self.recall = Count(), recall or Recall()
+        objective.meet({role: scorer.size for role, scorer in scorers.items()})
         for parameter in self.scorers.parameters():
             parameter.requires_grad = False
         for owned in self.owned().values():
@@ -41,7 +47,7 @@ class Distiller(pl.LightningModule):
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
         wants = _union(self.objective.wants(batch.step), self.curriculum.wants())
         views = self.look(batch, wants)
-        lesson = self.curriculum.lesson(batch, views, batch.step / self.optim.steps)
+        lesson = self.curriculum.lesson(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
         losses = self.objective(views, batch.taught(lesson))
         total = torch.stack(list(losses.values())).sum()
         self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
@@ -51,7 +57,7 @@ class Distiller(pl.LightningModule):
     def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
         """The view of each role for the whole step, on every rank; encoders run once for all of them."""
         running = Running(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
-        kept, self.count = run(self._requests(batch, wants), running)
+        kept, self.count = self.recall.run(self._requests(batch, wants), running, wants, self.scorer)
         views = {}
         for role, some in wants.items():
             own = {kind: value for (reader, kind), value in kept.items() if reader == role}
@@ -75,8 +81,9 @@ class Distiller(pl.LightningModule):
         ):
             scorer = self.scorer(role)
             borrowed = role in self.objective.tied[1:]
-            part = scorer.head() if borrowed else scorer
-            named = [] if part is None else [pair for pair in part.named_parameters() if id(pair[1]) not in seen]
+            head = scorer.head()
+            part = scorer.own() if not borrowed else () if head is None else head.named_parameters()
+            named = [pair for pair in part if id(pair[1]) not in seen]
             seen |= {id(value) for _, value in named}
             owned[role] = named
         beside = [*self.objective.named_parameters(), *self.curriculum.named_parameters()]
@@ -93,14 +100,17 @@ class Distiller(pl.LightningModule):
         optimizer, schedule = self.optim.build(self.owned())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        self.optim.bound(self.owned())
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = {name for name, value in self.named_parameters() if value.requires_grad} | {
             name for name, _ in self.named_buffers()
         }
         checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
 
-    def _requests(self, batch: Candidates, wants: Wants) -> dict[tuple[str, Kind], Request]:
-        requests: dict[tuple[str, Kind], Request] = {}
+    def _requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
+        requests: dict[Asked, Request] = {}
         for role, some in wants.items():
             scorer = self.scorer(role)
             for kind, reading in scorer.readings(batch).items():
@@ -109,14 +119,11 @@ class Distiller(pl.LightningModule):
                     partial(scorer.keep, kind=kind, wants=some),
                     blocks(some, len(reading.encoder.kept)),
                     scorer.attention_layer if wants_of(some, "attention") else None,
-                    learns=self.objective.source(role) in self.objective.learners,
+                    learns=self.objective.source(role) in self.objective.learners and scorer.learning(kind),
                 )
         return requests
 
 
-def _union(*several: Wants) -> dict[str, frozenset[Want]]:
-    wants: dict[str, frozenset[Want]] = defaultdict(frozenset)
-    for some in several:
-        for role, features in some.items():
-            wants[role] |= features
-    return dict(wants)
+def _union(*several: Wants) -> Wants:
+    nobody: frozenset[Want] = frozenset()
+    return {role: nobody.union(*(one.get(role, nobody) for one in several)) for some in several for role in some}

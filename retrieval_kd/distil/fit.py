@@ -33,10 +33,12 @@ class Keep(Callback):
     def __init__(self, folder: Path, every: int) -> None:
         self.path, self.every = folder / _STATE, every
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        assert isinstance(module, Distiller)
         if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
             aside = self.path.with_suffix(".part")
             trainer.save_checkpoint(aside)
+            module.recall.write()  # with the state, so that a resumed run recalls what this one had
             if trainer.is_global_zero:
                 os.replace(aside, self.path)
 
@@ -127,7 +129,6 @@ def fit(
         max_steps=optim.steps,
         max_epochs=-1,
         **_precision(optim.precision),
-        gradient_clip_val=optim.clip,
         reload_dataloaders_every_n_epochs=0 if data.data.refresh_every is None else 1,
         logger=False,
         callbacks=[
@@ -147,6 +148,7 @@ def fit(
         for harmless in _HARMLESS:
             warnings.filterwarnings("ignore", message=harmless)
         trainer.fit(distiller, data, ckpt_path=state if state.exists() else None)
+    distiller.recall.write()
     return trainer
 
 

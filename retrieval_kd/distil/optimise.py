@@ -9,6 +9,7 @@ from torch import nn
 
 from retrieval_kd.text.fault import Fault
 
+_OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true")
 
 
@@ -17,10 +18,10 @@ class AdamW:
     """`steps` optimiser steps at `lr` after a warm-up over the first `warmup` (a share of the steps, or a number of
     them).
 
-    `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr` or `weight_decay`; biases
-    and normalisations are never decayed. `precision` is Lightning's word; a group of texts has at most
-    `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it again in the
-    backward pass. Source: Loshchilov & Hutter (2019).
+    `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr`, `weight_decay` or `clip`
+    (of its own gradient's norm); biases and normalisations are never decayed. `precision` is Lightning's word; a group
+    of texts has at most `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it
+    again in the backward pass. Source: Loshchilov & Hutter (2019).
     """
 
     lr: float
@@ -44,6 +45,11 @@ class AdamW:
                 f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
                 "numbers from 0 on, and a positive clip or null"
             )
+        for role, own in self.learners.items():
+            if unknown := set(own) - set(_OWN):
+                raise Fault(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
+            if own.get("clip", 1.0) <= 0 or own.get("lr", 1.0) <= 0:
+                raise Fault(f"optim.learners.{role}: give a positive lr and a positive clip")
         if self.precision not in _PRECISIONS:
             raise Fault(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
         if self.tokens_per_group < 1:
@@ -55,6 +61,18 @@ class AdamW:
         if step < rise:
             return (step + 1) / rise if rise >= 1 else 1.0
         return 1.0 if self.schedule == "constant" else max(0.0, (self.steps - step) / max(1.0, self.steps - rise))
+
+    def bound(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
+        """Clips the gradients: a learner with a `clip` of its own by itself, all others together."""
+        together: list[nn.Parameter] = []
+        for role, named in owned.items():
+            parameters = [value for _, value in named]
+            if "clip" in self.learners.get(role, {}):
+                nn.utils.clip_grad_norm_(parameters, self.learners[role]["clip"])
+            else:
+                together += parameters
+        if self.clip is not None and together:
+            nn.utils.clip_grad_norm_(together, self.clip)
 
     def build(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> tuple[torch.optim.Optimizer, Any]:
         """The optimiser over the parameters that each learner owns, and its schedule."""

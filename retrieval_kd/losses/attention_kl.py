@@ -27,11 +27,10 @@ def attention_kl(
     Both sides are row distributions over passage words; masked columns are dropped and both sides renormalised; a
     passage without words is skipped. Source: `attention_map_loss`, SimXNS LEAD/util.py:467-502; MD2PR (2023).
     """
-    columns = passage_mask[:, :, None]
-    target, found = _rows(guide, columns), _rows(learner, columns)
+    columns = passage_mask if present is None else passage_mask & present[:, :, None]
+    target, found = _rows(guide, columns[:, :, None]), _rows(learner, columns[:, :, None])
     cost = (target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())).sum(-1)
-    valid = query_mask[:, None] & passage_mask.any(-1)[:, :, None]
-    return paced_mean(cost, valid if present is None else valid & present[:, :, None], pace)
+    return paced_mean(cost, query_mask[:, None] & columns.any(-1)[:, :, None], pace)
 
 
 _TINY = 1e-30

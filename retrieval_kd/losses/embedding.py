@@ -10,6 +10,7 @@ from torch.nn.functional import normalize as unit
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import paced_mean, upcast
 from retrieval_kd.losses.term import Term
+from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import PerQuery, Scalar
 
@@ -28,14 +29,14 @@ def embedding(
     """
     if normalize:
         learner, guide = unit(learner, dim=-1), unit(guide, dim=-1)
-    distance = ((learner - guide) ** 2).sum(-1)
-    return paced_mean(distance, torch.ones_like(distance, dtype=torch.bool) if present is None else present, pace)
+    valid = torch.ones_like(learner[:, 0], dtype=torch.bool) if present is None else present
+    distance = ((learner - guide).masked_fill(~valid[:, None], 0.0) ** 2).sum(-1)
+    return paced_mean(distance, valid, pace)
 
 
 class Embedding(Term):
-    """The mean over queries plus the mean over listed passages. Where widths differ, a linear map leads the learner's
-    vectors (`learner_dim` components) to the guide's (`guide_dim`); null for both: the widths are equal.
-    Raises ValueError if only one of them is given.
+    """The mean over queries that list anything plus the mean over listed passages. Where the scorers' widths differ, a
+    linear map leads the learner's vectors to the guide's; it is thrown away after training.
     """
 
     def __init__(
@@ -44,18 +45,22 @@ class Embedding(Term):
         learner: str,
         guide: str,
         normalize: bool,
-        learner_dim: int | None,
-        guide_dim: int | None,
         detach_guide: bool,
         paced: bool,
         weight: float,
     ) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
-        if (learner_dim is None) != (guide_dim is None):
-            raise ValueError(f"learner_dim={learner_dim} and guide_dim={guide_dim}: give both, or null for both")
         self.guide: str = guide
         self.normalize = normalize
-        self.map = nn.Identity() if learner_dim is None or guide_dim is None else nn.Linear(learner_dim, guide_dim)
+        self.map: nn.Module = nn.Identity()
+
+    def meet(self, sizes: Mapping[str, Size]) -> None:
+        """Draws the map where the widths differ, always the same one."""
+        learner, guide = sizes[self.learner].width, sizes[self.guide].width
+        if learner != guide:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                self.map = nn.Linear(learner, guide)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         vectors = frozenset({Want("vectors")})
@@ -64,7 +69,7 @@ class Embedding(Term):
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         learner, guide, pace = views[self.learner].vectors, views[self.guide].vectors, self.pace(batch)
         spread = None if pace is None else pace[:, None].expand(batch.present.shape).reshape(-1)
-        queries = self._distance(learner["query"], guide["query"], None, pace)
+        queries = self._distance(learner["query"], guide["query"], batch.listed.any(1), pace)
         lists = learner["passage"].flatten(0, 1), guide["passage"].flatten(0, 1)
         return queries + self._distance(*lists, batch.listed.reshape(-1), spread)
 

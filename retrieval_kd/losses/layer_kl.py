@@ -1,10 +1,24 @@
 """Layer distillation: blocks as rankings of the same passages, paired and weighed by what the guide's block says."""
 
-import torch
+from collections.abc import Mapping
+from typing import Literal
 
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.contrastive import contrastive
 from retrieval_kd.losses.listwise_kl import listwise_kl
+from retrieval_kd.losses.mean import upcast
+from retrieval_kd.losses.term import Over, Term, positive_number
+from retrieval_kd.scorers.scorer import Size
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.shapes import Column, LayerScores, PerQuery, PoolMask, Scalar
+
+Choose = Literal["random", "last", "skip"]
+_LAYERS = 21  # what a generator is for, so that no two draws share one
 
 
 def layer_kl(
@@ -20,8 +34,99 @@ def layer_kl(
 
     Blocks are paired already; KL is a mean over queries. Source: LEAD, Sun et al. (2024), util.py:539-559 of its code.
     """
-    hard = torch.stack([contrastive(scores, positive, present=present) for scores in guide])
-    weights = (-hard / weight_temperature).softmax(0).detach()
+    weights = informativeness(guide, positive, rivals=present, temperature=weight_temperature)
+    return _weighed(weights, learner, guide, present=present, pace=pace)
+
+
+def informativeness(
+    guide: LayerScores, positive: Column, *, rivals: PoolMask | None, temperature: float
+) -> Float[Tensor, "layer"]:
+    """softmax over blocks of -contrastive(block) / temperature, detached: how well each ranks the positive."""
+    hard = torch.stack([contrastive(scores, positive, present=rivals) for scores in guide])
+    return (-hard / temperature).softmax(0).detach()
+
+
+def _weighed(
+    weights: Tensor, learner: LayerScores, guide: LayerScores, *, present: PoolMask | None, pace: PerQuery | None
+) -> Scalar:
     pairs = zip(learner, guide, strict=True)
     divergence = torch.stack([listwise_kl(one, other, present=present, pace=pace) for one, other in pairs])
     return (weights * divergence).sum()
+
+
+class LayerKL(Term):
+    """The learner's blocks follow the guide's: `pairs` of them, no more than either side has, in order on both sides.
+
+    `choose`: `random` draws each side's blocks apart from the other's and anew every so many steps (`every`), by a
+    generator of (seed, draw); `last` takes each side's last ones; `skip` spreads them from first to last (LEAD,
+    util.py:206-221). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before it
+    has met the scorers it wants the last block of each.
+    """
+
+    def __init__(
+        self,
+        *,
+        learner: str,
+        guide: str,
+        over: Over,
+        pairs: int,
+        choose: Choose,
+        every: int,
+        seed: int,
+        weight_temperature: float,
+        detach_guide: bool,
+        paced: bool,
+        weight: float,
+    ) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+        self.guide: str = guide
+        self.over, self.choose, self.seed = over, choose, seed
+        self.pairs, self.every = positive_number("pairs", pairs), positive_number("every", every)
+        self.weight_temperature = positive_number("weight_temperature", weight_temperature)
+        self.depths: tuple[int, int] | None = None
+
+    def meet(self, sizes: Mapping[str, Size]) -> None:
+        """How many blocks there are on either side."""
+        self.depths = sizes[self.learner].layers, sizes[self.guide].layers
+
+    def blocks(self, step: int) -> tuple[list[int], list[int]]:
+        """The learner's and the guide's blocks of a step, paired in order."""
+        if self.depths is None:
+            return [-1], [-1]
+        chance = np.random.default_rng([self.seed, _LAYERS, step // self.every])
+        count = min(self.pairs, *self.depths)
+        learner, guide = (chosen(self.choose, count, depth, chance) for depth in self.depths)
+        return learner, guide
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        learner, guide = self.blocks(step)
+        feature: Feature = "pool_layers" if self.over == "pool" else "layers"
+        return {
+            self.learner: frozenset(Want(feature, layer) for layer in learner),
+            self.guide: frozenset(Want(feature, layer) for layer in guide),
+        }
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        blocks, own = self.blocks(batch.step), self.over == "list"
+        learner = upcast(self._scores(views[self.learner], blocks[0]))
+        guide = self.guided(self._scores(views[self.guide], blocks[1]))
+        weights = informativeness(
+            guide,
+            batch.own_positive if own else batch.positive,
+            rivals=batch.rivals.gather(1, batch.own_columns()) if own else batch.rivals,
+            temperature=self.weight_temperature,
+        )
+        return _weighed(weights, learner, guide, present=batch.listed if own else batch.pooled, pace=self.pace(batch))
+
+    def _scores(self, view: View, layers: list[int]) -> Tensor:
+        found = view.pool_layers if self.over == "pool" else view.layers
+        return torch.stack([found[layer] for layer in layers])
+
+
+def chosen(choose: Choose, count: int, depth: int, chance: np.random.Generator) -> list[int]:
+    """`count` of `depth` blocks, in rising order."""
+    if choose == "last":
+        return list(range(depth - count, depth))
+    if choose == "skip":
+        return [int(place + 0.5) for place in np.linspace(0, depth - 1, count)]
+    return sorted(chance.choice(depth, count, replace=False).tolist())

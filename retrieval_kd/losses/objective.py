@@ -6,28 +6,36 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.term import Term
+from retrieval_kd.losses.shuffle import relabelled, shuffled
+from retrieval_kd.losses.term import Term, from_zero
+from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import Scalar
 
 
 class Objective(nn.Module):
-    """Σ weight · term. `tied` roles hold the encoder of the first of them. `echoes` are further roles: {name: {"of":
-    role, "redraw": "passage" | "query" | "both"}}, the same scorer read again with fresh dropout on that side.
+    """Σ weight · term; a term of weight 0 is as if it were not there. `tied` roles hold the encoder of the first of
+    them. `echoes` are further roles: {name: {"of": role, "redraw": "passage" | "query" | "both"}}, the same scorer read
+    again with fresh dropout on that side. `shuffle` is a control: a seed by which what guides say is shuffled.
 
-    Raises ValueError where there is no term, a tied or echoed role is read by none, or a guide may be moved but is
-    nobody's learner.
+    Raises ValueError where no term has a weight above 0 or one is not from 0 on, a tied or echoed role is read by none,
+    or a guide may be moved but is nobody's learner.
     """
 
     def __init__(
-        self, terms: Mapping[str, Term], tied: Sequence[str] = (), echoes: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        terms: Mapping[str, Term],
+        tied: Sequence[str] = (),
+        echoes: Mapping[str, Mapping[str, str]] | None = None,
+        shuffle: int | None = None,
     ) -> None:
         super().__init__()
-        self.terms = nn.ModuleDict(terms)
-        self.tied = tuple(tied)
+        weights = {name: from_zero(f"loss.terms.{name}.weight", term.weight) for name, term in terms.items()}
+        self.terms = nn.ModuleDict({name: term for name, term in terms.items() if weights[name]})
+        self.tied, self.shuffle = tuple(tied), None if shuffle is None else from_zero("loss.shuffle", shuffle)
         self.echoes = {name: dict(echo) for name, echo in (echoes or {}).items()}
-        if not terms:
-            raise ValueError("the objective has no terms: give at least one under loss.terms")
+        if not self.terms:
+            raise ValueError("no term has a weight above 0: give at least one under loss.terms")
         for name, term in self._named():
             if term.guide is not None and not term.detach_guide and self.source(term.guide) not in self.learners:
                 raise ValueError(
@@ -59,6 +67,11 @@ class Objective(nn.Module):
         """The roles whose parameters are trained: exactly those that some term names as learner."""
         return frozenset(self.source(term.learner) for _, term in self._named())
 
+    def meet(self, sizes: Mapping[str, Size]) -> None:
+        """Tells every term how large the scorers are."""
+        for _, term in self._named():
+            term.meet({**sizes, **{name: sizes[self.source(name)] for name in self.echoes}})
+
     def wants(self, step: int) -> dict[str, frozenset[Want]]:
         """What the step reads of each role, echoes included."""
         wants: dict[str, frozenset[Want]] = defaultdict(frozenset)
@@ -67,8 +80,18 @@ class Objective(nn.Module):
                 wants[role] |= some
         return dict(wants)
 
+    def as_guides(self, views: Mapping[str, View], batch: Candidates) -> Mapping[str, View]:
+        """What the roles show as guides, and to a curriculum: the views as they are, or shuffled."""
+        return shuffled(self.shuffle, views, batch)
+
     def forward(self, views: Mapping[str, View], batch: Candidates) -> dict[str, Scalar]:
-        return {name: term.weight * term(views, batch) for name, term in self._named()}
+        shown, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
+        return {name: term.weight * term(self._seen(term, views, shown), batch) for name, term in self._named()}
+
+    def _seen(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
+        """A term's views: its guide's as shown, unless that echoes its learner."""
+        itself = term.guide is None or self.source(term.guide) == self.source(term.learner)
+        return views if itself else {**views, str(term.guide): shown[str(term.guide)]}
 
     def _named(self) -> list[tuple[str, Term]]:
         return [(name, term) for name, term in self.terms.items() if isinstance(term, Term)]

@@ -1,17 +1,20 @@
 """One arrow of an objective."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import upcast
+from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want, wanted
 from retrieval_kd.shapes import PerQuery, Scalar
 
 Over = Literal["pool", "list"]
+Number = TypeVar("Number", int, float)
 
 
 class Term(nn.Module, ABC):
@@ -36,6 +39,10 @@ class Term(nn.Module, ABC):
     def roles(self) -> frozenset[str]:
         """Every role that this term reads."""
         return frozenset({self.learner} if self.guide is None else {self.learner, self.guide})
+
+    def meet(self, sizes: Mapping[str, Size]) -> None:
+        """Told once, before the first step, how large every role's scorer is. Most terms need not know."""
+        return
 
     @abstractmethod
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
@@ -63,7 +70,14 @@ def want(over: Over) -> frozenset[Want]:
     return frozenset({Want("pool" if over == "pool" else "scores")})
 
 
-def positive_number(name: str, value: float) -> float:
+def from_zero(name: str, value: Number) -> Number:
+    """The value, if it is a number from 0 on. Raises ValueError otherwise."""
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name}={value}: give a number from 0 on")
+    return value
+
+
+def positive_number(name: str, value: Number) -> Number:
     """The value, if it is above 0. Raises ValueError otherwise."""
     if value <= 0:
         raise ValueError(f"{name}={value}: give a number above 0")

@@ -12,6 +12,7 @@ from retrieval_kd.ranking.encode import passage_vectors
 from retrieval_kd.ranking.index import EXACT, searcher
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
@@ -29,7 +30,7 @@ class Dense(Ranker):
     def __init__(
         self,
         *,
-        scorer: Dual,
+        scorer: Dual | Asymmetric,
         artifacts: Path,
         tokens_per_group: int,
         index: str = EXACT,
@@ -68,6 +69,7 @@ class Dense(Ranker):
         return Run.of_arrays(list(queries), collection.ids, positions, scores * self.scorer.scale)
 
     def _vectors(self, texts: list[str]) -> np.ndarray:
-        assert self.scorer.tokenisation is not None
-        pieces = tokenise(texts, self.scorer.tokenisation.folder)
+        form = self.scorer.written("query")
+        assert form is not None
+        pieces = tokenise(texts, form.folder)
         return offline.vectors(self.scorer, "query", pieces, tokens_per_group=self.tokens_per_group)

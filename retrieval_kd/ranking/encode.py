@@ -9,22 +9,30 @@ import numpy as np
 from retrieval_kd.batch.store import tokenised
 from retrieval_kd.ranking.shards import Shards, fill
 from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.collection import Collection
 
 
 def passage_vectors(
-    scorer: Dual, collection: Collection, artifacts: Path, *, dtype: str, passages_per_shard: int, tokens_per_group: int
+    scorer: Dual | Asymmetric,
+    collection: Collection,
+    artifacts: Path,
+    *,
+    dtype: str,
+    passages_per_shard: int,
+    tokens_per_group: int,
 ) -> Shards:
     """The passages as the scorer's vectors, [passage dim] by position, under artifacts/vectors-<digest>.
 
     The digest is of what decides the numbers and their layout: weights, texts, tokenisation, dtype, passages a shard.
     """
-    assert scorer.tokenisation is not None
-    form = replace(scorer.tokenisation, folder="")
+    written = scorer.written("passage")
+    assert written is not None
+    form = replace(written, folder="")
     words = f"{scorer.weights_digest('passage')} {collection.digest} {form} {dtype} {passages_per_shard}"
     folder = artifacts / f"vectors-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
-    texts = tokenised(collection, scorer.tokenisation.folder, artifacts)
+    texts = tokenised(collection, written.folder, artifacts)
 
     def make(positions: np.ndarray) -> np.ndarray:
         return offline.vectors(scorer, "passage", texts.take(positions), tokens_per_group=tokens_per_group)

@@ -1,7 +1,10 @@
 """Two rankers fused, as words and meaning miss different things."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Literal
+
+import numpy as np
 
 from retrieval_kd.measures.evaluate import evaluate
 from retrieval_kd.ranking.ranker import Ranker
@@ -16,7 +19,8 @@ class Hybrid(Ranker):
     """The lists of `sparse` and `dense`, each of `list_depth` passages, fused.
 
     `how`: interpolate, alpha · sparse + dense (Lin et al. 2021), or reciprocal_rank, Σ 1 / (k + rank) (Cormack et al.
-    2009).
+    2009). `alpha` null: the one of `grid` with the best nDCG@10 over at most `tuning_queries` training queries, as
+    Lin et al. choose it (on 6 000 of them). Raises Fault for an empty grid, or a ranking with an alpha still open.
     """
 
     def __init__(
@@ -25,27 +29,46 @@ class Hybrid(Ranker):
         sparse: Ranker,
         dense: Ranker,
         how: Literal["interpolate", "reciprocal_rank"],
-        alpha: float,
+        alpha: float | None,
+        grid: Sequence[float],
+        tuning_queries: int,
         k: int,
         list_depth: int,
     ) -> None:
         if how not in ("interpolate", "reciprocal_rank"):
             raise Fault(f"how={how!r}: give interpolate or reciprocal_rank")
-        self.sparse, self.dense, self.how, self.alpha, self.k, self.list_depth = (
-            sparse,
-            dense,
-            how,
-            alpha,
-            k,
-            list_depth,
-        )
+        if alpha is None and (not grid or tuning_queries < 1):
+            raise Fault(f"alpha=null, grid={list(grid)}, tuning_queries={tuning_queries}: give alphas and queries")
+        self.sparse, self.dense, self.how, self.alpha, self.k = sparse, dense, how, alpha, k
+        self._alpha: float | None = None  # chosen on training queries
+        self.grid, self.tuning_queries, self.list_depth = list(grid), tuning_queries, list_depth
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         longest = max(self.list_depth, depth)
-        sparse, dense = (ranker.rank(queries, collection, longest) for ranker in (self.sparse, self.dense))
-        if self.how == "interpolate":
-            return interpolate(sparse, dense, alpha=self.alpha, depth=longest).top(depth)
-        return reciprocal_rank([sparse, dense], k=self.k, depth=longest).top(depth)
+        sparse, dense = self._lists(queries, collection, longest)
+        if self.how == "reciprocal_rank":
+            return reciprocal_rank([sparse, dense], k=self.k, depth=longest).top(depth)
+        if self.alpha is None:
+            raise Fault("ranker.alpha=null is chosen on judged training queries, and there are none: give a number")
+        return interpolate(sparse, dense, alpha=self.alpha, depth=longest).top(depth)
+
+    def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "Hybrid":
+        judged = sorted(name for name in queries if judgments.relevant(name))
+        if self.how == "reciprocal_rank" or self.alpha is not None or not judged:
+            return self
+        chance = np.random.default_rng(0)
+        some = {name: queries[name] for name in chance.permutation(judged)[: self.tuning_queries].tolist()}
+        lists = self._lists(some, collection, self.list_depth)
+        found = copy(self)
+        found.alpha = found._alpha = tune_alpha(*lists, judgments.only(some), "nDCG@10", self.grid)
+        return found
+
+    @property
+    def chosen(self) -> Mapping[str, float]:
+        return {"alpha": self._alpha} if self._alpha is not None else {}
+
+    def _lists(self, queries: Mapping[str, str], collection: Collection, depth: int) -> tuple[Run, Run]:
+        return self.sparse.rank(queries, collection, depth), self.dense.rank(queries, collection, depth)
 
 
 def tune_alpha(sparse: Run, dense: Run, judgments: Judgments, measure: str, grid: Sequence[float]) -> float:

@@ -44,8 +44,9 @@ class Late(Ranker):
         self.passages_per_block, self.queries_per_block = passages_per_block, queries_per_block
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        assert self.scorer.tokenisation is not None
-        passages = tokenised(collection, self.scorer.tokenisation.folder, self.artifacts)
+        form = self.scorer.written("passage")
+        assert form is not None
+        passages = tokenised(collection, form.folder, self.artifacts)
         if self.candidates is not None:
             proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
             return self._among(proposed, queries, collection, passages).top(depth)
@@ -96,8 +97,9 @@ class Late(Ranker):
         return scores
 
     def _queries(self, texts: list[str]) -> TokenVectors:
-        assert self.scorer.tokenisation is not None
-        return self._vectors("query", tokenise(texts, self.scorer.tokenisation.folder))
+        form = self.scorer.written("query")
+        assert form is not None
+        return self._vectors("query", tokenise(texts, form.folder))
 
     def _vectors(self, kind: Kind, texts: Ragged) -> TokenVectors:
         found = offline.token_vectors(self.scorer, kind, texts, tokens_per_group=self.tokens_per_group)

@@ -1,7 +1,7 @@
 """What is kept of a ranking when candidates are mined: ranks, judged or not, queries that confuse."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from retrieval_kd.text.fault import Fault
@@ -19,6 +19,10 @@ class Selection(ABC):
     @abstractmethod
     def choose(self, found: Run, judgments: Judgments) -> Run:
         """What is kept of the ranker's answer."""
+
+    def unknown(self, query_ids: Iterable[str]) -> list[str]:
+        """The queries that it keeps nothing of, whatever the ranker answers."""
+        return []
 
 
 class All(Selection):
@@ -46,8 +50,9 @@ class Hard(Selection):
 class Confusing(Selection):
     """The student's first k irrelevant passages for queries at which it errs and the teacher does not.
 
-    `path` is the teacher's run. A query stays if its first relevant passage has a rank within `student_window` here and
-    within `teacher_window` there (text.select.confusing; PROD's data progressive distillation).
+    `path` is the teacher's run, which may be over other queries. A query stays if its first relevant passage has a rank
+    within `student_window` here and within `teacher_window` there (text.select.confusing; PROD's data progressive
+    distillation).
     """
 
     def __init__(
@@ -67,6 +72,10 @@ class Confusing(Selection):
             teacher_window=self.teacher_window,
             k=self.k,
         )
+
+    def unknown(self, query_ids: Iterable[str]) -> list[str]:
+        known = frozenset(self.teacher.query_ids)
+        return [query_id for query_id in query_ids if query_id not in known]
 
 
 def _ranks(name: str, given: Sequence[int]) -> tuple[int, int]:

@@ -17,6 +17,15 @@ class Ranker(ABC):
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """The best `depth` passages of each query (id → text), best first; fewer where fewer are hits."""
 
+    def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "Ranker":
+        """The ranker with what its option leaves open chosen on these training queries; most leave nothing open."""
+        return self
+
+    @property
+    def chosen(self) -> Mapping[str, float]:
+        """What `tuned` chose, by name."""
+        return {}
+
 
 def mine(
     ranker: Ranker, queries: Mapping[str, str], collection: Collection, judgments: Judgments, *, select: Selection

@@ -10,9 +10,11 @@ from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.shards import Make, Shards, fill
 from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
@@ -55,16 +57,21 @@ def rescored(
 ) -> Run:
     """The run's lists with the scorer's scores; a killed scoring goes on from the shards in `folder`, if one is given.
 
+    Of an ensemble, each member scores the lists, and their standardised scores are fused.
+
     Raises Fault for a scorer that reads no text (stored scores), or a query or passage of the run that is unknown.
     """
-    if scorer.tokenisation is None:
+    if isinstance(scorer, Ensemble):
+        return _fused(run, scorer, queries, collection, artifacts, tokens_per_group, folder)
+    query, passage = scorer.written("query"), scorer.written("passage")
+    if query is None or passage is None:
         raise Fault(f"a {scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one")
     unknown = next((query_id for query_id in run.query_ids if query_id not in queries), None)
     if unknown is not None:
         raise Fault(f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus")
     _, _, positions, _ = run.positions(collection)
-    passages = tokenised(collection, scorer.tokenisation.folder, artifacts)
-    asked = tokenise([queries[query_id] for query_id in run.query_ids], scorer.tokenisation.folder)
+    passages = tokenised(collection, passage.folder, artifacts)
+    asked = tokenise([queries[query_id] for query_id in run.query_ids], query.folder)
     rows = run.rows
 
     def make(pairs: np.ndarray) -> np.ndarray:
@@ -73,6 +80,32 @@ def rescored(
 
     scores = _all_rows(make, len(rows), folder, what=f"scoring pairs by a {scorer.kind} scorer")
     return Run.of_rows(run.query_ids, rows, run.passage_ids, run.numbers, scores)
+
+
+def _fused(
+    run: Run,
+    scorer: Ensemble,
+    queries: Mapping[str, str],
+    collection: Collection,
+    artifacts: Path,
+    tokens_per_group: int,
+    folder: Path | None,
+) -> Run:
+    """The run's lists as its members score them, fused; each member has a folder of its own."""
+    runs = [
+        rescored(
+            run,
+            scorer.member(name),
+            queries,
+            collection,
+            artifacts=artifacts,
+            tokens_per_group=tokens_per_group,
+            folder=None if folder is None else folder / name,
+        )
+        for name in scorer.weights
+    ]
+    found = standardised(runs, weights=list(scorer.weights.values()), depth=len(run.numbers))
+    return Run.of_rows(found.query_ids, found.rows, found.passage_ids, found.numbers, found.scores * scorer.scale)
 
 
 def _all_rows(make: Make, count: int, folder: Path | None, *, what: str) -> np.ndarray:

@@ -27,7 +27,8 @@ class Cross(Scorer):
     `pooler` puts a dense layer with tanh before w, as BERT's sequence classifiers have; a checkpoint that
     `transformers` saved as such a classifier with one label brings its head along. Scores by block use the same head
     (LEAD). Word attention is `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs
-    eager attention, which is used if `word_attention` is true. Raises Fault if weights are missing.
+    eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). Raises Fault
+    if weights are missing.
     """
 
     kind: ClassVar[str] = "cross"
@@ -44,7 +45,7 @@ class Cross(Scorer):
         scale: float,
         query_length: int,
         passage_length: int,
-        word_attention: bool,
+        word_attention: bool | None,
         attention_layer: int,
         towers: Towers | None = None,
     ) -> None:
@@ -87,6 +88,9 @@ class Cross(Scorer):
             assert encoded.attention is not None
             kept |= _block(encoded.attention.mean(1), encoded.text.word, encoded.text.segment == 1)
         return kept
+
+    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+        return "score" if {want.feature for want in wants} == {"scores"} else None
 
     def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         pair = {name: tensor.unflatten(0, (batch.local, -1)) for name, tensor in kept["pair"].items()}

@@ -104,6 +104,9 @@ class Dual(Scorer):
             kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
         return kept
 
+    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+        return "vector" if {want.feature for want in wants} <= {"scores", "pool", "vectors"} else None
+
     def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         query, passage = kept["query"], kept["passage"]
         by_layer = sorted(blocks(wants, len(self.towers.query.kept)))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from retrieval_kd.batch.tokens import Ragged, Tokens, apart, joined
+from retrieval_kd.batch.tokens import Ragged, Tokenisation, Tokens, apart, joined
 from retrieval_kd.encoders.unpadded import Kept, Reading, Request, Running, run
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want
@@ -30,9 +30,9 @@ def token_vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group
 
 def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per_group: int) -> np.ndarray:
     """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
-    assert scorer.tokenisation is not None, f"a {scorer.kind} scorer reads no text"
-    if scorer.tokenisation.layout == "joined":
-        tokens = joined(queries, passages, scorer.tokenisation.frames())
+    form = _form(scorer, "query")
+    if form.layout == "joined":
+        tokens = joined(queries, passages, form.frames())
         return np.asarray(_kept(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
     query = _kept(scorer, "query", _written(scorer, "query", queries), tokens_per_group)
     passage = _kept(scorer, "passage", _written(scorer, "passage", passages), tokens_per_group)
@@ -41,9 +41,14 @@ def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per
 
 
 def _written(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
-    assert scorer.tokenisation is not None, f"a {scorer.kind} scorer reads no text"
-    query, passage = scorer.tokenisation.frames()
+    query, passage = _form(scorer, kind).frames()
     return apart(texts, query if kind == "query" else passage)
+
+
+def _form(scorer: Scorer, kind: Kind) -> Tokenisation:
+    form = scorer.written(kind)
+    assert form is not None, f"a {scorer.kind} scorer reads no text"
+    return form
 
 
 def _kept(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Kept:

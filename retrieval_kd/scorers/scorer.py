@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,21 +19,29 @@ from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 
-Kind = Literal["query", "passage", "pair"]
+Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
 Share = Callable[[Tensor], Tensor]
 _HEAD = "head.safetensors"
 _RECORD = "scorer.json"
+
+
+class Size(NamedTuple):
+    """How many blocks read a scorer's passages, and how wide the vectors that it makes of them; 0: it reads none."""
+
+    layers: int
+    width: int
 
 
 class Scorer(nn.Module, ABC):
     """A scorer reads texts with its encoders, keeps per text what its comparisons need, and compares.
 
     `kind` is the word of the config; `offers` are the features of its view. `head` holds every parameter beside the
-    encoders.
+    encoders. `teachable` says whether it may be a learner.
     """
 
     kind: ClassVar[str]
     offers: ClassVar[frozenset[str]]
+    teachable: ClassVar[bool] = True
     tokenisation: Tokenisation | None = None
     attention_layer: int | None = None  # the block whose own attention is read; None: computed from states
 
@@ -49,9 +57,31 @@ class Scorer(nn.Module, ABC):
     def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         """The view of this rank's queries; `share` turns this rank's rows into all ranks' rows."""
 
+    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+        """The one tensor of a fixed size that it keeps of a text for these wants, by name: worth remembering while it
+        is frozen. None where it keeps several, or token by token.
+        """
+        return None
+
     def match(self, query: Kept, passage: Kept) -> Tensor:
         """Row i of the kept queries with row i of the kept passages: [pair]."""
         raise ValueError(f"a {self.kind} scorer does not compare texts kept apart")
+
+    def written(self, kind: Kind) -> Tokenisation | None:
+        """How texts of this kind are written for it; None for a scorer that reads none."""
+        return self.tokenisation
+
+    def tokenisations(self) -> tuple[Tokenisation, ...]:
+        """Every way in which it wants texts written, each once."""
+        return () if self.tokenisation is None else (self.tokenisation,)
+
+    def own(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Its parameters by name, without those that it reads through but another role owns."""
+        return self.named_parameters()
+
+    def learning(self, kind: Kind) -> bool:
+        """Whether training may move what it makes of texts of this kind."""
+        return any(value.requires_grad for value in self.parameters())
 
     def form(self) -> str:
         """What, beside its weights and its tokenisation, makes its vectors what they are."""
@@ -61,7 +91,7 @@ class Scorer(nn.Module, ABC):
         """The content digest of what a text of this kind becomes: weights, tokenisation and form. Vectors are cached
         under it.
         """
-        digest = hashlib.sha256(repr((self.form(), self.tokenisation)).encode())
+        digest = hashlib.sha256(repr((self.form(), self.written(kind))).encode())
         modules: list[nn.Module] = [self.encoder_of(kind), *([head] if (head := self.head()) is not None else [])]
         for module in modules:
             for name, value in module.state_dict().items():
@@ -76,6 +106,14 @@ class Scorer(nn.Module, ABC):
     def encoder_of(self, kind: Kind) -> TextEncoder:
         """The encoder that reads this kind of text."""
         raise ValueError(f"a {self.kind} scorer reads no {kind}")
+
+    @property
+    def size(self) -> Size:
+        """The depth of its passages' encoder, and the width of its vectors: the linear head's, or that encoder's."""
+        encoders, head = list(self.encoders().values()), self.head()
+        if not encoders:
+            return Size(0, 0)
+        return Size(len(encoders[-1].kept), head.out_features if isinstance(head, nn.Linear) else encoders[-1].width)
 
     def head(self) -> nn.Module | None:
         """The parameters beside the encoders, or None."""
@@ -96,23 +134,22 @@ class Scorer(nn.Module, ABC):
             towers[name] = os.path.relpath(home, folder)
             if encoders_in is None:
                 encoder.save(home)
+        self.save_head(folder)
+        write_record(folder, {"kind": self.kind, "encoders": towers})
+
+    def save_head(self, folder: Path) -> None:
+        """Write the parameters beside the encoders, where there are any."""
         head = self.head()
         if head is not None and any(True for _ in head.parameters()):
             save_file({key: value.contiguous() for key, value in head.state_dict().items()}, folder / _HEAD)
-        (folder / _RECORD).write_text(json.dumps({"kind": self.kind, "encoders": towers}, indent=1) + "\n")
 
     def load_head(self, folder: Path) -> bool:
         """Read the head from a saved scorer of the same kind; False (and a fresh head) where the folder has none.
 
         Raises Fault if the saved head has other sizes.
         """
-        record, head = folder / _RECORD, self.head()
-        if (
-            head is None
-            or not record.exists()
-            or json.loads(record.read_text())["kind"] != self.kind
-            or not (folder / _HEAD).exists()
-        ):
+        head = self.head()
+        if head is None or read_record(folder).get("kind") != self.kind or not (folder / _HEAD).exists():
             return False
         saved = load_file(folder / _HEAD)
         have, want = ({name: list(value.shape) for name, value in some.items()} for some in (saved, head.state_dict()))
@@ -125,16 +162,28 @@ class Scorer(nn.Module, ABC):
         return True
 
 
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """What a saved scorer is: its kind, where its encoders lie, and what else its kind needs to be opened."""
+    (folder / _RECORD).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a saved scorer; empty for a plain backbone."""
+    path = folder / _RECORD
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
 def encoder_folder(folder: Path, name: str) -> Path:
     """Where a saved scorer's encoder lies (in another role's folder, if it was tied); a plain backbone is its own
     encoder.
 
     A scorer saved with one encoder gives it under every name, so that separate towers may start from shared ones.
     """
-    record = folder / _RECORD
-    if not record.exists():
+    record = read_record(folder)
+    if not record:
         return folder
-    towers = json.loads(record.read_text())["encoders"]
+    towers = record["encoders"]
     return (folder / towers.get(name, next(iter(towers.values()), "."))).resolve()
 
 

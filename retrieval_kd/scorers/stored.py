@@ -1,6 +1,7 @@
 """Scores that somebody wrote down: a teacher that is a file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from retrieval_kd.batch.candidates import Candidates
@@ -8,19 +9,42 @@ from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+from retrieval_kd.text.score_file import Layout, log_odds, read_scores
 
 
 class Stored(Scorer):
-    """s(q, p) is looked up in a run file. `missing` says what a candidate without a score means: an `error`, that it is
+    """s(q, p) is looked up in a file. `missing` says what a candidate without a score means: an `error`, that it is
     dropped from the query's list (`drop`), or that it takes the list's `minimum`; it is never silently 0.
+
+    `layout` is how the file is laid out (text.score_file). `given` says what its numbers are: scores as they stand, or
+    probabilities p, which are read as log(p / (1 - p)).
     """
 
     kind: ClassVar[str] = "stored"
     offers: ClassVar[frozenset[str]] = frozenset({"scores"})
+    teachable: ClassVar[bool] = False
 
-    def __init__(self, *, file: str, missing: Literal["error", "drop", "minimum"], scale: float) -> None:
+    def __init__(
+        self,
+        *,
+        file: str,
+        layout: Layout,
+        given: Literal["scores", "probabilities"],
+        missing: Literal["error", "drop", "minimum"],
+        scale: float,
+    ) -> None:
         super().__init__()
-        self.file, self.missing, self.scale = file, missing, scale
+        self.file, self.layout, self.given, self.missing, self.scale = file, layout, given, missing, scale
+
+    def read(self) -> Run:
+        """The file's scores. Raises Fault for a line that is none, or a number that is no probability and should be."""
+        run = read_scores(Path(self.file).expanduser(), self.layout)
+        try:
+            return log_odds(run) if self.given == "probabilities" else run
+        except Fault as fault:
+            raise Fault(f"{self.file}: {fault}") from None
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         return {}

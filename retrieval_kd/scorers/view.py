@@ -1,10 +1,11 @@
 """What a scorer shows of a step, and what a term may want to see."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple
 
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Feature = Literal["scores", "pool", "layers", "pool_layers", "attention", "vectors"]
@@ -44,6 +45,19 @@ class View:
             return {key: change(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
         return View(**{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore[arg-type]
+
+    def permuted(self, own: Int[Tensor, "query candidate"], pool: Int[Tensor, "query pool"]) -> "View":
+        """The same view with candidates exchanged within lists and pools: for each place, the one shown there."""
+        lists = {name: _taken(getattr(self, name), own) for name in ("scores", "layers", "attention", "passage_mask")}
+        vectors = {kind: _taken(some, own) if kind == "passage" else some for kind, some in self.vectors.items()}
+        pools = {name: _taken(getattr(self, name), pool) for name in ("pool", "pool_layers")}
+        return replace(self, **lists, **pools, vectors=vectors)
+
+
+def _taken(rows: Any, order: Tensor) -> Any:
+    if isinstance(rows, Mapping):
+        return {key: _taken(some, order) for key, some in rows.items()}
+    return None if rows is None else torch.take_along_dim(rows, order[(..., *[None] * (rows.dim() - 2))], 1)
 
 
 def wanted(found: Tensor | None, what: str) -> Tensor:

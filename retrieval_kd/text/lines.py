@@ -1,11 +1,15 @@
-"""Lines of a text file, numbered, with every fault named by file and line."""
+"""Lines of a text file, gzipped or not, numbered, with every fault named by file and line."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from retrieval_kd.text.fault import Fault
+
+_GZIP = b"\x1f\x8b"
 
 
 def check_file(path: Path, *, holds: str) -> Path:
@@ -25,16 +29,15 @@ def check_file(path: Path, *, holds: str) -> Path:
 def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of every line that is not blank.
 
-    Raises Fault where the file cannot be read or a line is not UTF-8.
+    Raises Fault where the file cannot be read, its gzip is broken, or a line is not UTF-8.
     """
-    with check_file(path, holds=holds).open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield number, line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise Fault(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
+    for number, line in enumerate(_lines(check_file(path, holds=holds)), 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise Fault(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
 
 
 def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -56,9 +59,19 @@ def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def line_at(path: Path, position: int) -> str:
     """file:line of the record at a position (from 0) of a file that has one record a line. Reads the file again."""
-    with path.open("rb") as file:
-        filled = (number for number, line in enumerate(file, 1) if line.strip())
-        for at, number in enumerate(filled):
-            if at == position:
-                return f"{path}:{number}"
+    filled = (number for number, line in enumerate(_lines(path), 1) if line.strip())
+    for at, number in enumerate(filled):
+        if at == position:
+            return f"{path}:{number}"
     raise IndexError(f"{path} has no record {position}")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines with their ends; a file that begins as gzip does is unpacked on the way."""
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP)) == _GZIP
+    with gzip.open(path, "rb") if packed else path.open("rb") as file:
+        try:
+            yield from file
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise Fault(f"{path} is gzip that cannot be unpacked ({error}); give the whole file") from None

@@ -48,6 +48,24 @@ REFUSED = [
     (["data.queries_per_pool=5"], "no multiple of data.queries_per_pool=5"),
     (["tracking=wandb", "tracking.mode=onlin"], "tracking.mode=onlin: give offline or online"),
     (["save_every=0"], "save_every=0: give at least 1 step"),
+    (["seed=-1"], "seed=-1: give a number from 0 on"),
+    (["+at.train.seed=-2"], "seed=-2: give a number from 0 on"),
+    (["student.dropout=1"], "student.dropout=1: give a number from 0 on, below 1"),
+    (["student.query_length=2"], "student.query_length=2: give at least 3"),
+    (["student.passage_length=600"], "student.passage_length=600: minilm reads 512 tokens at most"),
+    (
+        ["teacher=cross_encoder", "loss=listwise_kl", "teacher.cross.passage_length=500"],
+        "teacher.cross.query_length=64 and teacher.cross.passage_length=500: minilm reads 512 tokens at most",
+    ),
+    (
+        ["teacher=cross_encoder", "loss=word_and_sentence", "teacher.cross.word_attention=false"],
+        "loss.terms.words reads the attention of cross: say teacher.cross.word_attention=true",
+    ),
+    (["teacher=stored", "loss=margin_mse", "teacher.stored.file=pyproject"], "file=pyproject: there is no such file"),
+    (
+        ["teacher=stored", "loss=listwise_kl", "data=dark", "teacher.stored.file=lost.trec"],
+        "data.dark: teacher.stored looks scores up in a file",
+    ),
     (["evaluation.whom=everybody"], "evaluation.whom=everybody: give student or teacher"),
     (["data.candidates=lost.trec"], "data.candidates=lost.trec: there is no such file"),
     (["student.checkpoint=./lost"], "student.checkpoint=./lost: "),
@@ -113,7 +131,7 @@ def test_help_lists_groups_and_options_and_imports_nothing_heavy() -> None:
     )
     done = in_a_process("--help", code=code)
     assert done.returncode == 0
-    assert "colbert* cross_encoder" in done.stdout
+    assert "colbert* cross_and_previous cross_encoder" in done.stdout
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 

@@ -12,7 +12,13 @@ from retrieval_kd.app.conf_folder import conf_folder
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.schema import GROUPS
 
-GIVEN = {"scorer", "artifacts", "tokens_per_group", "towers"}  # by the code that builds, as no config can hold them
+GIVEN = {
+    "scorer",
+    "artifacts",
+    "tokens_per_group",
+    "towers",
+    "passages",
+}  # by the code that builds, as no config can hold them
 FORMS = sorted(
     f"{path.parent.name}={path.stem}"
     for group in (*GROUPS, "tracking")

@@ -161,7 +161,7 @@ def test_a_fault_in_one_job_of_a_multirun_is_found_before_the_first_runs(
 
 def test_a_dry_multirun_counts_what_is_shared(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     assert program("-m", "experiment=ladder,tct_colbert", "dry_run=true") == 0
-    assert "12 stages in 2 runs, 11 artifacts: sharing saves 1" in capsys.readouterr().out
+    assert "16 stages in 2 runs, 15 artifacts: sharing saves 1" in capsys.readouterr().out
     assert not Path("artifacts").exists()
 
 

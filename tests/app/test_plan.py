@@ -77,6 +77,21 @@ def test_a_given_run_enters_by_its_content(plan: Planned, tmp_path: Path) -> Non
     assert keys(plan(f"data.candidates={first}"))["train"] != keys(plan(f"data.candidates={second}"))["train"]
 
 
+def test_a_file_of_scores_enters_by_its_content_and_how_it_is_read_enters_too(plan: Planned, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.tsv", tmp_path / "second.tsv"
+    first.write_text("2\t1\tq0\tp0\tp1\n")
+    shutil.copy(first, second)
+
+    def key(path: Path, *words: str) -> str:
+        asked = ("teacher=stored", f"teacher.stored.file={path}", "loss=margin_mse", *words)
+        return keys(plan(*asked))["train"]
+
+    assert key(first) == key(second)
+    assert key(first) != key(first, "teacher.stored.given=probabilities")
+    second.write_text("3\t1\tq0\tp0\tp1\n")
+    assert key(first) != key(second)
+
+
 def test_a_given_checkpoint_enters_by_its_content(plan: Planned, tmp_path: Path) -> None:
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:

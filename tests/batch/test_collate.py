@@ -9,7 +9,7 @@ import torch
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Pairs, Source, pairs
-from retrieval_kd.batch.sampling import Lists, Sampling
+from retrieval_kd.batch.sampling import Lists, Sampling, Window
 from retrieval_kd.batch.tokens import Ragged, Tokenisation
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.text.fault import Fault
@@ -38,7 +38,7 @@ def make(folder: str) -> Make:
         settings = {"stored": {}, **given}
         order = settings.pop("order", "best")
         return Collate(
-            Sampling(0, queries_per_step, 2, 1, 6, order),
+            Sampling(0, queries_per_step, (Window(2, 1, 6, order),)),
             lists=Lists(np.array([0, 6, 12, 18, 24]), drawn, np.ones(24)),
             positives=positives,
             grades=grades,

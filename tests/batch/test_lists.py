@@ -1,12 +1,14 @@
 """From runs and judgments to arrays by query number."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retrieval_kd.batch.dark import Dark
 from retrieval_kd.batch.lists import Data, drawable, has_list, judged, stored, within
-from retrieval_kd.batch.sampling import Lists, Sampling, draw
+from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
@@ -33,7 +35,11 @@ SAMPLED = {
     "order": "drawn",
     "unjudged": False,
     "refresh_every": None,
+    "further": [],
+    "dark": None,
 }
+FURTHER = {"negatives": 2, "first": 31, "last": 50, "order": "drawn"}
+DARK = Dark(1, (0.3, 0.7), "word", 1, (0.3, 0.7), "span_insert")
 
 
 @pytest.fixture
@@ -132,7 +138,7 @@ def test_in_the_planted_collection_no_drawn_negative_is_judged_relevant(tmp_path
     lists = drawable(run, names, corpus, grades)
     assert [len(row) for row in rows(lists)] == [121 - len(corpus.judgments.relevant(name)) for name in names]
     for step in range(12):
-        drawn = draw(Sampling(0, 16, 20, 1, 121), step, lists, positives)
+        drawn = draw(Sampling(0, 16, (Window(20, 1, 121),)), step, lists, positives)
         for number, (positive, *negatives) in zip(drawn.queries, drawn.passages, strict=True):
             relevant = corpus.judgments.relevant(names[number])
             assert corpus.collection.id_at(positive) in relevant
@@ -161,6 +167,18 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
         ({"queries_per_step": 0}, "data.queries_per_step=0"),
         ({"negatives": -1}, "data.negatives=-1"),
         ({"queries_per_pool": 0}, "data.queries_per_pool=0"),
+        (
+            {"further": [{"negatives": 2}]},
+            r"data\.further\[0\]=\{'negatives': 2\}: give negatives, first, last as whole",
+        ),
+        ({"further": [{**FURTHER, "order": "worst"}]}, "order as drawn or best"),
+        ({"further": [{**FURTHER, "last": "all"}]}, "as whole numbers"),
+        ({"further": [{**FURTHER, "negatives": -2}]}, r"data\.further\[0\]\.negatives=-2"),
+        ({"further": [{**FURTHER, "first": 51}]}, r"data\.further\[0\]\.first=51"),
+        ({"further": [{**FURTHER, "first": 30}]}, r"data has ranks 1 to 30 and data\.further\[0\] 30 to 50"),
+        ({"further": [FURTHER, FURTHER]}, r"data\.further\[0\] has ranks 31 to 50 and data\.further\[1\] 31 to 50"),
+        ({"negatives": 0, "candidates": None, "further": [FURTHER]}, r"data\.negatives=2 are drawn from a run"),
+        ({"negatives": 0, "dark": DARK}, r"data\.dark\.reinforced_negatives=1 are made of listed negatives"),
     ],
 )
 def test_data_that_cannot_be_had_is_refused(given: dict[str, object], said: str) -> None:
@@ -174,7 +192,17 @@ def test_in_batch_negatives_need_no_run() -> None:
 
 def test_only_the_ranks_that_can_be_drawn_need_a_score() -> None:
     lists = Lists(np.array([0, 3, 3, 5]), np.array([7, 8, 9, 4, 5]), np.array([3.0, 2.0, 1.0, 9.0, 8.0]))
-    cut = within(lists, 2, 3)
+    cut = within(lists, [Window(1, 2, 3)])
     assert cut.offsets.tolist() == [0, 2, 2, 3]
     assert cut.passages.tolist() == [8, 9, 5]
     assert cut.scores.tolist() == [2.0, 1.0, 8.0]
+    assert within(lists, [Window(1, 1, 1), Window(1, 3, 9)]).passages.tolist() == [7, 9, 4]
+
+
+def test_the_windows_of_a_list_are_its_own_and_the_further_ones_in_order() -> None:
+    assert Data(**{**SAMPLED, "further": [FURTHER]}).windows == (Window(1, 1, 30, "drawn"), Window(2, 31, 50, "drawn"))
+
+
+def test_dark_examples_of_the_positive_alone_need_no_negatives() -> None:
+    dark = replace(DARK, reinforced_negatives=0)
+    assert Data(**{**SAMPLED, "candidates": None, "negatives": 0, "dark": dark}).dark == dark

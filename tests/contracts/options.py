@@ -34,8 +34,9 @@ def _composed(group: str, name: str) -> str:
 
 
 def option(group: str, name: str) -> dict[str, Any]:
-    """An option composed alone, as plain values; a value that is left to the user stays `???`."""
-    found = OmegaConf.to_container(OmegaConf.create(_composed(group, name)), throw_on_missing=False)
+    """An option composed alone, as plain values; a value left to the user stays `???`, and the recipe's seed is 0."""
+    composed = _composed(group, name).replace("${seed}", "0")
+    found = OmegaConf.to_container(OmegaConf.create(composed), throw_on_missing=False)
     assert isinstance(found, dict)
     return dict(found.get(group.partition("/")[0]) or {})
 

@@ -22,13 +22,14 @@ from tests.contracts.made_steps import Step
 from tests.contracts.options import file_of, forms, names, option
 from tests.house.tree import PACKAGE
 
-FRAME = {"__init__", "mean", "objective", "term"}  # the files of the room that are no loss
+FRAME = {"__init__", "mean", "objective", "shuffle", "term"}  # the files of the room that are no loss
 
 
 @cache
 def objective(name: str) -> Objective:
-    """An option built alone; the word `teacher` names a role."""
-    made = build(node(name))
+    """An option built alone with every term in it, those that it switches off too; the word `teacher` names a role."""
+    every = {arrow: {**term, "weight": term["weight"] or 1.0} for arrow, term in node(name)["terms"].items()}
+    made = build({**node(name), "terms": every})
     assert isinstance(made, Objective)
     return made
 
@@ -316,7 +317,27 @@ def test_an_objective_weighs_its_terms_and_names_them(name: str) -> None:
     for arrow, term in found.terms.items():
         assert isinstance(term, Term)
         torch.testing.assert_close(losses[arrow], term.weight * term(views, steps.batch()))
-        assert term.weight == node(name)["terms"][arrow]["weight"]
+        assert term.weight == (node(name)["terms"][arrow]["weight"] or 1.0)
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_an_objective_leaves_out_what_its_option_switches_off(name: str) -> None:
+    made = build(node(name))
+    on = {arrow: term for arrow, term in node(name)["terms"].items() if term["weight"]}
+    assert set(made.terms) == set(on)
+    assert set(made.wants(0)) == {term[end] for term in on.values() for end in ("learner", "guide") if term.get(end)}
+
+
+@pytest.mark.parametrize("name", names("loss"))
+def test_a_shuffled_objective_differs_where_a_guide_or_a_label_speaks_and_nowhere_else(name: str) -> None:
+    plain, control = objective(name), build({**node(name), "shuffle": 1})
+    chance = torch.Generator().manual_seed(0)
+    views = {role: steps.view(wants, chance) for role, wants in sorted(plain.wants(0).items())}
+    losses, others = plain(views, steps.batch()), control(views, steps.batch())
+    for arrow, term in control.terms.items():
+        itself = term.guide is not None and control.source(term.guide) == control.source(term.learner)
+        heard = not itself and (term.guide is not None or "labels" in inspect.signature(pure_function(term)).parameters)
+        assert torch.equal(losses[arrow], others[arrow]) is not heard, arrow
 
 
 # ------------------------------------------------------------------------------------------------ the pure functions

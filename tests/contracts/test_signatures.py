@@ -35,14 +35,9 @@ TABLE: dict[str, tuple[list[str], dict[str, object]]] = {
     "retrieval_kd.text.fuse.interpolate": (["sparse", "dense"], {"alpha": REQUIRED, "depth": 1000}),
     "retrieval_kd.text.fuse.reciprocal_rank": (["runs"], {"k": 60, "depth": 1000}),
 }
-LATER = {"attention_kl", "embedding"}  # their methods have no option yet
 
 
-def there() -> list[str]:
-    return [name for name in TABLE if name.rpartition(".")[2] not in LATER - set(files())]
-
-
-@pytest.mark.parametrize("name", there())
+@pytest.mark.parametrize("name", TABLE)
 def test_a_pure_function_has_the_arguments_that_others_rely_on(name: str) -> None:
     module, _, function = name.rpartition(".")
     found = dict(inspect.signature(getattr(importlib.import_module(module), function)).parameters)

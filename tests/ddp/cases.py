@@ -14,6 +14,7 @@ from retrieval_kd.losses.contrastive import contrastive
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.term import Term
 from retrieval_kd.scorers.view import View, Want
+from tests.contracts.options import option
 from tests.distil import training
 from tests.distil.training import Ground
 
@@ -21,7 +22,7 @@ STEPS = 5
 
 
 class Blocks(Term):
-    """Reads what no option reads yet: blocks, attention, vectors. Every other step leaves the last block unread."""
+    """Reads blocks, attention and vectors in one term. Every other step leaves the last block unread."""
 
     def __init__(self) -> None:
         super().__init__(learner="student", guide="late", weight=1.0, paced=True, detach_guide=False)
@@ -78,6 +79,13 @@ def late_learns() -> Objective:
     return Objective({"blocks": Blocks(), "late": judged})
 
 
+def drawn_anew() -> Objective:
+    """Layer distillation with one pair of blocks, another one at every step, and what guides say shuffled."""
+    node = training.loss_node("layers", {"late": {}})
+    layers = {**node["terms"]["layers"], "pairs": 1, "every": 1}
+    return training.objective({**node, "terms": {**node["terms"], "layers": layers}, "shuffle": 3}, {})
+
+
 Case = tuple[str | Objective, str, dict[str, Any], dict[str, str], dict[str, Any]]
 # loss, student, values of the student, teachers by role, values of the data
 CASES: dict[str, Callable[[], Case]] = {
@@ -99,7 +107,15 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "own lists, scores from a file": lambda: ("listwise_kl", "dual", {}, {"stored": "stored"}, {"negatives": 4}),
     "pairs read together": lambda: ("contrastive_list", "cross", {}, {}, {"negatives": 3}),
+    "dark examples, read by a cross-encoder": lambda: (
+        "listwise_kl",
+        "dual",
+        {},
+        {"cross": "cross"},
+        {"negatives": 2, "dark": option("data", "dark")["dark"]},
+    ),
     "blocks, attention and vectors": lambda: (late_learns(), "dual", {}, {"late": "late"}, {"negatives": 2}),
+    "blocks drawn anew, guides shuffled": lambda: (drawn_anew(), "dual", {}, {"late": "late"}, {"negatives": 2}),
 }
 
 

@@ -10,6 +10,7 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
+from tests.contracts.options import option
 from tests.distil import training
 from tests.distil.training import Ground
 
@@ -141,3 +142,55 @@ def test_a_missing_score_may_take_its_query_s_minimum(ground: Ground, tmp_path: 
     batches = [module.collate()(step) for step in range(8)]
     found = [next(iter(batch.stored.values()))[batch.query_id == seven][:, 0] for batch in batches]
     assert set(torch.cat(found).tolist()) == {min(score for _, score in rows["q7"])}
+
+
+FURTHER = [{"negatives": 2, "first": 5, "last": 8, "order": "drawn"}]
+
+
+def test_further_windows_are_listed_after_the_first(ground: Ground, tmp_path: Path) -> None:
+    for batch in loaded(lists(ground, tmp_path, last=4, further=FURTHER)):
+        ranks = batch.rank.tolist()
+        assert all(first == 0 and 1 <= main <= 4 and 5 <= one < two <= 8 for first, main, one, two in ranks)
+
+
+def test_only_what_the_windows_reach_needs_a_stored_score(ground: Ground, tmp_path: Path) -> None:
+    rows = {}
+    for name, listed in Run.read(ground.candidates).lists.items():
+        relevant = ground.corpus.judgments.relevant(name)
+        others = [row.passage_id for row in listed if row.passage_id not in relevant]
+        rows[name] = [(passage, 1.0) for passage in (*relevant, *others[:4], *others[6:8])]
+    Run.of(rows).write(tmp_path / "scores.trec")
+    node = training.stored_node(tmp_path / "scores.trec", missing="error")
+    made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
+    reached = [{**FURTHER[0], "first": 7}]
+    assert bool(training.lists(ground, made, tmp_path, last=4, further=reached).collate()(0).listed.all())
+    with pytest.raises(Fault, match="candidates have no stored score"):
+        training.lists(ground, made, tmp_path, last=4, further=FURTHER).collate()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_dark_examples_are_the_same_whoever_makes_them(ground: Ground, tmp_path: Path, workers: int) -> None:
+    dark = option("data", "dark")["dark"]
+    batches = loaded(lists(ground, tmp_path, negatives=2, dark=dark, workers=workers))
+    assert all(bool(batch.present[:, batch.dark[0]].any()) for batch in batches)
+    alone = lists(ground, tmp_path, negatives=2, dark=dark).collate()
+    for batch in batches:
+        again = alone(batch.step)
+        assert torch.equal(batch.present, again.present)
+        assert [texts.passage.ids.tolist() for texts in batch.texts.values()] == [
+            texts.passage.ids.tolist() for texts in again.texts.values()
+        ]
+
+
+@pytest.mark.parametrize(("missing", "gone"), [("minimum", 0), ("drop", 2)])
+def test_those_below_move_up_only_where_a_candidate_is_dropped(
+    ground: Ground, tmp_path: Path, missing: str, gone: int
+) -> None:
+    rows, (query, *_) = with_scores(ground), ground.corpus.splits["train"]
+    relevant = ground.corpus.judgments.relevant(query)
+    others = [row.passage_id for row in Run.read(ground.candidates).lists[query] if row.passage_id not in relevant]
+    rows[query] = [row for row in rows[query] if row[0] not in others[:2]]
+    module = stored(ground, tmp_path, missing, rows)
+    lists = module.collate().lists
+    mine = lists.passages[slice(*lists.offsets[module.queries.index(query) :][:2])]
+    assert [ground.corpus.collection.id_at(passage) for passage in mine.tolist()] == others[gone:]

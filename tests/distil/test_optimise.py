@@ -79,3 +79,20 @@ def test_every_parameter_that_learns_is_optimised_once(ground: Ground) -> None:
 def test_numbers_that_train_nothing_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(Fault, match="give positive numbers"):
         training.adamw(**values)
+
+
+def test_a_learner_with_a_clip_of_its_own_is_bounded_by_itself() -> None:
+    parts = {role: nn.Linear(1, 1, bias=False) for role in ("student", "late", "cross")}
+    for part, gradient in zip(parts.values(), (3.0, 8.0, 4.0), strict=True):
+        part.weight.grad = torch.full((1, 1), gradient)
+    owned = {role: list(part.named_parameters()) for role, part in parts.items()}
+    training.adamw(clip=1.0, learners={"late": {"clip": 2.0}}).bound(owned)
+    found = {role: part.weight.grad.item() for role, part in parts.items() if part.weight.grad is not None}
+    assert found == pytest.approx({"student": 0.6, "late": 2.0, "cross": 0.8}, abs=1e-5)  # |(3, 4)| is 5
+
+
+def test_a_learner_s_own_settings_are_a_rate_a_decay_and_a_clip() -> None:
+    with pytest.raises(Fault, match=r"optim\.learners\.late\.momentum: a learner has its own lr, weight_decay, clip"):
+        training.adamw(learners={"late": {"momentum": 0.9}})
+    with pytest.raises(Fault, match=r"optim\.learners\.late: give a positive lr and a positive clip"):
+        training.adamw(learners={"late": {"clip": 0.0}})

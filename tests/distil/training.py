@@ -10,6 +10,7 @@ from torch import Tensor
 
 from retrieval_kd.app.build import build
 from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.app.score_files import stored_scores
 from retrieval_kd.app.scorers import open_all
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.lists import Data
@@ -102,13 +103,14 @@ def distiller(
     optim: AdamW | None = None,
     seed: int = 0,
     kind: type[Distiller] = Distiller,
+    taught_by: Curriculum | None = None,
 ) -> Distiller:
-    """The scorers of all roles, opened as the train stage opens them, under an objective."""
+    """The scorers of all roles, opened as the train stage opens them, under an objective and a curriculum."""
     teachers = teachers or {}
     aim = objective(loss, teachers)
     everyone = {"student", *teachers}  # a frozen head may be noise here, where nobody is to learn anything
     scorers: Mapping[str, Scorer] = open_all(student, teachers, tied=aim.tied, learners=everyone, seed=seed)
-    return kind(scorers, objective=aim, curriculum=curriculum(), optim=optim or adamw(), seed=seed)
+    return kind(scorers, objective=aim, curriculum=taught_by or curriculum(), optim=optim or adamw(), seed=seed)
 
 
 def lists(
@@ -123,18 +125,17 @@ def lists(
     **values: Any,
 ) -> ListsDataModule:
     """The data module of a distiller; `values` go into the data option."""
-    stored = {scorer.file: scorer for scorer in made.scorers.values() if scorer.kind == "stored"}
     folder.mkdir(parents=True, exist_ok=True)
     return ListsDataModule(
         ground.corpus,
         data(ground, **values),
-        forms=list({one.tokenisation: None for one in made.scorers.values() if one.tokenisation is not None}),
+        forms=list(dict.fromkeys(form for one in made.scorers.values() for form in one.tokenisations())),
         seed=seed,
         steps=made.optim.steps,
         artifacts=ground.artifacts,
         folder=folder,
         workers=workers,
-        scores={file: (Run.read(Path(file)), scorer.missing) for file, scorer in stored.items()},
+        scores=stored_scores({role: made.scorer(role) for role in made.scorers}),
         mine=mine,
         relisted=relisted,
     )

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from retrieval_kd.losses.embedding import Embedding, embedding
+from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import rows
 from tests.steps import step
@@ -29,7 +30,7 @@ def test_absent_texts_are_left_out_and_texts_weigh_by_pace() -> None:
 
 
 def term(**given: Any) -> Embedding:
-    rest = {"learner_dim": None, "guide_dim": None, "detach_guide": True, "paced": True, "weight": 1.0}
+    rest = {"detach_guide": True, "paced": True, "weight": 1.0}
     return Embedding(**{"learner": "student", "guide": "dual", "normalize": False, **rest, **given})
 
 
@@ -46,7 +47,8 @@ def test_the_term_is_the_mean_over_queries_plus_the_mean_over_listed_passages() 
 
 
 def test_a_linear_map_leads_the_learners_width_to_the_guides() -> None:
-    mapped = term(learner_dim=1, guide_dim=2)
+    mapped = term()
+    mapped.meet({"student": Size(3, 1), "dual": Size(6, 2)})
     with torch.no_grad():
         mapped.map.weight.copy_(torch.tensor([[1.0], [2.0]]))
         mapped.map.bias.zero_()
@@ -54,6 +56,19 @@ def test_a_linear_map_leads_the_learners_width_to_the_guides() -> None:
     assert mapped({"student": student, "dual": guide}, step([[1]])).item() == pytest.approx(1 + 1)
 
 
-def test_one_width_alone_is_refused() -> None:
-    with pytest.raises(ValueError, match="give both, or null for both"):
-        term(learner_dim=3)
+def test_the_map_is_drawn_alike_whatever_was_drawn_before_and_draws_nothing_from_others() -> None:
+    maps, after = [], []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        made = term()
+        made.meet({"student": Size(3, 4), "dual": Size(6, 2)})
+        maps.append(made.map.weight)
+        after.append(torch.rand(1))
+    assert torch.equal(*maps)
+    assert not torch.equal(*after)
+
+
+def test_equal_widths_need_no_map() -> None:
+    made = term()
+    made.meet({"student": Size(3, 4), "dual": Size(6, 4)})
+    assert list(made.parameters()) == []

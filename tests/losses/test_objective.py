@@ -1,6 +1,7 @@
 """A named sum of arrows."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from retrieval_kd.losses.contrastive import Contrastive
 from retrieval_kd.losses.listwise_kl import ListwiseKL
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.term import Term
+from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import LN2, LN3, kl, rows
 from tests.steps import step
@@ -81,6 +83,40 @@ def test_an_echo_is_its_scorer_read_again_under_a_pass_of_its_own() -> None:
 def test_an_objective_without_terms_is_refused() -> None:
     with pytest.raises(ValueError, match=r"give at least one under loss\.terms"):
         Objective({})
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.inf, math.nan])
+def test_a_weight_below_0_or_without_end_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match=rf"loss\.terms\.hard\.weight={weight}: give a number from 0 on"):
+        Objective({"hard": contrastive("student", weight=weight)})
+
+
+def test_a_term_of_weight_0_is_as_if_it_were_not_there() -> None:
+    off = {"x": listwise("late", "cross", weight=0.0, detach_guide=False), "hard": contrastive("student")}
+    objective = Objective(off)
+    assert set(objective.terms) == set(objective({"student": View(pool=rows([0.0, 0.0]))}, step([[1, 1]]))) == {"hard"}
+    assert objective.roles == objective.learners == set(objective.wants(0)) == {"student"}
+    with pytest.raises(ValueError, match=r"detach_guide=false moves student"):
+        Objective(
+            off | {"hard": contrastive("student", weight=0.0), "kl": listwise("late", "student", detach_guide=False)}
+        )
+
+
+def test_an_objective_of_which_all_is_switched_off_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"give at least one under loss\.terms"):
+        Objective({"hard": contrastive("student", weight=0.0)})
+
+
+def test_terms_meet_the_scorers_under_all_their_names() -> None:
+    class Meeting(Contrastive):
+        def meet(self, sizes: Mapping[str, Size]) -> None:
+            self.met = sizes
+
+    asks, off = (Meeting(learner="student", over="pool", temperature=1.0, paced=False, weight=w) for w in (1.0, 0.0))
+    echoes = {"again": {"of": "student", "redraw": "passage"}}
+    Objective({"hard": asks, "off": off}, echoes=echoes).meet({"student": Size(4, 384)})
+    assert asks.met == {"student": Size(4, 384), "again": Size(4, 384)}
+    assert "met" not in vars(off)
 
 
 def test_a_guide_that_may_move_must_be_somebodys_learner() -> None:

@@ -13,8 +13,10 @@ SPARSE = {"q": {"a": 10.0, "b": 5.0, "c": 1.0}}
 DENSE = {"q": {"c": 0.9, "d": 0.8, "a": 0.2}}
 
 
-def hybrid(how: str, list_depth: int = 3) -> Hybrid:
-    return Hybrid(sparse=Told(SPARSE), dense=Told(DENSE), how=how, alpha=0.1, k=60, list_depth=list_depth)
+def hybrid(how: str, list_depth: int = 3, alpha: float | None = 0.1) -> Hybrid:
+    grid = [0.0, 0.1, 1.0]
+    open_to = {"alpha": alpha, "grid": grid, "tuning_queries": 10}
+    return Hybrid(sparse=Told(SPARSE), dense=Told(DENSE), how=how, k=60, list_depth=list_depth, **open_to)
 
 
 def test_interpolation_adds_a_tenth_of_the_sparse_score(collect: Collect) -> None:
@@ -47,3 +49,14 @@ def test_alpha_is_the_one_with_the_best_measure_the_first_of_equals() -> None:
     # without the sparse score a is third; with a tenth of it first
     assert tune_alpha(sparse, dense, judged, "RR@10", [0.0, 0.1, 1.0]) == 0.1
     assert tune_alpha(sparse, dense, Judgments({"q": {"c": 1}}), "RR@10", [1.0, 0.0, 0.01]) == 0.0
+
+
+def test_an_open_alpha_is_chosen_on_the_judged_training_queries(collect: Collect) -> None:
+    texts, judged = collect(dict.fromkeys("abcd", "text")), Judgments({"q": {"a": 1}})
+    ranker = hybrid("interpolate", alpha=None)
+    assert ranker.tuned({"q": "?", "nobody judged it": "?"}, texts, judged).chosen == {"alpha": 0.1}
+    assert ranker.chosen == {}
+    assert ranker.tuned({"q": "?"}, texts, Judgments({})).alpha is None
+    with pytest.raises(Fault, match="chosen on judged training queries, and there are none"):
+        ranker.rank({"q": "?"}, texts, 3)
+    assert hybrid("interpolate", alpha=1.0).tuned({"q": "?"}, texts, judged).alpha == 1.0

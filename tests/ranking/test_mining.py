@@ -47,6 +47,15 @@ def test_a_query_is_kept_where_the_student_errs_and_the_teacher_does_not(collect
     assert names(run) == {"q": ["a", "c"]}  # r's positive is first for the student already
 
 
+def test_the_teachers_run_may_be_over_other_queries(collection, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "teacher.trec"
+    Run.of({"elsewhere": [("b", 2.0)], "r": [("d", 1.0)]}).write(path)
+    select = Confusing(path=str(path), depth=4, student_window=[1, 4], teacher_window=[1, 1], k=2)
+    assert names(mine(Told(LISTS), QUERIES, collection, JUDGMENTS, select=select)) == {"r": ["c", "b"]}
+    assert select.unknown(QUERIES) == ["q"]
+    assert All(depth=3).unknown(QUERIES) == []
+
+
 @pytest.mark.parametrize(("first", "last"), [(0, 5), (3, 2)])
 def test_a_window_without_ranks_is_refused(first: int, last: int) -> None:
     with pytest.raises(Fault, match=rf"first, last=\[{first}, {last}\]: give ranks from 1 on"):

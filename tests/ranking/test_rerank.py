@@ -8,9 +8,12 @@ from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.rerank import Rerank, rescored
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.scorers.dual import Dual
+from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.stored import Stored
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.run import Run
 from tests.ranking.conftest import QUERIES, TEXTS
 from tests.ranking.fakes import Told, assert_same
@@ -72,6 +75,20 @@ def test_a_run_over_other_queries_is_refused(cross: Cross, collection: Collectio
 
 def test_stored_scores_cannot_score_lists(collection: Collection, tmp_path: Path) -> None:
     Run.of({"q0": [("p03", 1.0)]}).write(tmp_path / "stored.trec")
-    stored = Stored(file=str(tmp_path / "stored.trec"), missing="error", scale=1.0)
+    stored = Stored(file=str(tmp_path / "stored.trec"), layout="trec", given="scores", missing="error", scale=1.0)
     with pytest.raises(Fault, match="reads no text"):
         rescored(Run.of({}), stored, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+
+
+def test_an_ensemble_orders_lists_by_its_members_standardised_scores(
+    dual: Dual, cross: Cross, collection: Collection, tmp_path: Path
+) -> None:
+    run = Run.of({query: listed.items() for query, listed in LISTS.items()})
+    told = {"artifacts": tmp_path, "tokens_per_group": 64}
+    one, other = (rescored(run, scorer, QUERIES, collection, **told) for scorer in (dual, cross))
+    ensemble = Ensemble(members={"dual": dual, "cross": cross}, weights={"dual": 3.0, "cross": 1.0}, scale=2.0)
+    found = rescored(run, ensemble, QUERIES, collection, folder=tmp_path / "scores", **told)
+    fused = standardised([one, other], weights=[3, 1])
+    for query, listed in found.lists.items():
+        assert {name: score / 2 for name, score in listed} == pytest.approx(dict(fused.lists[query]), abs=1e-6)
+    assert {path.name for path in (tmp_path / "scores").iterdir()} == {"dual", "cross"}

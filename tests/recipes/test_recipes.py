@@ -12,12 +12,14 @@ from retrieval_kd.text.run import Run
 from tests.contracts.options import CONF
 
 # 3 steps of 8 queries: nothing is learnt, everything is done
-SMALL = ["corpus=beir", "optim.steps=3", "data.queries_per_step=8", "data.last=10", "mining.last=20", "machine=cpu"]
+SMALL = ["corpus=beir", "optim.steps=3", "data.queries_per_step=8", "machine=cpu"]
 MAIN_JOBS = {
     "the main job": ["teacher=colbert", "loss=self_otf"],
     "a late teacher of its own": ["teacher=colbert", "loss=tight_coupling"],
     "a cross-encoder, trained first": ["teacher=cross_encoder", "loss=listwise_kl"],
     "a larger dual encoder": ["teacher=dual", "loss=margin_mse", "student=dual_untied"],
+    "a small query tower over its teacher's index": ["student=asymmetric", "teacher=dual", "loss=aligned"],
+    "an ensemble, its members trained first": ["teacher=ensemble", "loss=listwise_kl"],
     "no teacher": ["teacher=none", "loss=contrastive"],
     "in-batch negatives alone": ["teacher=none", "loss=contrastive", "data=in_batch"],
     "lists in rank order, mined anew on the way": [

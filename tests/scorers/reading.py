@@ -102,7 +102,7 @@ def batch(
         rank=torch.zeros(shape, dtype=torch.int64),
         positive=places,
         clash=torch.zeros(shape[0], queries_per_pool * shape[1], dtype=torch.bool),
-        texts={form: texts(form, queries, lists) for scorer in scorers if (form := scorer.tokenisation) is not None},
+        texts={form: texts(form, queries, lists) for scorer in scorers for form in scorer.tokenisations()},
         stored=stored or {},
         local=shape[0],
     )

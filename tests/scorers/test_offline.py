@@ -100,4 +100,6 @@ def test_texts_that_are_all_empty_give_zeros(backbone: Path) -> None:
 def test_a_scorer_that_reads_no_text_scores_no_pairs(backbone: Path) -> None:
     texts = ragged(dual(backbone), ["a"])
     with pytest.raises(AssertionError, match="a stored scorer reads no text"):
-        pair_scores(Stored(file="x", missing="drop", scale=1.0), texts, texts, tokens_per_group=8)
+        pair_scores(
+            Stored(file="x", layout="trec", given="scores", missing="drop", scale=1.0), texts, texts, tokens_per_group=8
+        )

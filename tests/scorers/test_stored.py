@@ -1,18 +1,23 @@
 """Scores that somebody wrote down."""
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from retrieval_kd.scorers.stored import Stored
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
 from tests.scorers.reading import batch, features, look
 
 SCORES = torch.arange(12.0).view(4, 3)
 
 
 def stored(**given: object) -> Stored:
-    return Stored(**{"file": "scores.trec", "missing": "drop", "scale": 1.0, **given})
+    node = {"file": "scores.trec", "layout": "auto", "given": "scores", "missing": "drop", "scale": 1.0}
+    return Stored(**{**node, **given})
 
 
 def test_its_scores_are_the_files_times_its_scale() -> None:
@@ -30,6 +35,22 @@ def test_an_unknown_score_stays_unknown() -> None:
     some[1, 1] = torch.nan
     view = look(stored(), batch(stored={"scores.trec": some}), features("scores"))
     assert view.scores.isnan().nonzero().tolist() == [[1, 1]]
+
+
+def test_its_file_is_read_in_the_layout_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    path.write_text("2.5\t-1.0\tq\ta\tb\n")
+    assert stored(file=str(path), layout="triples").read() == Run.of({"q": [("a", 2.5), ("b", -1.0)]})
+
+
+def test_probabilities_become_log_odds_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("q,a,0.75\nq,b,0.5\n")
+    found = stored(file=str(path), given="probabilities").read().lists["q"]
+    assert dict(found) == pytest.approx({"a": math.log(3), "b": 0.0})
+    path.write_text("q,a,7.5\n")
+    with pytest.raises(Fault, match=r"scores\.csv: given=probabilities, but passage 'a' scores 7.5 for query 'q'"):
+        stored(file=str(path), given="probabilities").read()
 
 
 def test_it_reads_no_text_and_has_nothing_to_learn() -> None:

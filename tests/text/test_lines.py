@@ -1,5 +1,6 @@
 """Every bad line is named."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,18 @@ def test_lines_are_numbered_from_one_and_blank_ones_skipped(tmp_path: Path) -> N
     path = written(tmp_path / "x", "one\r\n\n  \nfour é\nfive".encode())
     assert list(numbered(path, holds="words")) == [(1, "one"), (4, "four é"), (5, "five")]
     assert [line_at(path, position) for position in range(3)] == [f"{path}:1", f"{path}:4", f"{path}:5"]
+
+
+def test_gzipped_lines_are_read_as_they_are(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", gzip.compress(b"one\n\nthree\n"))
+    assert list(numbered(path, holds="words")) == [(1, "one"), (3, "three")]
+    assert line_at(path, 1) == f"{path}:3"
+
+
+def test_a_broken_gzip_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", gzip.compress(b"one\n")[:-4])
+    with pytest.raises(Fault, match="x is gzip that cannot be unpacked"):
+        list(numbered(path, holds="words"))
 
 
 def test_a_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import on_device, open_ranker, teacher_ranker
+from retrieval_kd.app.roles import reads_text
 from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.not_itself import NotItself
@@ -32,7 +33,7 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     corpus = open_corpus(build(plain["corpus"]), work.artifacts)
     splits = _splits(corpus, evaluation)
     if evaluation["whom"] == "student":
-        ranker = open_ranker(plain["ranker"], plain.get("student"), work, seed=0)
+        ranker = open_ranker(plain["ranker"], plain, work, seed=0)
         return _judged(ranker, corpus, splits, evaluation, work.folder)
     teachers = dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
     found = {}
@@ -59,10 +60,10 @@ def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     roles = json.loads((payload / "roles.json").read_text(encoding="utf-8"))
     for role, told in roles.items():
         node = told["config"]
-        if role == "student" or "checkpoint" not in node:  # stored scores rank nothing new
+        if role == "student" or not reads_text(node):  # stored scores rank nothing new
             continue
         learnt = told["folder"] and str(payload / told["folder"])
-        yield role, {**node, "checkpoint": node["checkpoint"] or learnt}
+        yield role, {**node, "checkpoint": node["checkpoint"] or learnt} if "checkpoint" in node else node
 
 
 def _judged(
@@ -72,6 +73,9 @@ def _judged(
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     queries = {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
+    trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
+    ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
+    chosen = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
     ranker = NotItself(ranker) if corpus.drop_same_id else ranker
     run = ranker.rank(queries, corpus.collection, evaluation["depth"])
     run.write(folder / "run.trec")
@@ -80,4 +84,4 @@ def _judged(
         report = measured(run, corpus.judgments, evaluation["measures"], queries=corpus.splits[split])
         report.write(folder / f"per_query-{split}.jsonl")
         found[split] = {**report.means, "queries": report.queries}
-    return {**found, "seconds": time.monotonic() - began}
+    return {**found, **chosen, "seconds": time.monotonic() - began}

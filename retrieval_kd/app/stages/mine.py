@@ -25,14 +25,20 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)
     if not names:
         raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
-    ranker = open_ranker(plain["ranker"], plain.get("student"), work, seed=0)
+    trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
+    ranker = open_ranker(plain["ranker"], plain, work, seed=0).tuned(trained, corpus.collection, corpus.judgments)
     ranker = NotItself(ranker) if corpus.drop_same_id else ranker
     queries = {name: corpus.queries[name] for name in names}
     run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select)
     run.write(work.payload / "run.trec")
+    fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
+    if fell_out:
+        beside = f", {unknown} of them as the run in mining.path does not know them" if unknown else ""
+        print(f"{fell_out} of {len(names)} queries fell out: no candidate of theirs is kept{beside}", flush=True)
     return {
         "queries": len(names),
         "queries_with_candidates": len(run.query_ids),
+        "queries_that_fell_out": fell_out,
         "candidates": len(run.numbers),
         "seconds": time.monotonic() - began,
     }

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
-from retrieval_kd.app.scorers import open_all
+from retrieval_kd.app.check_attention import looked_at, refuse_other_words
+from retrieval_kd.app.score_files import stored_scores
+from retrieval_kd.app.scorers import MEMBERS, open_all
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
@@ -25,30 +27,29 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.distiller import Distiller
     from retrieval_kd.distil.fit import fit, forget, peak_memory_mb
     from retrieval_kd.distil.gather import rank
+    from retrieval_kd.distil.recall import Recall
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     corpus, data = open_corpus(build(plain["corpus"]), work.artifacts), build(plain["data"])
     objective, optim = build(plain["loss"]), build(plain["optim"])
     teachers = plain.get("teacher") or {}
-    scorers = open_all(plain["student"], teachers, tied=objective.tied, learners=objective.learners, seed=plain["seed"])
-    distiller = Distiller(
-        scorers, objective=objective, curriculum=build(plain["curriculum"]), optim=optim, seed=plain["seed"]
-    )
+    given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
+    scorers = open_all(plain["student"], teachers, seed=plain["seed"], **given)
+    refuse_other_words(objective, scorers)
+    recall = Recall(work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision)
+    parts = {"objective": objective, "curriculum": build(plain["curriculum"]), "optim": optim, "recall": recall}
+    distiller = Distiller(scorers, seed=plain["seed"], **parts)
     module = ListsDataModule(
         corpus,
         data,
-        forms=list({scorer.tokenisation: None for scorer in scorers.values() if scorer.tokenisation is not None}),
+        forms=list(dict.fromkeys(form for scorer in scorers.values() for form in scorer.tokenisations())),
         seed=plain["seed"],
         steps=optim.steps,
         artifacts=work.artifacts,
         folder=work.folder,
         workers=work.machine.get("workers", 0),
-        scores={
-            node["file"]: (Run.read(Path(node["file"])), node["missing"])
-            for node in teachers.values()
-            if "file" in node
-        },
-        mine=_miner(plain, corpus, scorers["student"], work),
+        scores=stored_scores(scorers),
+        mine=_miner(plain, data.windows, corpus, scorers["student"], work),
         relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
     )
     began = time.perf_counter()
@@ -73,7 +74,9 @@ def _machine(machine: Mapping[str, Any]) -> dict[str, Any]:
     return {name: machine[name] for name in ("accelerator", "devices", "nodes") if name in machine}
 
 
-def _miner(plain: Mapping[str, Any], corpus: Corpus, student: Any, work: Work) -> Callable[[], Run]:
+def _miner(
+    plain: Mapping[str, Any], windows: Sequence[Any], corpus: Corpus, student: Any, work: Work
+) -> Callable[[], Run]:
     """Mines by the student as it is, exactly and over the whole collection; its vectors are thrown away after."""
 
     def mine_now() -> Run:
@@ -83,7 +86,7 @@ def _miner(plain: Mapping[str, Any], corpus: Corpus, student: Any, work: Work) -
 
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
         queries = {name: corpus.queries[name] for name in names}
-        select = Hard(first=1, last=max(100, plain["data"]["last"]), drop_judged=False)
+        select = Hard(first=1, last=max(100, *(window.last for window in windows)), drop_judged=False)
         with tempfile.TemporaryDirectory(dir=work.folder) as folder:
             ranker = Dense(
                 scorer=student,
@@ -118,7 +121,15 @@ def _save(
             scorer.save(payload / role, encoders_in=payload / tied[0] if role in tied[1:] else None)
             roles[role] = {"folder": role, "config": {**kept, "checkpoint": None}}
         else:
-            place = nodes[role].get("checkpoint")
-            lies = os.path.abspath(place) if place and os.path.isdir(place) else place  # a hub id stays one
-            roles[role] = {"folder": lies, "config": {**nodes[role], "checkpoint": lies} if place else nodes[role]}
+            lying = _lying(nodes[role])
+            roles[role] = {"folder": lying.get("checkpoint"), "config": lying}
     (payload / "roles.json").write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")
+
+
+def _lying(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A frozen scorer's node that tells where it lies, from wherever it is read; members of an ensemble, too."""
+    place, members = node.get("checkpoint"), node.get(MEMBERS)
+    found = dict(node)
+    if place and os.path.isdir(place):  # (a hub id stays one)
+        found["checkpoint"] = os.path.abspath(place)
+    return {**found, MEMBERS: {name: _lying(one) for name, one in members.items()}} if members else found

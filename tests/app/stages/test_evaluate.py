@@ -8,6 +8,7 @@ import pytest
 from omegaconf import DictConfig
 
 from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.scorers import open_student
 from retrieval_kd.app.stages.evaluate import evaluate
 from retrieval_kd.measures.evaluate import Report
 from retrieval_kd.measures.evaluate import evaluate as measured
@@ -104,3 +105,39 @@ def test_a_split_or_measure_that_is_none_is_refused_before_anything_is_ranked(co
     with pytest.raises(Fault, match="nDGC@10"):
         evaluate(config(evaluation=evaluation(measures=["nDGC@10"]), ranker=ranker), work)
     assert list(work.folder.iterdir()) == []
+
+
+def test_an_ensemble_is_judged_by_re_ranking_and_one_with_stored_scores_is_not(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path
+) -> None:
+    members = {"dual": scorer_node(ground, "dual"), "cross": scorer_node(ground, "cross")}
+    node = {**option("teacher", "ensemble")["ensemble"], "members": members}
+    stored = {**node, "members": {**members, "stored": option("teacher", "stored")["stored"]}}
+    nodes = {"student": scorer_node(ground, "dual"), "ensemble": node, "partly_stored": stored}
+    student = artifact_of_training(tmp_path / "payload", nodes)
+    few = evaluation(whom="teacher", candidates_per_query=5)
+    metrics = evaluate(config(evaluation=few, student={"checkpoint": student}), work)
+    assert metrics["role"] == "ensemble"
+    scores = Run.read(work.folder / "run.trec").lists
+    assert all(sum(score for _, score in listed) == pytest.approx(0, abs=1e-4) for listed in scores.values())
+
+
+def test_a_small_query_tower_is_judged_over_its_teachers_own_index(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path
+) -> None:
+    teacher = scorer_node(ground, "dual", layers=[0])
+    student = {**option("student", "asymmetric"), "backbone": str(ground.backbone), "layers": [0]}
+    nodes = {"ranker": option("ranker", "dense"), "student": student, "teacher": {"dual": teacher}}
+    index = {path.name for path in ground.artifacts.glob("vectors-*")}
+    asked = evaluation(splits=["test"])
+    evaluate(config(evaluation=asked, ranker=option("ranker", "dense"), student=teacher), work)
+    made = {path.name for path in ground.artifacts.glob("vectors-*")} - index
+    before = Run.read(work.folder / "run.trec")
+    evaluate(config(evaluation=asked, **nodes), work)
+    assert Run.read(work.folder / "run.trec") == before  # the towers start from the same weights
+    open_student(student, {"dual": teacher}, seed=0).save(tmp_path / "saved")
+    alone = {**student, "backbone": "/nowhere", "checkpoint": str(tmp_path / "saved")}
+    evaluate(config(evaluation=asked, ranker=option("ranker", "dense"), student=alone), work)
+    assert Run.read(work.folder / "run.trec") == before
+    assert {path.name for path in ground.artifacts.glob("vectors-*")} - index == made
+    assert len(made) == 1

@@ -1,5 +1,7 @@
 """The mine stage."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import DictConfig
 
@@ -23,6 +25,25 @@ def test_every_training_query_gets_candidates_and_none_is_judged_relevant(
     assert not any(row.passage_id in ground.corpus.judgments.relevant(query) for query in train for row in lists[query])
     assert metrics["queries"] == metrics["queries_with_candidates"] == len(train)
     assert metrics["candidates"] == sum(map(len, lists.values()))
+
+
+def test_how_many_queries_fell_out_is_said_and_kept(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {name: sorted(ground.corpus.judgments.relevant(name)) for name in ground.corpus.splits["train"][:3]}
+    run = Run.of({"elsewhere": [("p0", 1.0)], **{name: [(first, 1.0)] for name, (first, *_) in known.items()}})
+    run.write(tmp_path / "teacher.trec")
+    mining = {**option("mining", "confusing"), "path": str(tmp_path / "teacher.trec"), "student_window": [1, 200]}
+    nodes = {"ranker": option("ranker", "dense"), "student": scorer_node(ground, "dual")}
+    metrics = mine(config(**nodes, mining=mining), work)
+    of = len(ground.corpus.splits["train"])
+    assert (metrics["queries_with_candidates"], metrics["queries_that_fell_out"]) == (3, of - 3)
+    assert capsys.readouterr().out == (
+        f"{of - 3} of {of} queries fell out: no candidate of theirs is kept, {of - 3} of them as the run in "
+        "mining.path does not know them\n"
+    )
+    mine(config(**nodes, mining=option("mining", "hard")), work)
+    assert "fell out" not in capsys.readouterr().out
 
 
 def test_queries_that_nobody_judged_are_mined_for_too(ground: Ground, config: Configure, work: Work) -> None:

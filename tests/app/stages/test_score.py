@@ -10,8 +10,10 @@ from retrieval_kd.app.stages.score import score
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.scorers import offline
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.run import Run
 from tests.app.stages.conftest import Configure
+from tests.contracts.options import option
 from tests.distil.training import Ground, scorer_node
 
 
@@ -61,3 +63,18 @@ def test_two_teachers_are_refused(ground: Ground, config: Configure, work: Work)
 def test_no_candidates_are_refused(ground: Ground, config: Configure, work: Work) -> None:
     with pytest.raises(Fault, match=r"data\.candidates=null: give the run"):
         score(config(student=scorer_node(ground, "dual"), data={"candidates": None}), work)
+
+
+def test_an_ensemble_scores_lists_by_its_members(ground: Ground, config: Configure, work: Work) -> None:
+    members = {"late": scorer_node(ground, "late"), "dual": scorer_node(ground, "dual")}
+    node = {**option("teacher", "ensemble")["ensemble"], "members": members, "scale": 2.0}
+    score(config(teacher={"ensemble": node}, data={"candidates": str(ground.candidates)}), work)
+    found, runs = Run.read(work.payload / "run.trec"), []
+    for member in members.values():
+        score(config(teacher={"one": member}, data={"candidates": str(ground.candidates)}), work)
+        runs.append(Run.read(work.payload / "run.trec"))
+    fused = standardised(runs)
+    for query, listed in fused.lists.items():
+        expected = {name: 2 * value for name, value in listed}
+        assert {row.passage_id: row.score for row in found.lists[query]} == pytest.approx(expected, abs=1e-4)
+    assert not (work.folder / "scores").exists()

@@ -1,0 +1,80 @@
+"""What an arrow between words' attention asks of its two scorers: the same words on both sides, attention to see."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hydra.utils import get_class
+
+from retrieval_kd.app import roles
+from retrieval_kd.app.wants import features
+from retrieval_kd.text.fault import Fault
+
+Node = Mapping[str, Any]
+ATTENTION = "attention"
+
+
+def attention_faults(objective: Any, config: Node) -> Iterator[str]:
+    """Cross-encoders whose layers hide their attention, guides cut shorter than the learner, queries filled up."""
+    nodes = {"student": config["student"], **roles.group(config)}
+    for name, learner, guide in _arrows(objective):
+        term = f"loss.terms.{name}"
+        for role in dict.fromkeys((learner, guide)):
+            if nodes[role].get("word_attention") is False:
+                yield f"{term} reads the attention of {role}: say {_path(role)}.word_attention=true"
+        if nodes[learner].get("pad_queries"):
+            yield (
+                f"{term}: {_path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
+                f"attention: say {_path(learner)}.pad_queries=false"
+            )
+        for side in ("query", "passage"):
+            yield from _cut_faults(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
+
+
+def looked_at(objective: Any) -> frozenset[str]:
+    """The roles whose attention some term reads."""
+    return frozenset(role for _, learner, guide in _arrows(objective) for role in (learner, guide))
+
+
+def refuse_other_words(objective: Any, scorers: Mapping[str, Any]) -> None:
+    """Raises Fault where an attention arrow's scorers have different tokenizers, so that their words differ."""
+    for name, learner, guide in _arrows(objective):
+        one, other = ({form.tokenizer for form in scorers[role].tokenisations()} for role in (learner, guide))
+        if one != other:
+            raise Fault(
+                f"loss.terms.{name} compares the attention of {learner} and {guide}, and their tokenizers differ: give "
+                f"{_path(guide)} and {_path(learner)} backbones with one tokenizer, or leave the term out with "
+                f"loss.terms.{name}.weight=0"
+            )
+
+
+def _arrows(objective: Any) -> Iterator[tuple[str, str, str]]:
+    """(term, learner, guide) of the terms that want attention of both."""
+    for name, term in objective.terms.items():
+        if term.guide is not None and all(ATTENTION in of for of in features(objective, term).values()):
+            yield name, objective.source(term.learner), objective.source(term.guide)
+
+
+def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[str, Node]) -> Iterator[str]:
+    """A guide that reads fewer words of a text than the learner does."""
+    (name, node), (other, guiding) = learner, guide
+    key = f"{side}_length"
+    if key not in node or key not in guiding:
+        return
+    needed = node[key] - _specials(node, side) + _specials(guiding, side)
+    if guiding[key] < needed:
+        yield (
+            f"{term}: {_path(other)}.{key}={guiding[key]} cuts a {side} shorter than {_path(name)}.{key}={node[key]}, "
+            f"so words lack their attention: say {_path(other)}.{key}={needed}"
+        )
+
+
+def _specials(node: Node, side: str) -> int:
+    """The tokens of a side that are no words; a marker counts as one, though it may be several."""
+    scorer: Any = get_class(node["_target_"])
+    if scorer.kind == "cross":
+        return 2 if side == "query" else 1
+    return 1 + bool(node.get("close", True)) + (node.get(f"{side}_marker") is not None)
+
+
+def _path(role: str) -> str:
+    return role if role == "student" else f"teacher.{role}"

@@ -1,0 +1,58 @@
+"""Self-paced learning: the queries that the judge is sure of come first, all the others later."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+
+from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.scorers.view import View, wanted
+from retrieval_kd.shapes import ListScores, PerQuery
+from retrieval_kd.text.fault import Fault
+
+
+def confidence(scores: ListScores, batch: Candidates) -> PerQuery:
+    """softmax(scores)[positive] over what is listed of the query's own list, dark examples left out.
+
+    Reading: of a query without a positive it is the largest share; the paper (Lin et al. 2024) knows none such.
+    """
+    counted = batch.listed & ~batch.dark
+    lowest = torch.finfo(scores.dtype).min
+    shares = scores.detach().masked_fill(~counted, lowest).softmax(-1).masked_fill(~counted, 0.0)
+    positive = batch.own_positive
+    of_positive = shares.gather(1, positive.clamp(min=0)[:, None])[:, 0]
+    return torch.where(positive >= 0, of_positive, shares.amax(-1))
+
+
+class SelfPaced(Curriculum):
+    """Pace by the judge's confidence c in a query's positive: `hard`, 1 where c >= bar and 0 elsewhere, the bar going
+    from `first` to `last` over the training (`linear`) or staying at `first` (`constant`); `soft`, c itself.
+
+    Keeps every candidate. A bar of 0 lets everything count. Source: ADAM, Lin et al. (2024), arXiv 2212.10192.
+    Reading: its equations are not public (methods §3). Raises Fault for a bar outside 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        judge: str,
+        first: float,
+        last: float,
+        schedule: Literal["linear", "constant"],
+        weighting: Literal["hard", "soft"],
+    ) -> None:
+        super().__init__()
+        if not (0 <= first <= 1 and 0 <= last <= 1):
+            raise Fault(f"curriculum.first={first} and curriculum.last={last} are bars of a share: give 0 to 1")
+        self.judge: str = judge
+        self.first, self.last, self.schedule, self.weighting = first, last, schedule, weighting
+
+    def bar(self, progress: float) -> float:
+        """How sure the judge must be at this part of the training."""
+        return self.first if self.schedule == "constant" else self.first + (self.last - self.first) * progress
+
+    def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
+        sure = confidence(wanted(views[self.judge].scores, "scores"), batch)
+        pace = sure if self.weighting == "soft" else (sure >= self.bar(progress)).to(sure.dtype)
+        return Lesson(torch.ones_like(batch.present), pace, batch.labels)

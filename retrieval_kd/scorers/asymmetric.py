@@ -1,0 +1,232 @@
+"""A small query tower over a larger dual encoder's passages: the teacher's index, served by a small encoder."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize as unit
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.pooling import Pooling, pool
+from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.dual import Dual, dot
+from retrieval_kd.scorers.pools import Share, own_list, pool_scores
+from retrieval_kd.scorers.scorer import Kind, Scorer, Size, read_record, wants_of, write_record
+from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.text.fault import Fault
+
+_PASSAGES = "passages"  # where a saved one has the scorer of its passages, in its folder and in its record
+
+
+class Asymmetric(Scorer):
+    """s(q, p) = scale · v(q) · w(p), v the pooled states of its query tower, w another scorer's passage vector.
+
+    v is mapped linearly where the widths differ or `projection` asks for it, and then a unit vector if `normalize`.
+    `passages_of` names the role whose dual scorer reads the passages; the app gives that scorer as `passages`. Without
+    it the passages are read by the copy that a saved one holds. What is not its own is trained, and put in training
+    mode, by its owner alone. Raises Fault if weights are missing, a checkpoint is no saved scorer of this form, or
+    `passages` is not dual.
+
+    Source: asymmetric students, Kim et al. (2023), EmbedDistill, arXiv 2301.12005.
+    """
+
+    kind: ClassVar[str] = "dual"
+    offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "vectors"})
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        checkpoint: str | None,
+        layers: int | list[int] | None,
+        dropout: float,
+        pooling: Pooling,
+        projection: bool,
+        normalize: bool,
+        scale: float,
+        query_length: int,
+        query_marker: str | None,
+        pad_queries: bool,
+        close: bool,
+        passages_of: str,
+        passages: Scorer | None = None,
+    ) -> None:
+        super().__init__()
+        saved = None if checkpoint is None else _saved(checkpoint)
+        self.passages = _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of)
+        towers = load_towers(backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True)
+        self.tower = towers.query
+        self.pooling, self.normalize, self.scale = pooling, normalize, scale
+        width, target = self.tower.width, self.passages.size.width
+        self.projection = nn.Linear(width, target) if projection or width != target else nn.Identity()
+        theirs = self.written("passage")
+        assert theirs is not None
+        self.tokenisation = write_as(  # passages as the other scorer's, so that equal forms are one
+            towers,
+            query_length=query_length,
+            passage_length=theirs.passage_length,
+            query_marker=query_marker,
+            passage_marker=theirs.passage_marker,
+            pad_queries=pad_queries,
+            close=close,
+        )
+
+    def written(self, kind: Kind) -> Tokenisation | None:
+        return self.passages.written(kind) if kind == "passage" else self.tokenisation
+
+    def tokenisations(self) -> tuple[Tokenisation, ...]:
+        forms = (self.written("query"), self.written("passage"))
+        return tuple(dict.fromkeys(form for form in forms if form is not None))
+
+    def own(self) -> Iterable[tuple[str, nn.Parameter]]:
+        return [pair for pair in self.named_parameters() if not pair[0].startswith("passages.")]
+
+    def encoders(self) -> Mapping[str, TextEncoder]:
+        return {"query": self.tower, "passage": self.encoder_of("passage")}
+
+    def encoder_of(self, kind: Kind) -> TextEncoder:
+        return self.tower if kind == "query" else self.passages.encoder_of(kind)
+
+    @property
+    def size(self) -> Size:
+        return self.passages.size
+
+    def head(self) -> nn.Module:
+        return self.projection
+
+    def train(self, mode: bool = True) -> "Asymmetric":
+        """Eval mode is the whole's, training mode its own part's: the passages' owner says what holds for theirs."""
+        if not mode:
+            super().train(False)
+            return self
+        self.training = True
+        self.tower.train()
+        self.projection.train()
+        return self
+
+    def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
+        query, passage = self.written("query"), self.written("passage")
+        assert query is not None
+        assert passage is not None
+        asked = batch.texts[query].query
+        assert asked is not None
+        return {
+            "query": Reading(self.tower, asked),
+            "passage": Reading(self.encoder_of("passage"), batch.texts[passage].passage.flat()),
+        }
+
+    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+        if kind == "passage":
+            return self.passages.keep(encoded, kind, wants)
+        vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
+        return {"vector": unit(vector, dim=-1) if self.normalize else vector}
+
+    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        query, passage = kept["query"]["vector"], kept["passage"]["vector"]
+        lists = passage.unflatten(0, (batch.local, -1))
+        pooled = scores = None
+        if wants_of(wants, "pool"):
+            pooled = pool_scores(dot, (query,), (passage,), batch, share) * self.scale
+        if wants_of(wants, "scores"):
+            by_list = torch.einsum("qd,qcd->qc", query, lists) * self.scale if pooled is None else None
+            scores = by_list if pooled is None else own_list(pooled, batch)
+        return View(
+            scores=scores,
+            pool=pooled,
+            vectors={"query": query, "passage": lists} if wants_of(wants, "vectors") else {},
+        )
+
+    def match(self, query: Kept, passage: Kept) -> Tensor:
+        return (query["vector"] * passage["vector"]).sum(-1) * self.scale
+
+    def learning(self, kind: Kind) -> bool:
+        return self.passages.learning(kind) if kind == "passage" else super().learning(kind)
+
+    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+        return "vector"
+
+    def form(self) -> str:
+        return f"asymmetric {self.pooling} {self.normalize}"
+
+    def weights_digest(self, kind: Kind) -> str:
+        """Of passages it is their owner's, so that one index serves both."""
+        return self.passages.weights_digest(kind) if kind == "passage" else super().weights_digest(kind)
+
+    def save(self, folder: Path, *, encoders_in: Path | None = None) -> None:
+        """Whole: its own tower and head, and in a folder inside a scorer that reads its passages."""
+        assert encoders_in is None, "it reads through nobody's query tower"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tower.save(folder)
+        self.save_head(folder)
+        _of_passages(self.passages).save(folder / _PASSAGES)
+        encoders = {"query": ".", "passage": _PASSAGES}
+        write_record(folder, {"kind": self.kind, "encoders": encoders, _PASSAGES: _options(self.passages)})
+
+    def load_head(self, folder: Path) -> bool:
+        return _PASSAGES in read_record(folder) and super().load_head(folder)
+
+
+def _dual(passages: Scorer, role: str) -> Dual:
+    if not isinstance(passages, Dual):
+        raise Fault(f"passages_of={role}: that is a {passages.kind} scorer; name a role with a dual encoder")
+    return passages
+
+
+def _saved(checkpoint: str) -> Path:
+    folder = locate(checkpoint)
+    if _PASSAGES not in read_record(folder):
+        raise Fault(
+            f"checkpoint={checkpoint}: no asymmetric scorer was saved there, so it holds no passage tower; to start "
+            "the query tower from it give it as backbone"
+        )
+    return folder
+
+
+def _own_copy(saved: Path | None, role: str) -> Dual:
+    """The scorer of the passages that a saved one holds, in eval mode."""
+    if saved is None:
+        raise Fault(
+            f"passages_of={role}: there is no such teacher here; choose teacher=dual, or give the checkpoint of a "
+            "trained asymmetric scorer, which holds its passage tower"
+        )
+    folder = saved / _PASSAGES
+    options = read_record(saved)[_PASSAGES]
+    passages = Dual(backbone=str(folder), checkpoint=None, layers=None, dropout=0.0, shared=True, **options)
+    passages.load_head(folder)
+    return passages.eval()
+
+
+def _of_passages(passages: Dual) -> Dual:
+    """A scorer with the same passage vectors that reads queries by the same tower."""
+    tower = passages.encoder_of("passage")
+    alone = Dual(
+        backbone=str(tower.folder),
+        checkpoint=None,
+        layers=None,
+        dropout=0.0,
+        shared=True,
+        towers=Towers(tower, tower),
+        **_options(passages),
+    )
+    alone.projection = passages.projection
+    return alone
+
+
+def _options(passages: Dual) -> dict[str, Any]:
+    """What a dual scorer is, beside its weights."""
+    form = passages.tokenisation
+    assert form is not None
+    names = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close")
+    return {
+        "pooling": passages.pooling,
+        "projection": passages.size.width if isinstance(passages.projection, nn.Linear) else None,
+        "normalize": passages.normalize,
+        "scale": passages.scale,
+        **{name: vars(form)[name] for name in names},
+    }

@@ -1,0 +1,169 @@
+"""Scores of pairs of query and passage that somebody wrote down, in the layouts that people have, read as a run."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import numbered, objects
+from retrieval_kd.text.run import Run
+
+Layout = Literal["auto", "trec", "triples", "pairs", "lists"]
+Row = tuple[int, str, str, Any]  # line, query id, passage id, score as it was written
+
+LOOKED_AT = 10  # lines by which a layout is told
+CLIP = 1e-6  # what keeps a probability off 0 and 1: log-odds within ±13.8
+_LISTS = '"query_id", "passage_ids" and "scores", as long as each other'
+HOLDS = "scores of passages for queries (layouts trec, triples, pairs, lists)"
+
+
+class _Form(NamedTuple):
+    """A layout in columns; `places` are the columns of (query, passage, score), once for each pair of a line."""
+
+    columns: int
+    parts: Callable[[str], list[str]]
+    places: tuple[tuple[int, int, int], ...]
+    said: str
+
+
+def _tabs(line: str) -> list[str]:
+    return line.split("\t")
+
+
+def _tabs_or_commas(line: str) -> list[str]:
+    return [part.strip() for part in line.split("\t" if "\t" in line else ",")]
+
+
+_FORMS = {
+    "triples": _Form(
+        5, _tabs, ((2, 3, 0), (2, 4, 1)), "positive's score, negative's score, query, positive, negative, by tabs"
+    ),
+    "trec": _Form(6, str.split, ((0, 2, 4),), "query, Q0, passage, rank, score, name"),
+    "pairs": _Form(3, _tabs_or_commas, ((0, 1, 2),), "query, passage, score, by tabs or commas"),
+}
+
+
+def read_scores(path: Path, layout: Layout) -> Run:
+    """The scores of a file, gzipped or not, as a run; `auto` tells the layout by the first lines.
+
+    `trec`: a run of six columns. `triples`: five columns as MS MARCO's margin-MSE files have them. `pairs`: query,
+    passage, score. `lists`: JSON lines with query_id, passage_ids and scores. A first line that calls its score
+    `score` is a header. A pair that stands twice with one score is one pair. Raises Fault naming the line that is none
+    of the layout, scores no finite number, or scores a pair anew and differently. A pair costs some sixteen bytes.
+    """
+    chosen = layout_of(path) if layout == "auto" else layout
+    queries: dict[str, int] = {}
+    passages: dict[str, int] = {}
+    rows, numbers, scores = array("i"), array("i"), array("d")
+    for line, query, passage, score in _rows(path, chosen):
+        try:
+            scores.append(float(score))
+        except (TypeError, ValueError):
+            raise Fault(f"{path}:{line} scores {score!r}; give a number") from None
+        rows.append(queries.setdefault(query, len(queries)))
+        numbers.append(passages.setdefault(passage, len(passages)))
+    if not scores:
+        raise Fault(f"{path} holds no score; give a file that holds {HOLDS}")
+    at, of, found = np.frombuffer(rows, np.int32), np.frombuffer(numbers, np.int32), np.frombuffer(scores)
+    _refuse(~np.isfinite(found), path, chosen, "scores {score}; give a finite number")
+    once = _each_once(at.astype(np.int64) * len(passages) + of, found, path, chosen)
+    return Run.of_rows(tuple(queries), at[once], tuple(passages), of[once], found[once])
+
+
+def first_rows(path: Path, layout: Layout) -> list[Row]:
+    """What stands in the first lines: a look at a file before it is needed. Raises Fault as `read_scores` does."""
+    chosen = layout_of(path) if layout == "auto" else layout
+    return list(islice(_rows(path, chosen), LOOKED_AT))
+
+
+def layout_of(path: Path) -> str:
+    """trec, triples, pairs or lists, by the first lines. Raises Fault where they are none, or of several."""
+    seen = {number: (line, _looks_like(line)) for number, line in islice(numbered(path, holds=HOLDS), LOOKED_AT)}
+    if not seen:
+        raise Fault(f"{path} holds no score; give a file that holds {HOLDS}")
+    first = next(iter(seen.values()))[1]
+    for number, (line, layout) in seen.items():
+        if layout is None:
+            known = "; ".join(f"{name}: {form.said}" for name, form in _FORMS.items())
+            raise Fault(
+                f"{path}:{number} is {line[:60]!r}, no layout that is known ({known}; lists: JSON with {_LISTS})"
+            )
+        if layout != first:
+            raise Fault(f"{path}:{number} looks like {layout} and what stands before it like {first}; give one layout")
+    assert first is not None
+    return first
+
+
+def log_odds(run: Run) -> Run:
+    """log(p / (1 - p)) of every score p, clipped to [1e-6, 1 - 1e-6]. Raises Fault for a score outside [0, 1]."""
+    outside = np.flatnonzero((run.scores < 0) | (run.scores > 1))
+    if outside.size:
+        row = int(outside[0])
+        query, passage = run.query_ids[run.rows[row]], run.passage_ids[run.numbers[row]]
+        raise Fault(
+            f"given=probabilities, but passage {passage!r} scores {run.scores[row]} for query {query!r}: give numbers "
+            "from 0 to 1, or say given=scores"
+        )
+    p = np.clip(run.scores.astype(np.float64), CLIP, 1 - CLIP)
+    return Run.of_rows(run.query_ids, run.rows, run.passage_ids, run.numbers, np.log(p) - np.log1p(-p))
+
+
+def look_like_probabilities(run: Run) -> bool:
+    """Whether every score lies in [0, 1]."""
+    return bool(len(run.scores)) and bool((run.scores >= 0).all() and (run.scores <= 1).all())
+
+
+def _looks_like(line: str) -> str | None:
+    if line.lstrip().startswith("{"):
+        return "lists"
+    return next((name for name, form in _FORMS.items() if len(form.parts(line)) == form.columns), None)
+
+
+def _rows(path: Path, layout: str) -> Iterator[Row]:
+    return _of_lists(path) if layout == "lists" else _of_columns(path, layout)
+
+
+def _of_columns(path: Path, layout: str) -> Iterator[Row]:
+    form = _FORMS[layout]
+    for number, line in numbered(path, holds=HOLDS):
+        columns = form.parts(line)
+        if len(columns) != form.columns:
+            raise Fault(f"{path}:{number} has {len(columns)} columns; {layout} has {form.columns}: {form.said}")
+        for query, passage, score in form.places:
+            if number > 1 or columns[score].lower() != "score":
+                yield number, columns[query], columns[passage], columns[score]
+
+
+def _of_lists(path: Path) -> Iterator[Row]:
+    for number, found in objects(path, holds=HOLDS):
+        names, scores = found.get("passage_ids"), found.get("scores")
+        whole = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
+        if "query_id" not in found or not whole:
+            raise Fault(f"{path}:{number} is no list of scores; give {_LISTS}")
+        for name, score in zip(names or (), scores or (), strict=True):
+            yield number, str(found["query_id"]), str(name), score
+
+
+def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path, layout: str) -> NDArray[np.bool_]:
+    """Where a pair stands for the first time [row]. Raises Fault for the first that comes again with another score."""
+    order = np.argsort(pairs, kind="stable")
+    again = pairs[order][1:] == pairs[order][:-1]
+    other = np.zeros(len(pairs), bool)
+    other[order[1:][again & (scores[order][1:] != scores[order][:-1])]] = True
+    _refuse(other, path, layout, "scores passage {passage!r} for query {query!r} again and differently; give one score")
+    once = np.ones(len(pairs), bool)
+    once[order[1:][again]] = False
+    return once
+
+
+def _refuse(wrong: NDArray[np.bool_], path: Path, layout: str, said: str) -> None:
+    """Raise Fault naming the line of the first wrong pair, for which the file is read again."""
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        line, query, passage, score = next(islice(_rows(path, layout), at, None))
+        raise Fault(f"{path}:{line} " + said.format(query=query, passage=passage, score=score))

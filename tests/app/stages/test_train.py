@@ -1,0 +1,72 @@
+"""The train stage: what its teachers read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.stages.train import train
+from retrieval_kd.encoders.tiny import write_tiny
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.run import Run
+from tests.app.stages.conftest import Configure
+from tests.contracts.options import option
+from tests.distil.training import Ground, loss_node, scorer_node, stored_node
+
+
+def nodes(ground: Ground, loss: str, teachers: Mapping[str, Any]) -> dict[str, Any]:
+    """Two steps of a dual student over the planted lists."""
+    lists = {"candidates": str(ground.candidates), "queries_per_step": 4, "negatives": 3, "last": 10}
+    return {
+        "student": scorer_node(ground, "dual"),
+        "teacher": dict(teachers),
+        "loss": loss_node(loss, teachers),
+        "curriculum": option("curriculum", "constant"),
+        "data": {**option("data", "sampled"), **lists},
+        "optim": {**option("optim", "adamw"), "steps": 2},
+    }
+
+
+@pytest.fixture
+def triples(ground: Ground, tmp_path: Path) -> Path:
+    """For each training query its judged passages' score 0.75 and one of 0.25 for every candidate."""
+    path, lists = tmp_path / "scores.tsv", Run.read(ground.candidates).lists
+    rows = [
+        f"0.75\t{0.75 if row.passage_id in good else 0.25}\t{query}\t{positive}\t{row.passage_id}\n"
+        for query in ground.corpus.splits["train"]
+        for good in [ground.corpus.judgments.relevant(query)]
+        for positive in good
+        for row in lists[query]
+    ]
+    path.write_text("".join(rows))
+    return path
+
+
+def test_a_teacher_is_a_file_of_triples_and_what_looks_like_probabilities_is_said(
+    ground: Ground, config: Configure, work: Work, triples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = config(**nodes(ground, "margin_mse", {"stored": stored_node(triples)}))
+    metrics = train(made, work)
+    assert metrics["steps"] == 2
+    assert metrics["last"]["train/loss"] > 0
+    assert "teacher.stored: all scores of" in capsys.readouterr().out
+
+
+def test_probabilities_that_are_none_are_refused_before_training(
+    ground: Ground, config: Configure, work: Work, triples: Path
+) -> None:
+    triples.write_text(triples.read_text().replace("0.25", "-3"))
+    teachers = {"stored": stored_node(triples, given="probabilities")}
+    with pytest.raises(Fault, match="given=probabilities, but passage"):
+        train(config(**nodes(ground, "margin_mse", teachers)), work)
+
+
+def test_attention_between_different_words_is_refused(
+    ground: Ground, config: Configure, work: Work, tmp_path: Path
+) -> None:
+    other = write_tiny(tmp_path / "other", ["words of its own"])
+    teachers = {"late": {**scorer_node(ground, "late"), "backbone": str(other)}}
+    with pytest.raises(Fault, match=r"loss\.terms\.words compares the attention of student and late"):
+        train(config(**nodes(ground, "word_and_sentence", teachers)), work)

@@ -1,0 +1,60 @@
+"""What a frozen teacher made of a text is made once, and the training is the same."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.recall import Recall
+from tests.distil import training
+from tests.distil.training import Ground
+
+
+def distiller(ground: Ground, teacher: str, loss: str, recall: Recall | None) -> Distiller:
+    made = training.distiller(
+        loss, training.scorer_node(ground, "dual"), {teacher: training.scorer_node(ground, teacher)}
+    )
+    made.recall = recall or Recall()
+    made.train()
+    return made
+
+
+@pytest.mark.parametrize(("teacher", "loss"), [("cross", "listwise_kl"), ("dual", "aligned")])
+def test_a_second_step_over_the_same_texts_asks_the_frozen_teacher_nothing(
+    teacher: str, loss: str, ground: Ground, tmp_path: Path
+) -> None:
+    plain = distiller(ground, teacher, loss, None)
+    batch = training.batch(ground, plain, tmp_path / "plain")
+    wanted = training.loss_of(plain, batch)
+    everything = plain.count.computed
+
+    first = distiller(ground, teacher, loss, Recall(tmp_path / "memory"))
+    torch.testing.assert_close(training.loss_of(first, batch), wanted)
+    assert first.count.computed == everything
+    first.recall.write()
+
+    second = distiller(ground, teacher, loss, Recall(tmp_path / "memory"))
+    torch.testing.assert_close(training.loss_of(second, batch), wanted)
+    assert 0 < second.count.computed < everything  # the student's own texts
+
+
+def test_what_learns_is_never_recalled(ground: Ground, tmp_path: Path) -> None:
+    made = distiller(ground, "late", "layers", Recall(tmp_path / "memory"))
+    batch = training.batch(ground, made, tmp_path / "lists")
+    training.loss_of(made, batch).backward()
+    made.recall.write()
+    assert not list(tmp_path.glob("memory/*/*"))
+    assert all(value.grad is not None for value in made.scorer("late").parameters() if value.requires_grad)
+
+
+def test_other_weights_have_a_memory_of_their_own(ground: Ground, tmp_path: Path) -> None:
+    for change in (0.0, 0.1):
+        made = distiller(ground, "cross", "listwise_kl", Recall(tmp_path / "memory"))
+        with torch.no_grad():
+            for parameter in made.scorer("cross").parameters():
+                parameter.add_(change)
+        batch = training.batch(ground, made, tmp_path / f"lists-{change}")
+        training.loss_of(made, batch)
+        made.recall.write()
+    assert len(list((tmp_path / "memory").iterdir())) == 2
