@@ -57,6 +57,10 @@ slow: setup ## The tests marked slow: whole recipes, two processes, killed and r
 recipes: setup ## Every recipe from end to end, at toy size.
 	$(PYTEST) tests/recipes $(ARGS)
 
+.PHONY: planted
+planted: setup ## What recipes change on a planted collection: students beat both controls, filters filter, dark lies between.
+	$(PYTEST) tests/recipes/test_controls.py tests/recipes/test_planted_lists.py $(ARGS)
+
 .PHONY: speed
 speed: setup ## Measure ours beside peers in their own environments: experiments/speed; ARGS='--rows step --smoke'.
 	$(BIN)/python -m experiments.speed.measure $(ARGS)

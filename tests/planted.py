@@ -34,10 +34,7 @@ def write_planted(folder: Path, *, seed: int = 0) -> Path:
     dev, below 90 in test, and nobody judged q90 to q95. The same seed writes the same bytes.
     """
     chance = np.random.default_rng(seed)
-    words = _made_up(chance, 7 * CONCEPTS)
-    told, asked, beside = np.split(
-        np.array(words).reshape(7, CONCEPTS), [3, 6]
-    )  # [3 concept], [3 concept], [1 concept]
+    told, asked, beside = concept_words(chance)
     order = chance.permutation(len(PAIRS))  # so that every concept is asked for in every split
     pairs = [PAIRS[place] for place in order]
 
@@ -58,12 +55,12 @@ def write_planted(folder: Path, *, seed: int = 0) -> Path:
     queries = {f"q{n}": query(n) for n in range(UNJUDGED.stop)} | {"q1again": query(1)}
     queries[LEAKED] = queries["q78"]
     passages[TWIN] = passages["p0"]
-    _write_lines(folder / "corpus.jsonl", ({"_id": name, "title": "", "text": passages[name]} for name in passages))
-    _write_lines(folder / "queries.jsonl", ({"_id": name, "text": queries[name]} for name in queries))
+    write_lines(folder / "corpus.jsonl", ({"_id": name, "title": "", "text": passages[name]} for name in passages))
+    write_lines(folder / "queries.jsonl", ({"_id": name, "text": queries[name]} for name in queries))
     special = {"q0": {"p0": 1, TWIN: 1}, **GRADED, "q1again": {"p1": 1}, LEAKED: {"p78": 1}}
     for split, numbers in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
         plain = {f"q{n}": {f"p{n}": 1} for n in numbers}
-        _write_judgments(folder / "qrels" / f"{split}.tsv", plain | (special if split == "train" else {}))
+        write_judgments(folder / "qrels" / f"{split}.tsv", plain | (special if split == "train" else {}))
     return folder
 
 
@@ -94,6 +91,12 @@ def shuffled_run(corpus: Corpus, query_ids: Iterable[str], *, depth: int = 20, s
     return Run.of({name: ranked() for name in query_ids})
 
 
+def concept_words(chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words [3 concept] of passages for a concept, those [3 concept] of queries, and fillers [1 concept]."""
+    told, asked, beside = np.split(np.array(_made_up(chance, 7 * CONCEPTS)).reshape(7, CONCEPTS), [3, 6])
+    return told, asked, beside
+
+
 def _made_up(chance: np.random.Generator, count: int) -> list[str]:
     """Different words of seven letters that no stemmer shortens and no stop list holds."""
     syllables = ["".join(pair) for pair in itertools.product("bdfgklmnprtvz", "aeiou")]
@@ -103,12 +106,12 @@ def _made_up(chance: np.random.Generator, count: int) -> list[str]:
     return list(words)
 
 
-def _write_lines(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
+def write_lines(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def _write_judgments(path: Path, grades: Mapping[str, Mapping[str, int]]) -> None:
+def write_judgments(path: Path, grades: Mapping[str, Mapping[str, int]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [f"{query}\t{passage}\t{grade}\n" for query, of in grades.items() for passage, grade in of.items()]
     path.write_text("query-id\tcorpus-id\tscore\n" + "".join(rows), encoding="utf-8")

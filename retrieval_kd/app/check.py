@@ -59,6 +59,11 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     """A step that does not divide, a machine that is not there, a tracking that is none."""
     machine = root["machine"]
     numbers = {"devices": 1, "nodes": 1, "workers": 0} | ({} if machine["threads"] is None else {"threads": 1})
+    yield from (
+        f"machine.{key}={machine[key]}: give true or false"
+        for key in ("remember", "fused", "compile")
+        if type(machine.get(key, True)) is not bool
+    )
     wrong = {key: least for key, least in numbers.items() if type(machine[key]) is not int or machine[key] < least}
     yield from (f"machine.{key}={machine[key]}: give a number from {least} on" for key, least in wrong.items())
     if wrong:

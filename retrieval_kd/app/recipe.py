@@ -120,7 +120,9 @@ def _valued(config: DictConfig, words: Iterable[Word], stage: str) -> DictConfig
         try:
             apply(config, word)
         except Fault as fault:
-            raise Fault(f"stage {stage}: {fault}") from None
+            wired = "${artifact:" in str(word.value) and word.group in SCORERS
+            hint = f"; the recipe wires this itself: leave {word.group}= out, or experiment= (the default takes any)"
+            raise Fault(f"stage {stage}: {fault}{hint if wired else ''}") from None
     return config
 
 

@@ -33,12 +33,12 @@ def remarks(plan: Plan) -> list[str]:
 
 
 def results_table(rows: Sequence[Row], *, title: str) -> Table:
-    """One line a scorer; the measures are means over the queries of the split."""
+    """A row for each scorer; the measures are means over the queries of the split. Long titles make room for them."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
     measures = list(dict.fromkeys(name for row in rows for name in row.means))
     for name in [*measures, "queries"]:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         numbers = [f"{row.means[name]:.3f}" if name in row.means else "" for name in measures]
         table.add_row(row.title, *numbers, str(row.queries) if row.queries else "")

@@ -69,7 +69,14 @@ def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
 
 
 def _said(words: Sequence[str], everywhere: int) -> str:
-    return "all" if len(words) == everywhere > 1 else " | ".join(dict.fromkeys(words))
+    """The words of the jobs that share an evaluation: `experiment=adam, lead` where they differ in one value alone."""
+    if len(words) == everywhere > 1:
+        return "all"
+    said = list(dict.fromkeys(words))
+    keys = {word.partition("=")[0] for word in said}
+    if len(keys) == 1 and not any(" " in word for word in said):
+        return f"{keys.pop()}={', '.join(word.partition('=')[2] for word in said)}"
+    return " | ".join(said)
 
 
 def _number(path: Path) -> int:

@@ -8,8 +8,9 @@ import torch
 
 from retrieval_kd.batch.candidates import Candidates, Texts
 from retrieval_kd.batch.dark import Edits, Words, written
+from retrieval_kd.batch.ragged import Ragged, places
 from retrieval_kd.batch.sampling import Drawn, Lists, Sampling, draw
-from retrieval_kd.batch.tokens import Ragged, Tokenisation, apart, joined, vocabulary
+from retrieval_kd.batch.tokens import Tokenisation, apart, joined, vocabulary
 from retrieval_kd.text.fault import Fault
 
 
@@ -30,7 +31,7 @@ class Pairs(NamedTuple):
         """The values of keys of any shape, `absent` where there is none."""
         if not len(self.keys):
             return np.full(keys.shape, absent)
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        place = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
         return np.where(self.keys[place] == keys, self.values[place], absent)
 
 
@@ -77,73 +78,97 @@ class Collate:
     def __call__(self, step: int) -> Candidates:
         drawn = draw(self.sampling, step, self.lists, self.positives)
         made = self._made(drawn, step)
-        dark = np.array([[words is not None for words in row] for row in made], dtype=bool)
-        present = np.concatenate([drawn.passages >= 0, dark], axis=1)
-        drawn = drawn.widened(dark.shape[1])
+        copies = len(made[0])
+        drawn = drawn.widened(copies)
+        present, dark = drawn.passages >= 0, np.zeros(drawn.passages.shape, dtype=bool)
+        if copies:
+            present[:, -copies:] = [[words is not None for words in row] for row in made]
+            dark[:, -copies:] = True
         keys = np.where(drawn.passages < 0, -1, drawn.queries[:, None] * self.passages + drawn.passages)
-        relevance = self.grades.look_up(keys, -1.0).astype(np.int64)
+        relevance = self.grades.look_up(keys, -1).astype(np.int64, copy=False)
         place = np.arange(len(drawn.queries)) % self.queries_per_pool
+        stored = {role: pairs.look_up(keys, np.nan).astype(np.float32) for role, pairs in self.stored.items()}
         return Candidates(
             step=step,
             query_id=torch.from_numpy(drawn.queries),
-            passage_id=torch.from_numpy(drawn.passages.astype(np.int64)),
+            passage_id=torch.from_numpy(drawn.passages),
             present=torch.from_numpy(present),
             relevance=torch.from_numpy(relevance),
-            dark=torch.arange(present.shape[1]).expand(present.shape) >= present.shape[1] - dark.shape[1],
-            rank=torch.from_numpy(drawn.ranks.astype(np.int64)),
+            dark=torch.from_numpy(dark),
+            rank=torch.from_numpy(drawn.ranks),
             positive=torch.from_numpy(np.where(drawn.judged, place * present.shape[1], -1)),
             clash=torch.from_numpy(self._clash(drawn)),
             texts=self._texts(drawn, made),
-            stored={role: torch.from_numpy(pairs.look_up(keys, np.nan)).float() for role, pairs in self.stored.items()},
+            stored={role: torch.from_numpy(scores) for role, scores in stored.items()},
             first=self.first,
             local=self.local,
         )
 
     def _clash(self, drawn: Drawn) -> np.ndarray:
-        """[query pool]: the column holds a passage judged relevant to the query, whoever listed it."""
-        pools = drawn.passages.reshape(-1, self.queries_per_pool * drawn.passages.shape[1])
-        seen = np.repeat(pools, self.queries_per_pool, axis=0)
-        keys = np.where(seen < 0, -1, drawn.queries[:, None] * self.passages + seen)
-        return np.asarray(self.grades.look_up(keys, 0.0) > 0)
+        """[query pool]: the column holds a passage judged relevant to the query, whoever listed it.
+
+        Each relevant passage of the step is looked for among the step's candidates, and not each candidate of a pool
+        among what is judged: of the former there are a few, of the latter queries · candidates².
+        """
+        (queries, columns), pools = drawn.passages.shape, self.queries_per_pool
+        starts = self.positives.offsets[drawn.queries]
+        sizes = self.positives.offsets[drawn.queries + 1] - starts
+        relevant = self.positives.passages[places(starts, sizes)]
+        listed = drawn.passages.reshape(-1)
+        rising = listed.argsort(kind="stable")
+        first = listed[rising].searchsorted(relevant)
+        times = listed[rising].searchsorted(relevant, "right") - first
+        query, column = np.repeat(np.repeat(np.arange(queries), sizes), times), rising[places(first, times)]
+        here = column // (columns * pools) == query // pools
+        clash = np.zeros((queries, columns * pools), dtype=bool)
+        clash[query[here], column[here] % (columns * pools)] = True
+        return clash
 
     def _made(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
         """The dark examples of every query of the step: [query][copy], words or None."""
         if self.edits is None:
-            return [[] for _ in drawn.queries]
+            return [[]] * len(drawn.queries)
         return self.edits(drawn, step, longest=max((form.passage_length for form in self.sources), default=0))
 
     def _texts(self, drawn: Drawn, made: list[list[Words | None]]) -> dict[Tokenisation, Texts]:
         mine = slice(self.first, self.first + self.local)
         queries, numbers = drawn.queries[mine], drawn.passages[mine]
-        new = {
-            (row + 1) * numbers.shape[1] - len(copies) + copy: words
-            for row, copies in enumerate(made[mine])
-            for copy, words in enumerate(copies)
-            if words is not None
-        }
-        passages = self._passages(numbers.reshape(-1), new)
-        return {form: self._written(form, queries, passages[form.tokenizer]) for form in self.sources}
+        new = (
+            {}
+            if self.edits is None
+            else {
+                (row + 1) * numbers.shape[1] - len(copies) + copy: words
+                for row, copies in enumerate(made[mine])
+                for copy, words in enumerate(copies)
+                if words is not None
+            }
+        )
+        passages = self._passages(numbers, new)
+        return {form: self._written(form, queries, *passages[form.tokenizer]) for form in self.sources}
 
-    def _passages(self, numbers: np.ndarray, new: Mapping[int, Words]) -> dict[str, Ragged]:
-        """The word pieces of this rank's candidates by tokenizer; `new` are the made-up ones by their place."""
-        found: dict[str, Ragged] = {}
+    def _passages(self, numbers: np.ndarray, new: Mapping[int, Words]) -> dict[str, tuple[Ragged, np.ndarray]]:
+        """This rank's candidates by tokenizer: word pieces, and their numbers there; `new` are the made-up ones by
+        their place.
+        """
+        found: dict[str, tuple[Ragged, np.ndarray]] = {}
         for form in self.sources:
             if form.tokenizer in found:
                 continue
-            found[form.tokenizer] = self.sources[form].passages.take(numbers)
+            pieces = self.sources[form].passages
+            found[form.tokenizer] = pieces, numbers
             if new:
                 words = vocabulary(form.folder)
                 texts = words.ragged([written(some, words.mask_text) for some in new.values()])
-                found[form.tokenizer] = found[form.tokenizer].filled(np.array(list(new)), texts)
+                whole = pieces.take(numbers.reshape(-1)).filled(np.array(list(new)), texts)
+                found[form.tokenizer] = whole, np.arange(len(whole)).reshape(numbers.shape)
         return found
 
-    def _written(self, form: Tokenisation, queries: np.ndarray, passages: Ragged) -> Texts:
+    def _written(self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray) -> Texts:
         source, frames = self.sources[form], self._frames[form]
-        shape = (self.local, len(passages) // self.local)
         if form.layout == "apart":
-            return Texts(apart(source.queries.take(queries), frames[0]), apart(passages, frames[1]).fold(*shape))
-        both = joined(source.queries.take(np.repeat(queries, shape[1])), passages, frames)
-        return Texts(None, both.fold(*shape))
+            return Texts(apart(source.queries, frames[0], queries), apart(passages, frames[1], numbers))
+        every = source.queries.take(np.repeat(queries, numbers.shape[1]))
+        return Texts(None, joined(every, passages.take(numbers.reshape(-1)), frames).fold(*numbers.shape))
 
 
 def pairs(queries: np.ndarray, passages: np.ndarray, values: Sequence[float] | np.ndarray, *, collection: int) -> Pairs:

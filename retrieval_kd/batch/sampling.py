@@ -1,11 +1,12 @@
 """The stateless draw: which queries a step has, and which passages each of them lists, as functions of (seed, step)
 alone.
 
-Nothing is iterated or remembered, so any number of workers and ranks sees each example exactly once, and a run resumed
-at step k draws what it would have drawn.
+Nothing is iterated, and nothing is remembered but what would be drawn again, so any number of workers and ranks sees
+each example exactly once, and a run resumed at step k draws what it would have drawn.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -40,6 +41,8 @@ class Drawn(NamedTuple):
 
     def widened(self, columns: int) -> "Drawn":
         """With this many absent columns at the end of every list."""
+        if not columns:
+            return self
         end = ((0, 0), (0, columns))
         return Drawn(self.queries, np.pad(self.passages, end, constant_values=-1), np.pad(self.ranks, end))
 
@@ -74,13 +77,18 @@ def query_order(sampling: Sampling, step: int, queries: int) -> np.ndarray:
     """The numbers of the step's queries: consecutive entries of one permutation an epoch, so that each comes exactly
     once in each.
     """
-    places = step * sampling.queries_per_step + np.arange(sampling.queries_per_step)
-    epochs, places = places // queries, places % queries
-    out = np.empty(len(places), dtype=np.int64)
-    for epoch in np.unique(epochs):
-        order = np.random.default_rng([sampling.seed, _ORDER, int(epoch)]).permutation(queries)
-        out[epochs == epoch] = order[places[epochs == epoch]]
-    return out
+    first = step * sampling.queries_per_step
+    stop = first + sampling.queries_per_step
+    parts = [
+        _permutation(sampling.seed, epoch, queries)[max(first - epoch * queries, 0) : stop - epoch * queries]
+        for epoch in range(first // queries, (stop - 1) // queries + 1)
+    ]
+    return np.concatenate(parts, dtype=np.int64)
+
+
+@lru_cache(maxsize=2)  # the epoch that a step is in, and the one that it may begin
+def _permutation(seed: int, epoch: int, queries: int) -> np.ndarray:
+    return np.random.default_rng([seed, _ORDER, epoch]).permutation(queries)
 
 
 def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn:
@@ -90,10 +98,12 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
     positive, judged = _one_positive(queries, positives, chance)
     main, *further = sampling.windows
     ranks = _ranks(main, queries, lists, main.negatives + (~judged), chance)
-    ranks = np.where(judged[:, None], np.roll(ranks, 1, axis=1), ranks)  # the last of a judged query's is 0
-    ranks = np.concatenate([ranks, *(_further(window, queries, lists, chance) for window in further)], axis=1)
-    passages = np.full(ranks.shape, -1)
-    passages[ranks > 0] = lists.passages[(lists.offsets[queries][:, None] + ranks - 1)[ranks > 0]]
+    shifted = np.concatenate([ranks[:, -1:], ranks[:, :-1]], axis=1)  # the last of a judged query's is 0
+    ranks = np.where(judged[:, None], shifted, ranks)
+    if further:
+        ranks = np.concatenate([ranks, *(_further(window, queries, lists, chance) for window in further)], axis=1)
+    passages, listed = np.full(ranks.shape, -1), ranks > 0
+    passages[listed] = lists.passages[(lists.offsets[queries][:, None] + (ranks - 1))[listed]]
     passages[judged, 0] = positive[judged]
     return Drawn(queries, passages, ranks)
 
@@ -101,7 +111,7 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
 def _one_positive(queries: np.ndarray, positives: Lists, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     start, stop = positives.offsets[queries], positives.offsets[queries + 1]
     judged = stop > start
-    place = start + np.floor(chance.random(len(queries)) * (stop - start)).astype(np.int64)
+    place = start + (chance.random(len(queries)) * (stop - start)).astype(np.int64)  # rounded down
     found = np.full(len(queries), -1)
     found[judged] = positives.passages[place[judged]]
     return found, judged
@@ -112,14 +122,16 @@ def _ranks(
 ) -> np.ndarray:
     """The ranks of up to `wanted` entries of each query's window, [query, negatives + 1]: 0 where it has no more."""
     start = lists.offsets[queries] + window.first - 1
-    room = np.clip(np.minimum(lists.offsets[queries + 1] - start, window.last - window.first + 1), 0, None)
+    room = np.maximum(np.minimum(lists.offsets[queries + 1] - start, window.last - window.first + 1), 0)
     width = window.negatives + 1
-    place = np.arange(max(int(room.max(initial=0)), width))
-    keys = place[None] if window.order == "best" else chance.random((len(queries), len(place)))
-    keys = np.where(place < room[:, None], keys, np.inf)
-    chosen = np.argsort(keys, axis=1, kind="stable")[:, :width]
-    some = (np.take_along_axis(keys, chosen, 1) < np.inf) & (np.arange(width) < wanted[:, None])
-    return np.where(some, chosen + window.first, 0)
+    column = np.arange(width)
+    if window.order == "best":
+        chosen = column
+    else:
+        place = np.arange(max(int(room.max(initial=0)), width))
+        keys = np.where(place < room[:, None], chance.random((len(queries), len(place))), np.inf)
+        chosen = np.argsort(keys, axis=1, kind="stable")[:, :width]
+    return np.where((chosen < room[:, None]) & (column < wanted[:, None]), chosen + window.first, 0)
 
 
 def _further(window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator) -> np.ndarray:

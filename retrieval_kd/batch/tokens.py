@@ -1,6 +1,4 @@
-"""Texts as numbers: word pieces on disk (`Ragged`), the form a scorer asks for (`Tokenisation`), padded tensors
-(`Tokens`).
-"""
+"""Texts as a scorer reads them: the form it asks for (`Tokenisation`) and padded tensors (`Tokens`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.text.fault import Fault
 
 
@@ -39,45 +38,6 @@ class Tokens:
 
     def pin_memory(self) -> "Tokens":
         return Tokens(*(part.pin_memory() for part in (self.ids, self.mask, self.word, self.segment)))
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Word pieces of many texts end to end, without special tokens and not cut: text i is ids[offsets[i]:offsets[i +
-    1]].
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-
-    @classmethod
-    def of(cls, texts: Sequence[Sequence[int]]) -> "Ragged":
-        lengths = np.fromiter((len(text) for text in texts), dtype=np.int64, count=len(texts))
-        ids = np.fromiter((piece for text in texts for piece in text), dtype=np.int32, count=int(lengths.sum()))
-        return cls(ids, np.concatenate([[0], np.cumsum(lengths)]))
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, number: int) -> np.ndarray:
-        return self.ids[self.offsets[number] : self.offsets[number + 1]]
-
-    def take(self, numbers: np.ndarray) -> "Ragged":
-        """The texts of these numbers, in this order; -1 gives an empty text."""
-        lengths = np.where(numbers < 0, 0, self.offsets[numbers + 1] - self.offsets[numbers])
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        starts = np.where(numbers < 0, 0, self.offsets[numbers])
-        where = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Ragged(np.asarray(self.ids[where], dtype=np.int32), offsets)
-
-    def filled(self, numbers: np.ndarray, texts: "Ragged") -> "Ragged":
-        """With `texts` in the place of the empty texts of these rising numbers."""
-        lengths = np.diff(self.offsets)
-        lengths[numbers] = np.diff(texts.offsets)
-        new = np.repeat(np.isin(np.arange(len(self)), numbers), lengths)
-        ids = np.empty(len(new), dtype=np.int32)
-        ids[new], ids[~new] = texts.ids, self.ids
-        return Ragged(ids, np.concatenate([[0], np.cumsum(lengths)]))
 
 
 class Frame(NamedTuple):
@@ -134,36 +94,60 @@ class Tokenisation:
         return query, passage
 
 
-def write(texts: Ragged, frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Put each text into its frame: ids, mask and word, each [text token], cut to the frame's length; an empty text
-    stays empty.
+def write(texts: Ragged, frame: Frame, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Put each text (of these numbers; null: all) into its frame: ids, mask and word, each [text token], cut to the
+    frame's length; an empty text stays empty.
     """
-    room = frame.length - len(frame.opening) - len(frame.closing)
-    lengths = np.minimum(np.diff(texts.offsets), room)
-    some = lengths > 0
-    filled = np.where(some, room, 0) if frame.fill >= 0 else lengths
-    total = np.where(some, filled + len(frame.opening) + len(frame.closing), 0)
-    column = np.arange(max(int(total.max(initial=0)), len(frame.opening), 1))
-    inside = column - len(frame.opening)
+    before, after = len(frame.opening), len(frame.closing)
+    room = frame.length - before - after
+    starts, lengths = texts.spans(numbers)
+    lengths = np.minimum(lengths, room).astype(np.int32)
+    longest, some = int(lengths.max(initial=0)), lengths > 0
+    filled = some * np.int32(room) if frame.fill >= 0 else lengths
+    total = (filled + (before + after)) * some
+    column = np.arange(max(int(total.max(initial=0)), before, 1), dtype=np.int32)
     mask = column < total[:, None]
-    word = (inside >= 0) & (inside < filled[:, None])
-    real = (inside >= 0) & (inside < lengths[:, None])
+    word = real = _between(column, before, lengths)
     ids = np.zeros(mask.shape, dtype=np.int64)
-    ids[:, : len(frame.opening)] = frame.opening
     if frame.fill >= 0:
+        word = _between(column, before, filled)
         ids[word] = frame.fill
-    ids[real] = texts.ids[(texts.offsets[:-1, None] + inside)[real]]
+    if longest:
+        inside = slice(before, before + longest)
+        np.copyto(ids[:, inside], _rows(np.asarray(texts.ids), starts, longest), where=real[:, inside])
+    row = some.nonzero()[0]
     for place, piece in enumerate(frame.closing):
-        ids[some, (total - len(frame.closing) + place)[some]] = piece
-    return np.where(mask, ids, 0), mask, word
+        ids[row, total[row] + (place - after)] = piece
+    if len(row) == len(ids):
+        ids[:, :before] = frame.opening
+    else:
+        ids[row, :before] = frame.opening
+    return ids, mask, word
 
 
-def apart(texts: Ragged, frame: Frame) -> Tokens:
-    """Texts of one side in their frame, padded to the longest; [text token]."""
-    ids, mask, word = write(texts, frame)
-    return Tokens(
-        torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(word), torch.zeros(ids.shape, dtype=torch.int64)
-    )
+def _between(column: np.ndarray, first: int, lengths: np.ndarray) -> np.ndarray:
+    """[text token]: so many columns from the first one on."""
+    found = column < (lengths + first)[:, None]
+    found[:, :first] = False
+    return found
+
+
+def _rows(ids: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """So many pieces from each start on, whatever text they are of: copied by rows, which no array of indices is."""
+    last = len(ids) - width
+    windows = np.ndarray((last + 1, width), ids.dtype, ids, strides=ids.strides * 2)
+    rows = windows[np.minimum(starts, last)]
+    for row in (starts > last).nonzero()[0]:
+        rows[row, : len(ids) - starts[row]] = ids[starts[row] :]
+    return rows
+
+
+def apart(texts: Ragged, frame: Frame, numbers: np.ndarray | None = None) -> Tokens:
+    """Texts of one side in their frame, padded to the longest, [text token]; or those of these numbers, [* token]."""
+    parts = write(texts, frame, None if numbers is None else numbers.reshape(-1))
+    shape = (-1,) if numbers is None else numbers.shape
+    ids, mask, word = (part.reshape(*shape, part.shape[-1]) for part in parts)
+    return Tokens(*map(torch.from_numpy, (ids, mask, word, np.zeros(ids.shape, dtype=np.int64))))
 
 
 def joined(queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame]) -> Tokens:

@@ -1,6 +1,6 @@
 """Lists for training: from a run and judgments to a loader of steps, re-mined by the student itself where asked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,13 +65,16 @@ class ListsDataModule(pl.LightningDataModule):
             )
         self._sources: dict[str, Source] = {}
 
-    def train_dataloader(self) -> DataLoader[Candidates]:
-        """The steps from where training stands to the next re-mining or the end."""
+    def train_dataloader(self) -> Iterable[Candidates]:
+        """The steps from where training stands to the next re-mining or the end; a loader is there for workers alone,
+        since it would take a sixth of the time of making a batch.
+        """
         start, every = (self.trainer.global_step if self.trainer is not None else 0), self.data.refresh_every
         if every is not None and start >= every:
             self.run = self._mined(start // every * every, told=start % every == 0)
         stop = self.steps if every is None else min(self.steps, (start // every + 1) * every)
-        return DataLoader(_Steps(self.collate(), start, stop), batch_size=None, num_workers=self.workers)
+        steps = _Steps(self.collate(), start, stop)
+        return DataLoader(steps, batch_size=None, num_workers=self.workers) if self.workers else steps
 
     def transfer_batch_to_device(self, batch: Candidates, device: torch.device, dataloader_idx: int) -> Candidates:
         """Small fields go to the device; tokens stay until their group is run."""

@@ -31,12 +31,13 @@ class Distiller(pl.LightningModule):
         optim: AdamW,
         seed: int,
         recall: Recall | None = None,
+        fused: bool = False,
     ) -> None:
         super().__init__()
         self.scorers = nn.ModuleDict(scorers)
         self.objective, self.curriculum, self.optim, self.seed = objective, curriculum, optim, seed
         self.strict_loading = False  # frozen roles are not saved with every checkpoint
-        self.count, self.recall = Count(), recall or Recall()
+        self.count, self.recall, self.fused = Count(), recall or Recall(), fused
         objective.meet({role: scorer.size for role, scorer in scorers.items()})
         for parameter in self.scorers.parameters():
             parameter.requires_grad = False
@@ -97,7 +98,7 @@ class Distiller(pl.LightningModule):
         return self
 
     def configure_optimizers(self) -> Any:
-        optimizer, schedule = self.optim.build(self.owned())
+        optimizer, schedule = self.optim.build(self.owned(), fused=self.fused)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:

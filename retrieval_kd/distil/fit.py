@@ -16,6 +16,7 @@ from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
 
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.unpadded import Count
 from retrieval_kd.text.fault import Fault
 
@@ -173,6 +174,13 @@ def _precision(word: str) -> dict[str, Any]:
     if word in ("16-true", "bf16-true"):
         return {"plugins": [_Half(word)]}  # type: ignore[arg-type]
     return {"precision": word}
+
+
+def compile_blocks(distiller: Distiller) -> None:
+    """Has torch compile every encoder's blocks; the first groups take the time of it."""
+    for module in distiller.modules():
+        if isinstance(module, TextEncoder):
+            module.compile_blocks()
 
 
 def forget(folder: Path) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from retrieval_kd.text.fault import Fault
 
 _OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
+_FUSED = ("32-true", "bf16-mixed", "64-true")  # the precisions whose step may be fused
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true")
 
 
@@ -74,8 +75,12 @@ class AdamW:
         if self.clip is not None and together:
             nn.utils.clip_grad_norm_(together, self.clip)
 
-    def build(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser over the parameters that each learner owns, and its schedule."""
+    def build(
+        self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]], *, fused: bool = False
+    ) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser over the parameters that each learner owns, and its schedule; `fused`: in one pass over them,
+        where the device can.
+        """
         groups: list[dict[str, Any]] = []
         for role, parameters in owned.items():
             own = {"lr": self.lr, "weight_decay": self.weight_decay, **self.learners.get(role, {})}
@@ -86,6 +91,14 @@ class AdamW:
                     groups.append(
                         {"params": some, "lr": own["lr"], "weight_decay": own["weight_decay"] if decayed else 0.0}
                     )
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=(self.betas[0], self.betas[1]), eps=self.eps)
+        betas, one = (self.betas[0], self.betas[1]), fused and self._fuses(groups)
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one or None)
         # a plain function: of a bound method a checkpoint would keep the attributes
         return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step))
+
+    def _fuses(self, groups: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether a fused step makes the same numbers up to rounding: not of 16-bit weights, and not behind a gradient
+        scaler, whose factor it would take out only after the gradients were clipped.
+        """
+        devices = {value.device.type for group in groups for value in group["params"]}
+        return self.precision in _FUSED and devices <= {"cpu", "cuda"}

@@ -103,6 +103,11 @@ class TextEncoder(nn.Module):
         seen = None if attention is None else full(out.attentions[attention])
         return Encoded(text, full(out.last_hidden_state), states, seen)
 
+    def compile_blocks(self) -> None:
+        """From now on run the blocks as `torch.compile` makes them, for groups of any shape, with the same dropout."""
+        for block in _blocks(self.backbone)[1]:
+            block.compile(dynamic=True, options={"fallback_random": True})
+
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), configuration and tokenizer, as `transformers` loads them."""
         from transformers import AutoTokenizer
@@ -117,19 +122,22 @@ def full(numbers: Tensor) -> Tensor:
 
 
 def _cut(backbone: nn.Module, places: list[int]) -> None:
-    """Keep these blocks of the one ModuleList that is as long as the backbone is deep."""
-    depth = _number(backbone, "num_hidden_layers")
-    if places == list(range(depth)):
+    """Keep these blocks."""
+    if places == list(range(_number(backbone, "num_hidden_layers"))):
         return
+    (parent, name), blocks = _blocks(backbone)
+    setattr(parent, name, nn.ModuleList(blocks[place] for place in places))
+    backbone.config.num_hidden_layers = len(places)  # type: ignore[union-attr]
+
+
+def _blocks(backbone: nn.Module) -> tuple[tuple[nn.Module, str], nn.ModuleList]:
+    """(who holds the blocks and under which name, the one ModuleList that is as long as the backbone is deep)."""
+    depth = _number(backbone, "num_hidden_layers")
     for parent in backbone.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.ModuleList) and len(child) == depth:
-                setattr(parent, name, nn.ModuleList(child[place] for place in places))
-                backbone.config.num_hidden_layers = len(places)  # type: ignore[union-attr]
-                return
-    raise ValueError(
-        f"{type(backbone).__name__} has no list of {depth} blocks to choose layers from: leave layers=null"
-    )
+                return (parent, name), child
+    raise ValueError(f"{type(backbone).__name__} has no list of {depth} blocks: leave layers=null and compile=false")
 
 
 def _number(backbone: nn.Module, name: str) -> int:

@@ -12,28 +12,38 @@ from torch import Tensor
 from retrieval_kd.batch.candidates import Candidates, Lesson
 from retrieval_kd.scorers.view import View
 
-_OWN, _POOL = 11, 12  # what a generator is for, so that no two draws share one
+_OWN, _POOL, _QUERIES, _PASSAGES = 11, 12, 13, 14  # what a generator is for, so that no two draws share one
 
 
 class Orders(NamedTuple):
-    """For each place of a query's own list and of its pool, the place that is shown there."""
+    """For each place of a query's own list, of its pool, of the step's queries and of the lists end to end, the place
+    that is shown there. The last two are for vectors, which belong to a text and not to a pair.
+    """
 
     own: Int[Tensor, "query candidate"]
     pool: Int[Tensor, "query pool"]
+    queries: Int[Tensor, "query"]
+    passages: Int[Tensor, "text"]
 
 
 def orders(seed: int, batch: Candidates) -> Orders:
-    """One permutation of each query's candidates and one of its pool, as a function of (seed, step) alone.
+    """Permutations of each query's candidates, of its pool, and of the step's texts, as a function of (seed, step).
 
     What guided terms never read (absent, without a stored score, in the pool dark) stays where it is. A lesson changes
     nothing, so that the curriculum and the terms see one order.
     """
     bare = replace(batch, lesson=None)
-    return Orders(_permuted(bare.listed, [seed, _OWN, batch.step]), _permuted(bare.pooled, [seed, _POOL, batch.step]))
+    listed, queries = bare.listed, bare.listed.any(1)
+    return Orders(
+        _permuted(listed, [seed, _OWN, batch.step]),
+        _permuted(bare.pooled, [seed, _POOL, batch.step]),
+        _permuted(queries[None], [seed, _QUERIES, batch.step])[0],
+        _permuted(listed.reshape(1, -1), [seed, _PASSAGES, batch.step])[0],
+    )
 
 
 def shuffled(seed: int | None, views: Mapping[str, View], batch: Candidates) -> Mapping[str, View]:
-    """The views with each query's candidates so exchanged; without a seed as they are."""
+    """The views with candidates, and the vectors of texts, so exchanged; without a seed as they are."""
     order = None if seed is None else orders(seed, batch)
     return views if order is None else {role: view.permuted(*order) for role, view in views.items()}
 

@@ -15,7 +15,7 @@ from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.lines import objects
 from retrieval_kd.text.run import Run
-from retrieval_kd.text.ties import settled
+from retrieval_kd.text.ties import settled, tied
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 
@@ -78,11 +78,11 @@ def evaluate(
         raise Fault(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
     grades = {query_id: dict(judgments.judged(query_id)) for query_id in asked}
     values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(asked, 0.0) for measure in parsed.values()}
-    falling = _falling(run.only(asked), judgments)
-    for cutoff, alike in _by_cutoff(values).items():
-        ranked = _as_dicts(falling if cutoff is None else falling.top(cutoff))
-        for query_id, measure, value in ir_measures.iter_calc(alike, grades, ranked):
-            values[measure][query_id] = value
+    falling, deepest = _falling(run.only(asked), judgments), _deepest(values)
+    ranked = _as_dicts(falling if deepest is None else falling.top(deepest))
+    held = {id(measure): of for measure, of in values.items()}  # by identity: a measure's hash is spelled anew
+    for query_id, measure, value in ir_measures.iter_calc(list(values), grades, ranked):
+        (held.get(id(measure)) or values[measure])[query_id] = value
     return Report({name: values[measure] for name, measure in parsed.items()})
 
 
@@ -94,25 +94,25 @@ def _measure(name: str) -> Any:
         raise Fault(f"there is no measure {name!r}; give such as nDCG@10, RR@10, R@100, AP, P@5, Success@1") from None
 
 
-def _by_cutoff(measures: Iterable[Any]) -> dict[int | None, list[Any]]:
-    """The measures by the rank they look down to (None: to the end), since nothing below it need be handed over."""
-    found: dict[int | None, list[Any]] = {}
-    for measure in measures:
-        found.setdefault(measure.params.get("cutoff"), []).append(measure)
-    return found
+def _deepest(measures: Iterable[Any]) -> int | None:
+    """The rank that some measure looks down to (None: to the end), since nothing below it need be handed over."""
+    cutoffs = [measure.params.get("cutoff") for measure in measures]
+    return None if None in cutoffs else max(cutoffs)
 
 
 def _falling(run: Run, judgments: Judgments) -> Run:
-    """The run with ties broken against it, and scores that fall by one a rank."""
+    """The run with ties broken against it, and then scores that fall by one a rank."""
+    if not tied(run.rows, run.scores):
+        return run
     order = settled(run.rows, run.scores, [grades_of(run, judgments), run.numbers])
     return Run(run.query_ids, run.offsets, run.passage_ids, run.numbers[order], -run.ranks.astype(np.float64))
 
 
 def _as_dicts(run: Run) -> dict[str, dict[str, float]]:
-    """query id → passage id → score, as ir-measures takes it."""
-    names = np.array(run.passage_ids, dtype=object)[run.numbers].tolist()
-    scores, ends = run.scores.tolist(), run.offsets.tolist()
+    """query id → passage id → a score that falls by one a rank, as ir-measures takes it."""
+    names, ends = np.array(run.passage_ids, dtype=object), run.offsets.tolist()
+    falling = [float(-rank) for rank in range(int(np.diff(run.offsets).max(initial=0)))]
     return {
-        query_id: dict(zip(names[start:end], scores[start:end], strict=True))
+        query_id: dict(zip(names[run.numbers[start:end]].tolist(), falling, strict=False))
         for query_id, start, end in zip(run.query_ids, ends, ends[1:], strict=False)
     }

@@ -1,8 +1,12 @@
 """The best passages so far, while a collection passes by in blocks."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+_QUERIES_AT_ONCE = 1024  # that are merged together: a sort of 1 024 × 400 scores is 5 MB
 
 
 class Best:
@@ -14,12 +18,20 @@ class Best:
     def __init__(self, queries: int, depth: int, device: torch.device | str = "cpu") -> None:
         self.depth = depth
         self.scores: Float[Tensor, "query k"] = torch.empty(queries, 0, device=device)
-        self.positions: Int[Tensor, "query k"] = torch.empty(queries, 0, dtype=torch.int64, device=device)
+        self.positions: Int[Tensor, "query k"] = torch.empty(queries, 0, dtype=torch.int32, device=device)
 
     def add(self, scores: Float[Tensor, "query block"], positions: Int[Tensor, "query block"]) -> None:
         """Show a block; each of its rows in the order of preference among equal scores."""
-        scores = torch.cat([self.scores, scores.float()], dim=1)
-        positions = torch.cat([self.positions, positions], dim=1)
-        self.scores, order = scores.sort(dim=1, descending=True, stable=True)
-        self.scores = self.scores[:, : self.depth].contiguous()
-        self.positions = positions.gather(1, order[:, : self.depth])
+        some: Iterator[tuple[Tensor, ...]] = zip(
+            *(part.split(_QUERIES_AT_ONCE) for part in (self.scores, self.positions, scores, positions)), strict=True
+        )
+        parts = [_merged(held, places, block, numbers, self.depth) for held, places, block, numbers in some]
+        if parts:
+            self.scores, self.positions = (torch.cat(part) for part in zip(*parts, strict=True))
+
+
+def _merged(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """The best of what was held and what is shown, of some queries."""
+    best, order = torch.cat([held, scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
+    found = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
+    return best[:, :depth], found

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.batch.tokens import Ragged
 from retrieval_kd.ranking.best import Best
 from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs

@@ -52,16 +52,26 @@ class Confusing(Selection):
 
     `path` is the teacher's run, which may be over other queries. A query stays if its first relevant passage has a rank
     within `student_window` here and within `teacher_window` there (text.select.confusing; PROD's data progressive
-    distillation).
+    distillation); the nearest ones join where fewer than `fewest` do.
     """
 
     def __init__(
-        self, *, path: str, depth: int, student_window: Sequence[int], teacher_window: Sequence[int], k: int
+        self,
+        *,
+        path: str,
+        depth: int,
+        student_window: Sequence[int],
+        teacher_window: Sequence[int],
+        k: int,
+        fewest: int = 0,
     ) -> None:
         self.teacher = Run.read(Path(path))
         self.depth, self.k = _ranks("depth", (1, depth))[1], _ranks("k", (1, k))[1]
         self.student_window = _ranks("student_window", student_window)
         self.teacher_window = _ranks("teacher_window", teacher_window)
+        if fewest < 0:
+            raise Fault(f"mining.fewest={fewest}: give 0 or a number of queries")
+        self.fewest = fewest
 
     def choose(self, found: Run, judgments: Judgments) -> Run:
         return confusing(
@@ -71,6 +81,7 @@ class Confusing(Selection):
             student_window=self.student_window,
             teacher_window=self.teacher_window,
             k=self.k,
+            fewest=self.fewest,
         )
 
     def unknown(self, query_ids: Iterable[str]) -> list[str]:

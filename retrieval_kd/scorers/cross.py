@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share
@@ -18,17 +20,19 @@ from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import word_places
+from retrieval_kd.text.fault import Fault
 
 
 class Cross(Scorer):
-    """s(q, p) = scale · w · h(q, p) + b, h = the first token's last state of "[CLS] q [SEP] p [SEP]", joined without
+    """s(q, p) = scale · w · h(q, p) + b, h pooled from the last states of "[CLS] q [SEP] p [SEP]", joined without
     tokenising again.
 
-    `pooler` puts a dense layer with tanh before w, as BERT's sequence classifiers have; a checkpoint that
-    `transformers` saved as such a classifier with one label brings its head along. Scores by block use the same head
-    (LEAD). Word attention is `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs
-    eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). Raises Fault
-    if weights are missing.
+    `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; or `pooler`, that state through a dense
+    layer with tanh, as BERT's sequence classifiers have: a checkpoint that `transformers` saved as such a classifier
+    with one label brings its head along. Scores by block use the same head (LEAD). Word attention is
+    `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs eager attention, which is
+    used if `word_attention` is true (null: where a term of the loss reads it). Raises Fault if weights are missing, or
+    the checkpoint is a classifier and the pooling `mean`.
     """
 
     kind: ClassVar[str] = "cross"
@@ -41,7 +45,7 @@ class Cross(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        pooler: bool,
+        pooling: Literal["mean", "cls", "pooler"],
         scale: float,
         query_length: int,
         passage_length: int,
@@ -56,7 +60,8 @@ class Cross(Scorer):
         )
         encoder = self.towers.query
         self.scale, self.attention_layer = scale, attention_layer % len(encoder.kept)
-        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if pooler else []
+        self.pooling: Pooling = "mean" if pooling == "mean" else "cls"
+        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if pooling == "pooler" else []
         self.classifier = nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(encoder.width, 1))
         self.tokenisation = write_as(
             self.towers, layout="joined", query_length=query_length, passage_length=passage_length
@@ -72,7 +77,7 @@ class Cross(Scorer):
         return self.classifier
 
     def load_head(self, folder: Path) -> bool:
-        return super().load_head(folder) or _read_classifier(self.classifier, folder)
+        return super().load_head(folder) or _read_classifier(self.classifier, folder, self.pooling)
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         assert self.tokenisation is not None
@@ -81,9 +86,9 @@ class Cross(Scorer):
     def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         kept: Kept = {}
         if wants_of(wants, "scores"):
-            kept["score"] = self._score(encoded.states)
+            kept["score"] = self._score(encoded.states, encoded.text)
         for layer in sorted(encoded.layers):
-            kept[f"layer {layer}"] = self._score(encoded.layers[layer])
+            kept[f"layer {layer}"] = self._score(encoded.layers[layer], encoded.text)
         if wants_of(wants, "attention"):
             assert encoded.attention is not None
             kept |= _block(encoded.attention.mean(1), encoded.text.word, encoded.text.segment == 1)
@@ -103,9 +108,9 @@ class Cross(Scorer):
             passage_mask=pair.get("passage_mask"),
         )
 
-    def _score(self, states: Float[Tensor, "text token dim"]) -> Float[Tensor, "text"]:
+    def _score(self, states: Float[Tensor, "text token dim"], text: Tokens) -> Float[Tensor, "text"]:
         with torch.autocast(states.device.type, enabled=False):
-            found: Tensor = self.classifier(states[:, 0]).squeeze(-1) * self.scale
+            found: Tensor = self.classifier(pool(states, text, self.pooling)).squeeze(-1) * self.scale
         return found
 
 
@@ -121,7 +126,7 @@ def _block(attention: Tensor, word: Tensor, second: Tensor) -> Kept:
     return {"attention": shares, "query_mask": query, "passage_mask": passage}
 
 
-def _read_classifier(classifier: nn.Module, folder: Path) -> bool:
+def _read_classifier(classifier: nn.Module, folder: Path, pooling: Pooling) -> bool:
     """The head of a one-label sequence classifier saved by `transformers`, where the folder holds one of the same
     shape.
     """
@@ -132,7 +137,13 @@ def _read_classifier(classifier: nn.Module, folder: Path) -> bool:
     words = ["dense", "classifier"][-len(linear) :]
     with safe_open(path, framework="pt") as weights, torch.no_grad():
         names = [name for name in weights.keys() if "pooler." in name or name.startswith("classifier.")]  # noqa: SIM118
-        if "classifier.weight" not in names or len(names) != 2 * len(words):
+        if "classifier.weight" not in names or len(weights.get_tensor("classifier.weight")) != 1:
+            return False
+        if pooling == "mean":
+            raise Fault(
+                f"{folder}: a sequence classifier reads the first token: give pooling=pooler, or cls without a pooler"
+            )
+        if len(names) != 2 * len(words):
             return False
         parts = [(layer, word, part) for layer, word in zip(linear, words, strict=True) for part in ("weight", "bias")]
         found = {

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from retrieval_kd.batch.tokens import Ragged, Tokenisation, Tokens, apart, joined
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Tokenisation, Tokens, apart, joined
 from retrieval_kd.encoders.unpadded import Kept, Reading, Request, Running, run
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want

@@ -156,7 +156,7 @@ class Scorer(nn.Module, ABC):
         if have != want:
             raise Fault(
                 f"{folder}: the saved head is {have}, and this {self.kind} scorer's {want or 'none'}: "
-                "give the projection or pooler that it was saved with"
+                "give the projection or pooling that it was saved with"
             )
         head.load_state_dict(saved)
         return True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 Feature = Literal["scores", "pool", "layers", "pool_layers", "attention", "vectors"]
@@ -46,10 +46,11 @@ class View:
 
         return View(**{item.name: changed(getattr(self, item.name)) for item in fields(self)})  # type: ignore[arg-type]
 
-    def permuted(self, own: Int[Tensor, "query candidate"], pool: Int[Tensor, "query pool"]) -> "View":
-        """The same view with candidates exchanged within lists and pools: for each place, the one shown there."""
+    def permuted(self, own: Tensor, pool: Tensor, queries: Tensor, passages: Tensor) -> "View":
+        """Candidates exchanged within lists and pools, vectors over the step: for each place, the one shown there."""
         lists = {name: _taken(getattr(self, name), own) for name in ("scores", "layers", "attention", "passage_mask")}
-        vectors = {kind: _taken(some, own) if kind == "passage" else some for kind, some in self.vectors.items()}
+        order = {"query": queries, "passage": passages.view(own.shape)}
+        vectors = {kind: some.flatten(0, -2)[order[kind]] for kind, some in self.vectors.items()}
         pools = {name: _taken(getattr(self, name), pool) for name in ("pool", "pool_layers")}
         return replace(self, **lists, **pools, vectors=vectors)
 

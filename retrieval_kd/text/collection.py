@@ -91,9 +91,14 @@ class Collection(Mapping[str, Passage]):
         return Passage(self.id_at(position), self._texts[start:middle].decode(), self._texts[middle:end].decode())
 
     @property
-    def ids(self) -> Sequence[str]:
-        """All ids by position, read one by one as they are asked for."""
-        return _Ids(self)
+    def ids(self) -> "Ids":
+        """All ids by position, read as they are asked for."""
+        return Ids(self)
+
+    def ids_at(self, positions: NDArray[Any]) -> list[str]:
+        """The ids of the passages at many positions."""
+        ends = zip(self._id_ends[positions].tolist(), self._id_ends[positions + 1].tolist(), strict=True)
+        return [self._ids[start:end].decode() for start, end in ends]
 
     def __getitem__(self, passage_id: str) -> Passage:
         return self.at(self.position(passage_id))
@@ -117,7 +122,7 @@ class Collection(Mapping[str, Passage]):
         return Collection, (self.folder,)
 
 
-class _Ids(Sequence[str]):
+class Ids(Sequence[str]):
     """A collection's ids as a sequence, without a list of them."""
 
     def __init__(self, collection: Collection) -> None:
@@ -125,6 +130,10 @@ class _Ids(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self._collection)
+
+    def some(self, positions: NDArray[Any]) -> list[str]:
+        """The ids at many positions, read together."""
+        return self._collection.ids_at(positions)
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):

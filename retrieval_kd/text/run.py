@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval_kd.text.aside import whole_file
-from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.collection import Collection, Ids
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Ranked
 from retrieval_kd.text.ties import best_first
@@ -58,8 +58,11 @@ class Run:
 
         `passage_ids[number]` names a passage; only those that were found are asked for, so `collection.ids` will do.
         """
-        rows, columns = np.nonzero(numbers >= 0)
-        return Run.of_rows(query_ids, rows, passage_ids, numbers[rows, columns], scores[rows, columns])
+        rows = np.repeat(np.arange(len(numbers), dtype=np.int32), numbers.shape[1])
+        there = numbers >= 0
+        if there.all():
+            return Run._made(query_ids, rows, passage_ids, numbers.reshape(-1), scores.reshape(-1), searched=True)
+        return Run._made(query_ids, rows[there.reshape(-1)], passage_ids, numbers[there], scores[there], searched=True)
 
     @staticmethod
     def of_rows(
@@ -73,6 +76,19 @@ class Run:
 
         Raises Fault for a passage twice in a list, a query id given twice, or a score that is not a number.
         """
+        return Run._made(query_ids, rows, passage_ids, numbers, scores, searched=False)
+
+    @staticmethod
+    def _made(
+        query_ids: Sequence[str],
+        rows: NDArray[Any],
+        passage_ids: Sequence[str],
+        numbers: NDArray[Any],
+        scores: NDArray[Any],
+        *,
+        searched: bool,
+    ) -> "Run":
+        """As `of_rows`; what was `searched` lists no passage twice, so that is not looked for."""
         if len(set(query_ids)) != len(query_ids):
             raise Fault("a query id is given twice; give one list a query")
         names, numbers = _sorted_table(passage_ids, numbers)
@@ -84,7 +100,8 @@ class Run:
             )
         order = best_first(rows, scores, numbers)
         rows, numbers, scores = rows[order], numbers[order], scores[order]
-        _refuse_doubles(query_ids, rows, names, numbers)
+        if not searched:
+            _refuse_doubles(query_ids, rows, names, numbers)
         filled, starts = np.unique(rows, return_index=True)
         offsets = np.append(starts, len(rows)).astype(np.int64)
         return Run([query_ids[row] for row in filled], offsets, names, numbers, scores)
@@ -135,6 +152,8 @@ class Run:
     def only(self, query_ids: Group[str]) -> "Run":
         """The lists of these queries, as far as there are any."""
         wanted = frozenset(query_ids)
+        if wanted.issuperset(self.query_ids):
+            return self
         return self.keep(np.array([query_id in wanted for query_id in self.query_ids], bool)[self.rows])
 
     def positions(
@@ -188,7 +207,7 @@ def _sorted_table(passage_ids: Sequence[str], numbers: NDArray[Any]) -> tuple[li
     seen = np.zeros(len(passage_ids), bool)
     seen[numbers] = True
     used = np.flatnonzero(seen)
-    names = [passage_ids[number] for number in used.tolist()]
+    names = passage_ids.some(used) if isinstance(passage_ids, Ids) else [passage_ids[at] for at in used.tolist()]
     order = sorted(range(len(names)), key=names.__getitem__)
     renamed = np.zeros(len(passage_ids), np.int32)
     renamed[used[order]] = np.arange(len(order), dtype=np.int32)

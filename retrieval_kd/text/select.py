@@ -44,25 +44,33 @@ def confusing(
     student_window: tuple[int, int] = (2, 15),
     teacher_window: tuple[int, int] = (1, 1),
     k: int = 15,
+    fewest: int = 0,
 ) -> Run:
     """Of the queries that confuse the student and not the teacher, the student's first k irrelevant passages in order.
 
     A query stays if the best rank of a relevant passage lies in `student_window` in the student's list and in
     `teacher_window` in the teacher's (both ends included). The others fall out: how many is for the caller to say.
+    Where fewer than `fewest` stay, those with the fewest ranks to go join them.
 
     Source: PROD's data progressive distillation (Lin et al. 2023, section 3.3); windows and k of its released code
-    for MS MARCO.
+    for MS MARCO. Differs: it has no `fewest` (0), which a small collection needs.
     """
     _check(Window(*student_window))
     _check(Window(*teacher_window))
     student_rank, teacher_rank = _first_relevant(student_run, judgments), _first_relevant(teacher_run, judgments)
-    confused = [
-        query_id
+    to_go = {
+        query_id: _to_go(rank, student_window) + _to_go(teacher_rank[query_id], teacher_window)
         for query_id, rank in student_rank.items()
-        if student_window[0] <= rank <= student_window[1]
-        and teacher_window[0] <= teacher_rank.get(query_id, 0) <= teacher_window[1]
-    ]
+        if query_id in teacher_rank
+    }
+    nearest = sorted(to_go, key=to_go.__getitem__)[:fewest]
+    confused = [query_id for query_id, ranks in to_go.items() if not ranks or query_id in nearest]
     return without(student_run.only(confused), judgments).top(k)
+
+
+def _to_go(rank: int, window: tuple[int, int]) -> int:
+    """How many ranks lie between a rank and a window; 0 within it."""
+    return max(window[0] - rank, rank - window[1], 0)
 
 
 def _check(ranks: Window) -> None:

@@ -12,9 +12,17 @@ def best_first(rows: NDArray[Any], scores: NDArray[Any], numbers: NDArray[Any]) 
 
     Cheap where the lists are sorted already, as a search returns them: then only ties are touched.
     """
-    falling = (rows[1:] > rows[:-1]) | ((rows[1:] == rows[:-1]) & (scores[1:] <= scores[:-1]))
+    next_list = rows[1:] > rows[:-1]
+    if (next_list | ((rows[1:] == rows[:-1]) & (scores[1:] < scores[:-1]))).all():
+        return np.arange(len(rows))
+    falling = next_list | ((rows[1:] == rows[:-1]) & (scores[1:] <= scores[:-1]))
     order = np.arange(len(rows)) if falling.all() else np.lexsort((-scores, rows))
     return order[settled(rows[order], scores[order], [numbers[order]])]
+
+
+def tied(rows: NDArray[Any], scores: NDArray[Any]) -> bool:
+    """Whether two scores of one list are equal; `rows` (which list) and `scores` are sorted already."""
+    return bool(((rows[1:] == rows[:-1]) & (scores[1:] == scores[:-1])).any())
 
 
 def settled(rows: NDArray[Any], scores: NDArray[Any], keys: Sequence[NDArray[Any]]) -> NDArray[np.int64]:

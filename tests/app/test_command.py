@@ -66,6 +66,10 @@ REFUSED = [
         ["teacher=stored", "loss=listwise_kl", "data=dark", "teacher.stored.file=lost.trec"],
         "data.dark: teacher.stored looks scores up in a file",
     ),
+    (
+        ["experiment=adam", "teacher=colbert"],
+        "there are: late; the recipe wires this itself: leave teacher= out, or experiment= (the default takes any)",
+    ),
     (["evaluation.whom=everybody"], "evaluation.whom=everybody: give student or teacher"),
     (["data.candidates=lost.trec"], "data.candidates=lost.trec: there is no such file"),
     (["student.checkpoint=./lost"], "student.checkpoint=./lost: "),

@@ -53,6 +53,12 @@ def test_a_word_for_one_stage_needs_no_plus(plan: Planned) -> None:
     assert plan(LADDER, "at.warm_up.optim.steps=9").named("warm_up").config["optim"]["steps"] == 9
 
 
+def test_two_pluses_add_a_key_for_one_stage(plan: Planned) -> None:
+    made = plan(LADDER, "++at.distil.optim.learners.student.lr=0.5")
+    assert made.named("distil").config["optim"]["learners"] == {"student": {"lr": 0.5}}
+    assert made.named("teacher").config["optim"]["learners"] == {}
+
+
 def test_words_about_the_student_are_set_aside_where_a_stage_names_its_own(plan: Planned) -> None:
     made = plan(LADDER, "student.layers=[0,5]")
     assert made.named("warm_up").config["student"]["layers"] == [0, 5]

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+
+from rich.console import Console
 
 from retrieval_kd.app.compared import comparisons
 from retrieval_kd.app.plan import Plan
-from retrieval_kd.app.results import objective, rows, split_of
+from retrieval_kd.app.report import results_table
+from retrieval_kd.app.results import Row, objective, rows, split_of
 from retrieval_kd.app.sweep import table_rows
 
 Planned = Callable[..., Plan]
@@ -68,3 +72,20 @@ def test_jobs_that_share_an_evaluation_share_its_row() -> None:
         {"words": ["seed=1", "optim.steps=3"], "rows": [row("BM25", "a"), row("student", "c")]},
     ]
     assert [found.title for found in table_rows(summaries)] == ["BM25 · all", "student · seed=0", "student · seed=1"]
+
+
+def test_some_jobs_that_share_an_evaluation_are_named_by_what_differs() -> None:
+    shared = {"title": "warm-up", "split": "test", "means": {}, "queries": 2, "artifact": "a"}
+    own = {**shared, "title": "student", "artifact": "b"}
+    told = {"experiment=adam": [shared], "experiment=lead": [shared], "experiment=tct_colbert": [own]}
+    summaries = [{"words": [word, "seed=1"], "rows": found} for word, found in told.items()]
+    titles = [found.title for found in table_rows(summaries)]
+    assert titles == ["warm-up · experiment=adam, lead", "student · experiment=tct_colbert"]
+
+
+def test_a_long_title_leaves_the_numbers_their_room() -> None:
+    title = "warm-up · " + ", ".join(f"recipe{number}" for number in range(20))
+    console = Console(width=80, file=StringIO())
+    console.print(results_table([Row(title, "test", {"nDCG@10": 0.25, "RR@10": 0.5}, 424, "a")], title="one run"))
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(number in said for number in ("nDCG@10", "0.250", "0.500", "424", "recipe19"))

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from retrieval_kd.batch.candidates import Lesson, Texts
-from retrieval_kd.batch.tokens import Frame, Ragged, Tokenisation, apart
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Frame, Tokenisation, apart
 from tests.steps import step
 
 

@@ -9,8 +9,9 @@ import torch
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Pairs, Source, pairs
+from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.sampling import Lists, Sampling, Window
-from retrieval_kd.batch.tokens import Ragged, Tokenisation
+from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.text.fault import Fault
 

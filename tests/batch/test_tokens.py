@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from retrieval_kd.batch.tokens import Frame, Ragged, Tokenisation, Tokens, apart, joined, vocabulary
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Frame, Tokenisation, Tokens, apart, joined, vocabulary
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.text.fault import Fault

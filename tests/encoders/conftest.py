@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval_kd.batch.tokens import Frame, Ragged, Tokens, apart
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.tiny import write_tiny
 
 CLS, SEP = 2, 3

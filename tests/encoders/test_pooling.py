@@ -2,7 +2,8 @@
 
 import torch
 
-from retrieval_kd.batch.tokens import Frame, Ragged, apart
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Frame, apart
 from retrieval_kd.encoders.pooling import pool
 
 # [CLS] a [SEP] _ and [CLS] a b [SEP], and a text that is not there

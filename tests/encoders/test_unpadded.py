@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.tokens import Frame, Ragged, Tokens, apart
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import pool
 from retrieval_kd.encoders.unpadded import Count, Kept, Reading, Request, Running, run

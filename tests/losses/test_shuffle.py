@@ -19,7 +19,7 @@ DARK = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
 
 def test_a_list_is_permuted_among_what_is_listed_and_a_pool_among_what_is_pooled() -> None:
     batch = step(PRESENT, dark=DARK, queries_per_pool=2)
-    own, pool = orders(5, batch)
+    own, pool, *_ = orders(5, batch)
     for order, moves in ((own, batch.listed), (pool, batch.pooled)):
         places = torch.arange(order.shape[1])
         assert torch.equal(order.sort(1).values, places.expand_as(order))
@@ -29,7 +29,7 @@ def test_a_list_is_permuted_among_what_is_listed_and_a_pool_among_what_is_pooled
 
 def test_an_order_is_a_function_of_seed_and_step_and_a_lesson_changes_nothing() -> None:
     batch = step(PRESENT)
-    own, pool = orders(5, batch)
+    own, pool, *_ = orders(5, batch)
     lesson = Lesson(batch.present & False, torch.zeros(4), torch.zeros(4, 4))
     for same in (batch, batch.taught(lesson), replace(batch, first=2, local=2)):
         assert torch.equal(orders(5, same).own, own)
@@ -68,17 +68,18 @@ def test_all_that_a_guide_says_of_a_candidate_moves_together() -> None:
         attention=number[..., None, None].expand(2, 3, 4, 2),
         query_mask=torch.ones(2, 4, dtype=torch.bool),
         passage_mask=words,
-        vectors={"query": torch.ones(2, 5), "passage": number[..., None].expand(2, 3, 5)},
+        vectors={"query": torch.tensor([[1.0] * 5, [2.0] * 5]), "passage": number[..., None].expand(2, 3, 5)},
     )
-    own, pool = orders(3, batch)
+    own, pool, queries, passages = orders(3, batch)
     shown = shuffled(3, {"late": view}, batch)["late"]
     expected, expected_pool = number.gather(1, own), wide.gather(1, pool)
-    for found in (shown.scores, shown.layers[0], shown.attention[..., 1, 1], shown.vectors["passage"][..., 4]):
+    for found in (shown.scores, shown.layers[0], shown.attention[..., 1, 1]):
         assert torch.equal(found, expected)
     assert torch.equal(shown.pool, expected_pool)
     assert torch.equal(shown.pool_layers[1], expected_pool)
     assert torch.equal(shown.passage_mask, expected[..., None] > torch.tensor([0.5, 2.5]))
-    assert torch.equal(shown.vectors["query"], view.vectors["query"])
+    assert torch.equal(shown.vectors["query"][:, 0], queries + 1.0)
+    assert torch.equal(shown.vectors["passage"][..., 4], passages.view(2, 3).float())
     assert shown.query_mask is view.query_mask
 
 

@@ -95,7 +95,7 @@ def cross(backbone: str) -> Cross:
         checkpoint=None,
         layers=None,
         dropout=0.0,
-        pooler=False,
+        pooling="cls",
         scale=1.0,
         query_length=16,
         passage_length=16,

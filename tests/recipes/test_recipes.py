@@ -1,7 +1,11 @@
-"""Every recipe in conf/experiment/ from end to end at toy size, and what can be asked for without one."""
+"""Every recipe in conf/experiment/ from end to end at toy size by one command, and what is asked for without one."""
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -65,36 +69,72 @@ def assert_judged(folder: Path, metrics: Mapping[str, Any]) -> None:
     assert len(Run.read(folder / "run.trec").query_ids) == 30
 
 
+@dataclass(frozen=True)
+class Together:
+    """What `-m experiment=glob(*)` printed and left behind; `planned`: what it prints with dry_run=true."""
+
+    folder: Path
+    planned: str
+    said: str
+
+
+@pytest.fixture(scope="module")
+def together(planted: Path, small_minilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Together:
+    """All recipes by one command."""
+    folder = tmp_path_factory.mktemp("together")
+    words = ["-m", "experiment=glob(*)", *SMALL, f"corpus.path={planted}", f"artifacts={folder}"]
+    told = [StringIO(), StringIO()]
+    for out, more in zip(told, (["dry_run=true"], []), strict=True):
+        with redirect_stdout(out):
+            assert run([*words, *more]) == 0, out.getvalue()[-2000:]
+    return Together(folder, *(out.getvalue() for out in told))
+
+
 @pytest.mark.parametrize("job", [*recipes(), *MAIN_JOBS])
 def test_a_recipe_runs_to_its_end_and_then_has_nothing_left_to_make(
-    job: str, planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: str, planted: Path, together: Together, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [*words_of(job), *SMALL, f"corpus.path={planted}", f"artifacts={tmp_path}"]
-    assert run(words) == 0, capsys.readouterr().err
-    assert not list(tmp_path.glob("*.part"))
-    for folder in artifacts(tmp_path, "evaluate"):
+    place = together.folder if job in recipes() else tmp_path
+    words = [*words_of(job), *SMALL, f"corpus.path={planted}", f"artifacts={place}"]
+    if job in MAIN_JOBS:
+        assert run(words) == 0, capsys.readouterr().err
+    assert not list(place.glob("*.part"))
+    for folder in artifacts(place, "evaluate"):
         metrics = told(folder)
         for judged in [folder] if "test" in metrics else [path for path in folder.iterdir() if path.is_dir()]:
             assert_judged(judged, metrics if judged == folder else metrics[judged.name])
-    for folder in artifacts(tmp_path, "train"):
+    for folder in artifacts(place, "train"):
         roles = told(folder / "payload", "roles.json")
         assert (folder / "payload/student/model.safetensors").exists() or "student" not in roles
         assert told(folder)["steps"] == 3
         assert not list(folder.rglob("*.ckpt"))
-    before = stamps(tmp_path)
+    before = stamps(place)
     assert run(words) == 0
-    assert stamps(tmp_path) == before
+    assert stamps(place) == before
     table = capsys.readouterr().out
     assert "nDCG@10" in table
-    assert str(tmp_path) in table
+    assert str(place) in table
 
 
-def test_recipes_share_what_they_do_alike(planted: Path, tmp_path: Path) -> None:
-    common = [*SMALL, f"corpus.path={planted}", f"artifacts={tmp_path}"]
-    assert run(["experiment=tct_colbert", *common]) == 0
-    before = stamps(tmp_path)
-    assert run(["experiment=ernie_search", *common]) == 0
-    after = stamps(tmp_path)
-    assert {path: after[path] for path in before} == before
-    by_words = [folder for folder in artifacts(tmp_path, "mine") if "BM25" in (folder / "config.yaml").read_text()]
+def test_recipes_share_what_they_do_alike(together: Together) -> None:
+    counted = re.search(r"(\d+) stages in (\d+) runs, (\d+) artifacts: sharing saves (\d+)", together.planned)
+    assert counted is not None
+    stages, runs, made, saved = map(int, counted.groups())
+    assert runs == len(recipes())
+    assert made == len(list(together.folder.glob("*-*/manifest.json"))) == stages - saved
+    assert made < 0.7 * stages
+    by_words = [place for place in artifacts(together.folder, "mine") if "BM25" in (place / "config.yaml").read_text()]
     assert len(by_words) == 1
+    names = [told(place, "manifest.json")["stage"]["name"] for place in artifacts(together.folder, "train")]
+    assert names.count("warm_up") == 2  # tct_colbert's has a teacher
+    assert names.count("ranker") == 2  # prod's has three layers
+
+
+def test_many_recipes_end_with_one_table(together: Together) -> None:
+    _, ended, table = together.said.partition(f"{len(recipes())} runs, test queries")
+    assert ended
+    rows = [line for line in table.splitlines() if re.search(r"( +\d\.\d{3}){3} +15$", line)]
+    for recipe in recipes():
+        assert any(re.match(rf"student.* · experiment={recipe} ", row) for row in rows), table
+    (shared,) = [row for row in rows if row.startswith("warm-up · experiment=adam, ")]
+    assert "aligned" in shared

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates, Texts
-from retrieval_kd.batch.tokens import Ragged, Tokenisation, apart, joined, vocabulary
+from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokens import Tokenisation, apart, joined, vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.unpadded import Request, Running, run
 from retrieval_kd.scorers.cross import Cross
@@ -53,7 +54,7 @@ def late(backbone: Path, **given: Any) -> Late:
 
 def cross(backbone: Path, **given: Any) -> Cross:
     attention = {"word_attention": False, "attention_layer": -1}
-    options = {**READ, **attention, "pooler": False, "scale": 1.0, "query_length": 16, "passage_length": 16}
+    options = {**READ, **attention, "pooling": "cls", "scale": 1.0, "query_length": 16, "passage_length": 16}
     return Cross(**{**options, "backbone": str(backbone), **given}).eval()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from retrieval_kd.batch.tokens import joined, vocabulary
 from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import LISTS, QUERIES, batch, cross, features, look
 
 
@@ -53,7 +54,7 @@ def test_scores_by_block_use_the_one_head(backbone: Path) -> None:
 
 
 def test_a_pooler_is_a_dense_layer_with_tanh(backbone: Path) -> None:
-    scorer = cross(backbone, pooler=True)
+    scorer = cross(backbone, pooling="pooler")
     first = states(scorer, QUERIES[0], LISTS[0][0])[0]
     dense, _, _, last = scorer.classifier
     found = look(scorer, batch(scorer), features("scores")).scores[0, 0]
@@ -106,7 +107,7 @@ def saved_classifier(backbone: Path, folder: Path, *, labels: int) -> Path:
 def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier: Path) -> None:
     from transformers import BertForSequenceClassification
 
-    scorer = cross(backbone, checkpoint=str(classifier), pooler=True)
+    scorer = cross(backbone, checkpoint=str(classifier), pooling="pooler")
     assert scorer.load_head(classifier)
     found = look(scorer, batch(scorer), features("scores")).scores
     theirs = BertForSequenceClassification.from_pretrained(classifier).eval()
@@ -117,6 +118,22 @@ def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier:
     assert found[1, 0].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
+def test_a_classifier_that_reads_the_first_token_is_not_read_by_the_mean(backbone: Path, classifier: Path) -> None:
+    with pytest.raises(Fault, match="reads the first token: give pooling=pooler"):
+        cross(backbone, checkpoint=str(classifier), pooling="mean").load_head(classifier)
+
+
+def test_the_mean_is_over_the_real_tokens_of_a_pair(backbone: Path) -> None:
+    scorer = cross(backbone, pooling="mean")
+    found = look(scorer, batch(scorer), features("scores")).scores
+    words = vocabulary(str(backbone))
+    pair = joined(words.ragged([QUERIES[1]]), words.ragged([LISTS[1][0]]), scorer.tokenisation.frames())
+    with torch.no_grad():
+        states = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment).last_hidden_state
+        expected = scorer.classifier(states.mean(1)).item()
+    assert found[1, 0].item() == pytest.approx(expected, abs=1e-5)
+
+
 def test_a_head_of_another_form_is_left_aside_and_stays_as_it_was(
     backbone: Path, classifier: Path, tmp_path: Path
 ) -> None:
@@ -124,7 +141,7 @@ def test_a_head_of_another_form_is_left_aside_and_stays_as_it_was(
     assert not without_pooler.load_head(classifier)
     assert not without_pooler.load_head(backbone)
     two = saved_classifier(backbone, tmp_path / "two", labels=2)
-    scorer = cross(backbone, checkpoint=str(two), pooler=True)
+    scorer = cross(backbone, checkpoint=str(two), pooling="pooler")
     before = [value.clone() for value in scorer.classifier.parameters()]
     assert not scorer.load_head(two)
     assert all(torch.equal(one, other) for one, other in zip(before, scorer.classifier.parameters(), strict=True))

@@ -18,7 +18,7 @@ PAIRED = [query for query, listed in zip(QUERIES, LISTS, strict=True) for _ in l
 
 
 def cross_words(backbone: Path, **given: object) -> Scorer:
-    return cross(backbone, word_attention=True, pooler=True, scale=2.0, **given)
+    return cross(backbone, word_attention=True, pooling="pooler", scale=2.0, **given)
 
 
 def late_words(backbone: Path, **given: object) -> Scorer:

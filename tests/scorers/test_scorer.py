@@ -21,7 +21,7 @@ FORMS = {
     "late projected": (late, {"projection": 4}),
     "late of two towers": (late, {"shared": False}),
     "cross": (cross, {}),
-    "cross with a pooler": (cross, {"pooler": True}),
+    "cross with a pooler": (cross, {"pooling": "pooler"}),
     "cut": (dual, {"layers": [0, 2]}),
 }
 
@@ -113,7 +113,7 @@ def test_a_scorer_of_another_kind_takes_the_encoder_and_leaves_the_head(backbone
 def test_a_head_of_another_size_is_refused(backbone: Path, tmp_path: Path, projection: int | None) -> None:
     dual(backbone, projection=5).save(tmp_path)
     scorer = dual(backbone, projection=projection)
-    with pytest.raises(Fault, match="give the projection or pooler that it was saved with"):
+    with pytest.raises(Fault, match="give the projection or pooling that it was saved with"):
         scorer.load_head(tmp_path)
 
 

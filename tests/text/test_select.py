@@ -59,3 +59,13 @@ def test_a_deeper_teacher_window_lets_more_queries_in() -> None:
     student, teacher = ranked(q="axbc"), ranked(q="axb")
     assert letters(confusing(student, teacher, judgments)) == {}
     assert letters(confusing(student, teacher, judgments, teacher_window=(1, 2))) == {"q": "abc"}
+
+
+def test_where_too_few_queries_confuse_the_student_alone_the_nearest_join() -> None:
+    judgments = Judgments({query_id: {"x": 1} for query_id in ("confuses", "near", "far", "lost")})
+    student = ranked(confuses="axb", near="axb", far="axb", lost="abc")
+    teacher = ranked(confuses="xab", near="axb", far="abx", lost="xab")
+    found = {n: list(letters(confusing(student, teacher, judgments, fewest=n))) for n in range(5)}
+    assert found[0] == found[1] == ["confuses"]
+    assert found[2] == ["confuses", "near"]
+    assert found[3] == found[4] == ["confuses", "near", "far"]  # a list without a relevant passage says no rank

@@ -25,7 +25,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Trains; the payload has a folder for each role that learned, and roles.json says where every scorer lies."""
     from retrieval_kd.distil.datamodule import ListsDataModule
     from retrieval_kd.distil.distiller import Distiller
-    from retrieval_kd.distil.fit import fit, forget, peak_memory_mb
+    from retrieval_kd.distil.fit import compile_blocks, fit, forget, peak_memory_mb
     from retrieval_kd.distil.gather import rank
     from retrieval_kd.distil.recall import Recall
 
@@ -38,7 +38,9 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     refuse_other_words(objective, scorers)
     recall = Recall(work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision)
     parts = {"objective": objective, "curriculum": build(plain["curriculum"]), "optim": optim, "recall": recall}
-    distiller = Distiller(scorers, seed=plain["seed"], **parts)
+    distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
+    if work.machine.get("compile", False):
+        compile_blocks(distiller)
     module = ListsDataModule(
         corpus,
         data,
