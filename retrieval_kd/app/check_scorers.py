@@ -36,7 +36,7 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
 
 def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """What a backbone or checkpoint does not have: room for so long a text, or layers, where it is there already."""
-    from retrieval_kd.encoders.weights import layers_to_keep, locate
+    from retrieval_kd.encoders.weights import Unreached, layers_to_keep, locate
     from retrieval_kd.scorers.scorer import encoder_folder
 
     begins = _beginning(node, made_by)
@@ -47,6 +47,8 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
         yield from _length_faults(path, node, begins, folder)
         if begins == _source(node):
             layers_to_keep(folder, node["layers"])
+    except Unreached:
+        return  # told once for all scorers that begin with it
     except Fault as fault:
         said = str(fault)
         yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"

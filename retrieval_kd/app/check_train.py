@@ -67,7 +67,7 @@ def role_faults(config: Node, options: Options) -> Iterator[str]:
 def _choices(config: Node, wanted: set[str], options: Options) -> str:
     """The teachers that have the wanted roles, and the losses that do with the roles there are."""
     teachers = _teachers(options, wanted.issubset)
-    losses = [name for name in options.plain("loss") if _does_with(name, set(roles.group(config)), options)]
+    losses = [name for name in options.plain("loss") if _does_with(name, config, options)]
     with_these = f", or with this teacher loss={' or loss='.join(losses)}" if losses else ""
     return f"say {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
 
@@ -83,11 +83,16 @@ def _one(there: set[str]) -> bool:
     return len(there) == 1
 
 
-def _does_with(loss: str, there: set[str], options: Options) -> bool:
-    """Whether a loss names teachers, all of them there."""
-    config = {"loss": OmegaConf.to_container(options.compose([f"loss={loss}"]).loss)}
-    named = {role for _, role in roles.named(config)} - {"student", *roles.echoes(config)}
-    return bool(named) and all(role in there or (role == roles.ONLY and len(there) == 1) for role in named)
+def _does_with(loss: str, config: Node, options: Options) -> bool:
+    """Whether a loss names teachers, all of them there and offering what it wants of them."""
+    chosen: Any = OmegaConf.to_container(options.compose([f"loss={loss}"]), resolve=True)
+    there = roles.group(config)
+    plain = roles.with_roles_named({"loss": chosen["loss"], "teacher": there})
+    named = {role for _, role in roles.named(plain)} - {"student", *roles.echoes(plain)}
+    if not named or not named <= set(there):
+        return False
+    objective, _ = _built("loss", plain["loss"])
+    return objective is not None and not list(want_faults(objective, {"student": config["student"], **plain}))
 
 
 def _built(key: str, node: Node) -> tuple[Any, str | None]:

@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from retrieval_kd.app.remembered import remember_files
 from retrieval_kd.app.schema import GROUPS
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.app.words import Word, has, keys, nearest
@@ -56,6 +57,7 @@ class Options:
         """The whole config with these choices and no other word: a copy that may be changed. Raises Fault."""
         key = tuple(sorted(choices))
         if key not in self._composed:
+            remember_files()
             try:
                 self._composed[key] = compose(CONFIG, [*self.hydra_words, *choices])
             except (HydraException, OmegaConfBaseException, ValueError) as fault:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,29 @@ def with_digests(config: dict[str, Any]) -> dict[str, Any]:
     """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault."""
     node = {key: _digested(key, value, key) for key, value in config.items() if key != "corpus"}
     return {**node, "corpus": fingerprint(config["corpus"])} if "corpus" in config else node
+
+
+def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """A sentence for each of the weights named in these configs that lie at a hub which does not answer."""
+    from retrieval_kd.encoders.weights import Unreached, locate
+
+    found = {}
+    for name in dict.fromkeys(name for config in configs for name in _named_weights(config)):
+        try:
+            locate(name)
+        except Unreached as fault:
+            found[name] = str(fault)
+        except Fault:
+            continue  # what has no digest is told where it stands
+    return list(found.values())
+
+
+def _named_weights(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _named_weights(inner, name)
+    elif isinstance(value, str) and key in WEIGHTS and REFERENCE not in value:
+        yield value
 
 
 def fingerprint(corpus: dict[str, Any]) -> str:
@@ -47,10 +71,12 @@ def _digested(key: str, value: Any, where: str) -> Any:
 
 
 def _weights(given: str, where: str) -> str:
-    from retrieval_kd.encoders.weights import digest
+    from retrieval_kd.encoders.weights import Unreached, digest
 
     try:
         return digest(given)
+    except Unreached:
+        return f"unreached {given}"
     except Fault as fault:
         raise Fault(f"{where}={given}: {fault}") from None
 

@@ -11,6 +11,7 @@ from retrieval_kd.app import reads
 from retrieval_kd.app.check import faults_of, unread_faults
 from retrieval_kd.app.faults import refuse
 from retrieval_kd.app.options import Options
+from retrieval_kd.app.outside import unreached
 from retrieval_kd.app.reach import notes, unheard
 from retrieval_kd.app.recipe import commands
 from retrieval_kd.app.said import composed, root_of, words_of
@@ -56,8 +57,10 @@ def plan_of(texts: Sequence[str], options: Options) -> Plan:
     plain = reads.resolved(root)
     faults = [*unheard(words, made, stay, root, options), *faults_of(stay, plain, words, options)]
     done, unkeyed = keyed(stay)
-    refuse([*faults, *unkeyed])
-    return _plan(plain, done, left, notes(words, made, stay))
+    away = unreached(stage.config for stage in stay)
+    refuse([*faults, *unkeyed, *([] if plain["dry_run"] else away)])
+    guessed = [f"{sentence}: planned without a look at it, and under keys of its name alone" for sentence in away]
+    return _plan(plain, done, left, [*notes(words, made, stay), *guessed])
 
 
 def _unknown_stages(words: Sequence[Word], root: DictConfig, names: Sequence[str]) -> list[str]:

@@ -110,6 +110,8 @@ def _verdict(word: Word, command: Command, base: DictConfig) -> str:
 def _with_values(base: DictConfig, own: Sequence[Word], said: Sequence[Word], stage: str) -> DictConfig:
     """`base` with the stage's own words, then the user's; optional ones only where the key is and its role not tied."""
     firm = [word for word in own if not word.optional]
+    if len(firm) == len(own):
+        return _valued(base, [*firm, *said], stage)
     tied = set(_tied(_valued(base.copy(), [*firm, *said], stage)))
     free = [word for word in own if not word.optional or (has(base, word.key) and _role(word) not in tied)]
     return _valued(base, [*free, *said], stage)

@@ -144,7 +144,8 @@ class Collate:
             }
         )
         passages = self._passages(numbers, new)
-        return {form: self._written(form, queries, *passages[form.tokenizer]) for form in self.sources}
+        there = numbers.reshape(-1) >= 0
+        return {form: self._written(form, queries, *passages[form.tokenizer], there) for form in self.sources}
 
     def _passages(self, numbers: np.ndarray, new: Mapping[int, Words]) -> dict[str, tuple[Ragged, np.ndarray]]:
         """This rank's candidates by tokenizer: word pieces, and their numbers there; `new` are the made-up ones by
@@ -163,12 +164,14 @@ class Collate:
                 found[form.tokenizer] = whole, np.arange(len(whole)).reshape(numbers.shape)
         return found
 
-    def _written(self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray) -> Texts:
+    def _written(
+        self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray, there: np.ndarray
+    ) -> Texts:
         source, frames = self.sources[form], self._frames[form]
         if form.layout == "apart":
             return Texts(apart(source.queries, frames[0], queries), apart(passages, frames[1], numbers))
         every = source.queries.take(np.repeat(queries, numbers.shape[1]))
-        return Texts(None, joined(every, passages.take(numbers.reshape(-1)), frames).fold(*numbers.shape))
+        return Texts(None, joined(every, passages.take(numbers.reshape(-1)), frames, there=there).fold(*numbers.shape))
 
 
 def pairs(queries: np.ndarray, passages: np.ndarray, values: Sequence[float] | np.ndarray, *, collection: int) -> Pairs:

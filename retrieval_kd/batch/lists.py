@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -97,9 +97,16 @@ def _further_faults(further: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             )
 
 
-def has_list(name: str, corpus: Corpus, run: Run, first: int) -> bool:
-    """Whether a query has anything to learn from: a judged passage, or a list that reaches the window."""
-    return bool(corpus.judgments.relevant(name)) or (name in run.lists and len(run.lists[name]) >= first)
+def has_list(name: str, corpus: Corpus, run: Run, windows: Sequence[Window]) -> bool:
+    """Whether a query has anything to learn from: a judged passage, or a list that reaches the first window.
+
+    Where negatives are drawn, a query that the run does not name is none to learn from, judged or not: so a run may
+    narrow the queries.
+    """
+    judged = bool(corpus.judgments.relevant(name))
+    if not any(window.negatives for window in windows):
+        return judged
+    return name in run.lists and (judged or len(run.lists[name]) >= windows[0].first)
 
 
 def judged(corpus: Corpus, queries: Sequence[str]) -> tuple[Pairs, Lists]:
@@ -134,33 +141,59 @@ def within(lists: Lists, windows: Sequence[Window]) -> Lists:
     return Lists(offsets, lists.passages[kept], lists.scores[kept])
 
 
+class Known(NamedTuple):
+    """A file's scores of the candidates, and how many of all candidates have none there."""
+
+    scores: Pairs
+    lacking: int
+    candidates: int
+
+
 def stored(
-    run: Run, missing: Missing, queries: Sequence[str], corpus: Corpus, candidates: Lists, positives: Lists
-) -> Pairs:
+    run: Run,
+    missing: Missing,
+    queries: Sequence[str],
+    corpus: Corpus,
+    candidates: Lists,
+    positives: Lists,
+    *,
+    file: str,
+) -> Known:
     """A file's scores of the candidates. One without a score raises Fault (`error`), stays unknown (`drop`), or takes
-    the lowest score that its query has in the file (`minimum`; a query that the file does not know takes the lowest of
-    the file).
+    the lowest score that its query has in the file (`minimum`; of a query that is not there, all stay unknown).
+
+    What the file says of foreign passages or queries is left aside. Raises Fault if it says nothing else.
     """
-    owner, passages, scores = _rows(run, queries, corpus)
     size = len(corpus.collection)
-    found = pairs(owner, passages, scores.astype(np.float64), collection=size)
-    if missing == "drop":
-        return found
+    owner, passages, scores = _rows(_of_collection(run.only(queries), corpus), queries, corpus)
+    if not len(owner):
+        raise Fault(f"{file} has no score of this collection's passages for a training query: give one with these ids")
     numbers = [np.repeat(np.arange(len(queries)), np.diff(some.offsets)) for some in (candidates, positives)]
     query, passage = np.concatenate(numbers), np.concatenate([candidates.passages, positives.passages])
+    found = pairs(owner, passages, scores.astype(np.float64), collection=size)
     lacking = np.isnan(found.look_up(query * size + passage, np.nan))
+    counts = int(lacking.sum()), len(query)
     query, passage = query[lacking], passage[lacking]
     if missing == "error" and len(query):
         raise Fault(
-            f"{len(query)} candidates have no stored score, the first of them query {queries[query[0]]} passage "
+            f"{len(query)} candidates have no score in {file}, the first of them query {queries[query[0]]} passage "
             f"{corpus.collection.id_at(int(passage[0]))}: "
             "score them, or set missing=drop or missing=minimum"
         )
-    lowest = np.full(len(queries), np.inf)
-    np.minimum.at(lowest, owner, scores)
-    lowest[np.isinf(lowest)] = scores.min() if len(scores) else 0.0
-    both = np.concatenate([owner, query]), np.concatenate([passages, passage]), np.concatenate([scores, lowest[query]])
-    return pairs(*both, collection=size)
+    if missing == "minimum":
+        lowest = np.full(len(queries), np.inf)
+        np.minimum.at(lowest, owner, scores)
+        some = np.isfinite(lowest[query])
+        query, passage = query[some], passage[some]
+        both = np.concatenate([owner, query]), np.concatenate([passages, passage])
+        found = pairs(*both, np.concatenate([scores, lowest[query]]), collection=size)
+    return Known(found, *counts)
+
+
+def _of_collection(run: Run, corpus: Corpus) -> Run:
+    """The rows whose passage the collection holds."""
+    held = corpus.collection.positions(run.passage_ids) >= 0
+    return run.keep(held[run.numbers])
 
 
 def _rows(run: Run, queries: Sequence[str], corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
 @dataclass(frozen=True)
 class Window:
     """`negatives` passages of ranks `first` to `last` of a list, `drawn` anew at each step without replacement or the
-    `best` ones in rank order (PROD's lists).
+    `best` ones in rank order.
     """
 
     negatives: int
@@ -63,9 +63,9 @@ class Window:
 class Sampling:
     """What a list is made of: one of the query's positives, if it has any, then the negatives of each window in turn.
 
-    What is drawn in the first window comes as it was drawn, what is drawn in a further one in rank order (CL-DRD's
-    groups). A query without judgments has no positive: its first column comes from the first window as well. A window
-    that has too few leaves its own columns absent.
+    What is drawn in the first window comes as it was drawn, what is drawn in a further one in rank order. A query
+    without judgments has no positive: its first column comes from the first window as well. A window that has too few
+    leaves its own columns absent.
     """
 
     seed: int

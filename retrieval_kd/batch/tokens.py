@@ -57,7 +57,7 @@ class Tokenisation:
 
     `layout`: query and passage `apart`, or `joined` in one text without tokenising again. Lengths are in tokens,
     specials included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the
-    query or passage ("[Q]" becomes three word pieces for BERT, as in TCT-ColBERT) or a token of the vocabulary.
+    query or passage ("[Q]" becomes three word pieces for BERT) or a token of the vocabulary.
     `pad_queries` fills a query up to its length with [MASK], and those positions count as words. `close` ends a text
     with [SEP].
     """
@@ -94,15 +94,17 @@ class Tokenisation:
         return query, passage
 
 
-def write(texts: Ragged, frame: Frame, numbers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def write(
+    texts: Ragged, frame: Frame, numbers: np.ndarray | None = None, *, there: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Put each text (of these numbers; null: all) into its frame: ids, mask and word, each [text token], cut to the
-    frame's length; an empty text stays empty.
+    frame's length; an empty text stays empty, but where it is `there` has its frame alone.
     """
     before, after = len(frame.opening), len(frame.closing)
     room = frame.length - before - after
     starts, lengths = texts.spans(numbers)
     lengths = np.minimum(lengths, room).astype(np.int32)
-    longest, some = int(lengths.max(initial=0)), lengths > 0
+    longest, some = int(lengths.max(initial=0)), lengths > 0 if there is None else there
     filled = some * np.int32(room) if frame.fill >= 0 else lengths
     total = (filled + (before + after)) * some
     column = np.arange(max(int(total.max(initial=0)), before, 1), dtype=np.int32)
@@ -150,9 +152,14 @@ def apart(texts: Ragged, frame: Frame, numbers: np.ndarray | None = None) -> Tok
     return Tokens(*map(torch.from_numpy, (ids, mask, word, np.zeros(ids.shape, dtype=np.int64))))
 
 
-def joined(queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame]) -> Tokens:
-    """Row i of the queries followed by row i of the passages, [pair token]; a pair that lacks one of them is empty."""
-    left, right = write(queries, frames[0]), write(passages, frames[1])
+def joined(
+    queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame], *, there: np.ndarray | None = None
+) -> Tokens:
+    """Row i of the queries followed by row i of the passages, [pair token]; a pair that lacks one of them is empty, but
+    a passage without words that is `there` (null: none is) has its frame, since a scorer must say something of it.
+    """
+    left = write(queries, frames[0])
+    right = write(passages, frames[1], there=None if there is None else there | (np.diff(passages.offsets) > 0))
     some = np.asarray(left[1].any(axis=1) & right[1].any(axis=1))
     start, size = left[1].sum(axis=1) * some, right[1].sum(axis=1) * some
     width = max(int((start + size).max(initial=0)), 1)

@@ -22,11 +22,12 @@ Probability = Literal["sigmoid", "against_positive"]
 class FalseNegatives(Curriculum):
     """Drops a negative whose relevance probability c is at or above a bar; the `keep_at_least` lowest of a list stay.
 
-    c = sigmoid(s), or `against_positive` e^s / (e^s + e^s⁺), which is 1/2 for the positive itself and hears no constant
-    added to a query's scores. bar = the statistic of the positives' c (their mean, or their `quantile`) less a margin.
-    The first step sets it from its own queries; each re-mining sets it anew from the statistic as seen (a moving mean
-    over steps with `momentum`) less the margin of that round, which goes from `margin_first` to `margin_last` in
-    `rounds`. Queries without a positive are not filtered, dark examples never dropped. `bar`, `seen` and `round` are
+    c = sigmoid(s), or `against_positive` e^s / (e^s + e^s⁺), which hears no constant added to a query's scores and is
+    1/2 for the positive itself, so that the bar is 1/2 less the margin, whatever the statistic. bar = the statistic of
+    the positives' c (their mean, or their `quantile`) less a margin. The first step sets it from its own queries; each
+    re-mining sets it anew from the statistic as seen (a moving mean over steps with `momentum`) less the margin of that
+    round, which goes from `margin_first` to `margin_last` in `rounds`. Queries without a positive are not filtered,
+    dark examples never dropped. `bar`, `seen` and `round` are
     buffers. Source: MD2PR (arXiv 2312.16821). Reading: only its abstract was read (methods §2). Raises Fault for
     numbers out of range.
     """

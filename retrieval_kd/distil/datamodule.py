@@ -44,14 +44,16 @@ class ListsDataModule(pl.LightningDataModule):
         scores: Mapping[str, tuple[Run, Missing]] | None = None,
         mine: Callable[[], Run] | None = None,
         relisted: Callable[[Run], None] | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.corpus, self.data, self.seed, self.steps, self.workers = corpus, data, seed, steps, workers
         self.forms, self.artifacts, self.folder = forms, artifacts, folder
         self.scores, self.mine, self.relisted = dict(scores or {}), mine, relisted
+        self.tell = tell
         self.run = Run.of({}) if data.candidates is None else Run.read(Path(data.candidates))
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if data.unjudged else ()))
-        self.queries = [name for name in names if has_list(name, corpus, self.run, data.first)]
+        self.queries = [name for name in names if has_list(name, corpus, self.run, data.windows)]
         self.skipped = len(names) - len(self.queries)
         drawn_from, lacking = (
             (self.run.lists, "")
@@ -104,7 +106,10 @@ class ListsDataModule(pl.LightningDataModule):
         known: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
             reach = within(lists, self.data.windows)
-            known[file] = stored(run, missing, self.queries, self.corpus, reach, positives)
+            known[file], lacking, every = stored(run, missing, self.queries, self.corpus, reach, positives, file=file)
+            if lacking:
+                what = "are left out" if missing == "drop" else "take the lowest of their query"
+                self.tell(f"{lacking} of {every} candidates have no score in {file}: they {what}")
             if missing == "drop":
                 lists = drawable(self.run, self.queries, self.corpus, grades, list(known.values()))
         return lists, known

@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from retrieval_kd.encoders.unpadded import Count
 from retrieval_kd.text.fault import Fault
 
 _STATE = "state.ckpt"
+_PATIENCE = timedelta(days=1)  # of ranks that wait while the first one mines the collection anew
 _HARMLESS = (
     ".*in eval mode at the start of training.*",  # frozen roles are meant to be
     ".*treespec, LeafSpec.*",
@@ -191,7 +193,7 @@ def forget(folder: Path) -> None:
 def _ddp() -> Any:
     from pytorch_lightning.strategies import DDPStrategy
 
-    return DDPStrategy(find_unused_parameters=True)
+    return DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE)
 
 
 def peak_memory_mb() -> float:

@@ -12,7 +12,7 @@ Pooling = Literal["cls", "mean", "mean_words"]
 
 def pool(states: Float[Tensor, "text token dim"], text: Tokens, pooling: Pooling) -> Float[Tensor, "text dim"]:
     """`cls`: the first token's state; `mean`: over all real tokens (as sentence-transformers does); `mean_words`:
-    without special tokens and markers (TCT-ColBERT; Lin, Yang & Lin 2021). A text without a counted token gives zeros.
+    without special tokens and markers (Lin, Yang & Lin 2021). A text without a counted token gives zeros.
     """
     if pooling == "cls":
         return states[:, 0]

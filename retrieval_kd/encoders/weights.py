@@ -15,6 +15,10 @@ _LAYERS = "retrieval_kd_layers"
 _READ = ("config.json", "tokenizer.json", "vocab.txt", "scorer.json")
 
 
+class Unreached(Fault):
+    """Weights of the hub that are not on this machine, where the hub cannot be asked."""
+
+
 def locate(backbone: str) -> Path:
     """The folder of a backbone: `minilm` (all-MiniLM-L6-v2 from its package), a local folder, or a hub id already or
     now downloaded.
@@ -70,7 +74,12 @@ def _from_hub(name: str) -> Path:
 
     try:
         found = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model"])
-    except (OSError, LocalEntryNotFoundError, HFValidationError) as fault:
+    except LocalEntryNotFoundError:
+        raise Unreached(
+            f"backbone {name!r} is neither a folder nor minilm nor on this machine, and the hub did not answer; check "
+            "the name or the network"
+        ) from None
+    except (OSError, HFValidationError) as fault:
         reason = str(fault).splitlines()[0]
         raise Fault(
             f"backbone {name!r} is neither a folder nor minilm, and the hub did not give it ({reason}); check "

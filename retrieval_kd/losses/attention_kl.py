@@ -1,6 +1,7 @@
 """Word-level distillation: where a query's words look in the passage."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -8,9 +9,11 @@ from torch.nn.functional import pad
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import paced_mean, upcast
-from retrieval_kd.losses.term import Term
+from retrieval_kd.losses.term import Term, positive_number
 from retrieval_kd.scorers.view import View, Want, wanted
 from retrieval_kd.shapes import Attention, ListMask, PassageWords, PerQuery, QueryWords, Scalar
+
+Distance = Literal["kl", "mse"]
 
 
 def attention_kl(
@@ -33,6 +36,26 @@ def attention_kl(
     return paced_mean(cost, query_mask[:, None] & columns.any(-1)[:, :, None], pace)
 
 
+def attention_mse(
+    learner: Attention,
+    guide: Attention,
+    *,
+    query_mask: QueryWords,
+    passage_mask: PassageWords,
+    present: ListMask | None = None,
+    pace: PerQuery | None = None,
+) -> Scalar:
+    """Σ over query and passage words of (learner - guide)², a mean over (query, candidate) pairs that have words.
+
+    Rows as in `attention_kl`. Source: `virt_loss`, SimXNS LEAD/util.py:504-537. Differs: the code softens the teacher's
+    probabilities once more.
+    """
+    columns = passage_mask if present is None else passage_mask & present[:, :, None]
+    target, found = _rows(guide, columns[:, :, None]), _rows(learner, columns[:, :, None])
+    cost = ((found - target) ** 2 * query_mask[:, None, :, None]).sum((-1, -2))
+    return paced_mean(cost, query_mask.any(-1)[:, None] & columns.any(-1), pace)
+
+
 _TINY = 1e-30
 
 
@@ -41,12 +64,36 @@ def _rows(attention: Tensor, columns: Tensor) -> Tensor:
     return kept / kept.sum(-1, keepdim=True).clamp(min=_TINY)
 
 
-class AttentionKL(Term):
-    """The learner's word attention follows the guide's over the own list."""
+def softened(attention: Attention, temperature: float) -> Attention:
+    """Rows softmax(x / temperature) where `attention` has the rows softmax(x)."""
+    if temperature == 1.0:
+        return attention
+    logs = attention.clamp(min=_TINY).log() / temperature
+    return logs.masked_fill(attention <= 0, torch.finfo(logs.dtype).min).softmax(-1) * (attention > 0)
 
-    def __init__(self, *, learner: str, guide: str, detach_guide: bool, paced: bool, weight: float) -> None:
+
+class AttentionKL(Term):
+    """The learner's word attention follows the guide's over the own list.
+
+    `distance`: `kl`, or `mse` (VIRT's). `learner_temperature` divides the learner's products: they come divided by
+    sqrt(dim), which 1 / sqrt(dim) takes back.
+    """
+
+    def __init__(
+        self,
+        *,
+        learner: str,
+        guide: str,
+        distance: Distance,
+        learner_temperature: float,
+        detach_guide: bool,
+        paced: bool,
+        weight: float,
+    ) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
         self.guide: str = guide
+        self.distance = {"kl": attention_kl, "mse": attention_mse}[distance]
+        self.learner_temperature = positive_number("learner_temperature", learner_temperature)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         attention = frozenset({Want("attention")})
@@ -54,10 +101,10 @@ class AttentionKL(Term):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         one, other = views[self.learner], views[self.guide]
-        learner = upcast(wanted(one.attention, "attention"))
+        learner = softened(upcast(wanted(one.attention, "attention")), self.learner_temperature)
         guide = self.guided(wanted(other.attention, "attention"))
         query_mask, passage_mask = wanted(one.query_mask, "query_mask"), wanted(one.passage_mask, "passage_mask")
-        return attention_kl(
+        return self.distance(
             learner,
             _sized(guide, learner.shape),
             query_mask=query_mask,

@@ -58,9 +58,10 @@ class LayerKL(Term):
     """The learner's blocks follow the guide's: `pairs` of them, no more than either side has, in order on both sides.
 
     `choose`: `random` draws each side's blocks apart from the other's and anew every so many steps (`every`), by a
-    generator of (seed, draw); `last` takes each side's last ones; `skip` spreads them from first to last (LEAD,
-    util.py:206-221). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before it
-    has met the scorers it wants the last block of each.
+    generator of (seed, draw); `last` takes each side's last ones; `skip` the learner's last ones and, of a guide so
+    many times as deep, one in so many from its first on (LEAD, util.py:206-221: of 6 and 12 the blocks 1 to 5 and 0, 2,
+    4, 6, 8 for passages). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before
+    it has met the scorers it wants the last block of each.
     """
 
     def __init__(
@@ -95,8 +96,8 @@ class LayerKL(Term):
             return [-1], [-1]
         chance = np.random.default_rng([self.seed, _LAYERS, step // self.every])
         count = min(self.pairs, *self.depths)
-        learner, guide = (chosen(self.choose, count, depth, chance) for depth in self.depths)
-        return learner, guide
+        learner, guide = (drawn(self.choose, count, depth, chance) for depth in self.depths)
+        return learner, (skipping(count, *self.depths) if self.choose == "skip" else guide)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         learner, guide = self.blocks(step)
@@ -123,10 +124,13 @@ class LayerKL(Term):
         return torch.stack([found[layer] for layer in layers])
 
 
-def chosen(choose: Choose, count: int, depth: int, chance: np.random.Generator) -> list[int]:
-    """`count` of `depth` blocks, in rising order."""
-    if choose == "last":
-        return list(range(depth - count, depth))
-    if choose == "skip":
-        return [int(place + 0.5) for place in np.linspace(0, depth - 1, count)]
-    return sorted(chance.choice(depth, count, replace=False).tolist())
+def drawn(choose: Choose, count: int, depth: int, chance: np.random.Generator) -> list[int]:
+    """`count` of `depth` blocks, in rising order: any, or the last ones."""
+    if choose == "random":
+        return sorted(chance.choice(depth, count, replace=False).tolist())
+    return list(range(depth - count, depth))
+
+
+def skipping(count: int, learner_depth: int, guide_depth: int) -> list[int]:
+    """`count` blocks of a guide, from its first on, as far apart as it is deeper than the learner."""
+    return list(range(0, guide_depth, max(guide_depth // learner_depth, 1)))[:count]

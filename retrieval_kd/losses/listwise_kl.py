@@ -28,7 +28,7 @@ def listwise_kl(
     target = log_shares(guide / guide_temperature, present)
     found = log_shares(learner / learner_temperature, present)
     share = target.exp() if present is None else target.exp() * present
-    divergence = (share * (target - found)).sum(-1)
+    divergence = (share * (target - found).masked_fill(share == 0, 0.0)).sum(-1)
     valid = divergence.new_ones(divergence.shape).bool() if present is None else present.any(-1)
     return scale * paced_mean(divergence, valid, pace)
 

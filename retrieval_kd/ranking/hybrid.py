@@ -60,7 +60,9 @@ class Hybrid(Ranker):
         some = {name: queries[name] for name in chance.permutation(judged)[: self.tuning_queries].tolist()}
         lists = self._lists(some, collection, self.list_depth)
         found = copy(self)
-        found.alpha = found._alpha = tune_alpha(*lists, judgments.only(some), "nDCG@10", self.grid)
+        found.alpha = found._alpha = tune_alpha(
+            *lists, judgments.only(some), "nDCG@10", self.grid, depth=self.list_depth
+        )
         return found
 
     @property
@@ -71,12 +73,16 @@ class Hybrid(Ranker):
         return self.sparse.rank(queries, collection, depth), self.dense.rank(queries, collection, depth)
 
 
-def tune_alpha(sparse: Run, dense: Run, judgments: Judgments, measure: str, grid: Sequence[float]) -> float:
-    """The alpha of `grid` with the best mean of `measure` over the judged queries; of equal ones the first.
+def tune_alpha(
+    sparse: Run, dense: Run, judgments: Judgments, measure: str, grid: Sequence[float], *, depth: int = 1000
+) -> float:
+    """The alpha of `grid` with the best mean of `measure` over the judged queries, lists cut to `depth`; of equal ones
+    the first.
 
     Give runs of training queries: an alpha chosen on the queries it is reported for is no result.
     """
     if not grid:
         raise ValueError("grid is empty: give at least one alpha, such as 0.1")
-    means = [evaluate(interpolate(sparse, dense, alpha=alpha), judgments, [measure]).mean(measure) for alpha in grid]
+    fused = (interpolate(sparse, dense, alpha=alpha, depth=depth) for alpha in grid)
+    means = [evaluate(run, judgments, [measure]).mean(measure) for run in fused]
     return grid[means.index(max(means))]

@@ -6,6 +6,7 @@ import numpy as np
 
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
 
@@ -20,3 +21,10 @@ class NotItself(Ranker):
         numbers = {passage_id: number for number, passage_id in enumerate(run.passage_ids)}
         itself = np.array([numbers.get(query_id, -1) for query_id in run.query_ids], dtype=np.int64)
         return run.keep(run.numbers != itself[run.rows]).top(depth)
+
+    def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "NotItself":
+        return NotItself(self.ranker.tuned(queries, collection, judgments))
+
+    @property
+    def chosen(self) -> Mapping[str, float]:
+        return self.ranker.chosen

@@ -33,7 +33,7 @@ class Asymmetric(Scorer):
     mode, by its owner alone. Raises Fault if weights are missing, a checkpoint is no saved scorer of this form, or
     `passages` is not dual.
 
-    Source: asymmetric students, Kim et al. (2023), EmbedDistill, arXiv 2301.12005.
+    Source: asymmetric students, Kim et al. (2023), arXiv 2301.12005.
     """
 
     kind: ClassVar[str] = "dual"

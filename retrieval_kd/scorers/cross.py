@@ -29,7 +29,7 @@ class Cross(Scorer):
 
     `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; or `pooler`, that state through a dense
     layer with tanh, as BERT's sequence classifiers have: a checkpoint that `transformers` saved as such a classifier
-    with one label brings its head along. Scores by block use the same head (LEAD). Word attention is
+    with one label brings its head along. Scores by block use the same head. Word attention is
     `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs eager attention, which is
     used if `word_attention` is true (null: where a term of the loss reads it). Raises Fault if weights are missing, or
     the checkpoint is a classifier and the pooling `mean`.
@@ -72,6 +72,9 @@ class Cross(Scorer):
 
     def encoder_of(self, kind: Kind) -> TextEncoder:
         return self.towers.query
+
+    def form(self) -> str:
+        return f"{self.kind} {self.pooling} {self.scale}"
 
     def head(self) -> nn.Module:
         return self.classifier

@@ -30,8 +30,8 @@ class Dual(Scorer):
     """s(q, p) = scale · v(q) · v(p), v = pooled last states, projected and normalised if asked.
 
     `projection` adds a linear layer to this many components; `normalize` makes v a unit vector, so that the score is a
-    cosine times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (LEAD; Sun et
-    al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (MD2PR; Reading: methods §2). Raises Fault
+    cosine times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (Sun et
+    al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (Reading: methods §2). Raises Fault
     if weights are missing.
     """
 

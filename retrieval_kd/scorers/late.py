@@ -38,9 +38,9 @@ class Late(Scorer):
     """s(q, p) = scale · Σ_i max_j q_i · p_j, divided by the number of query tokens where `average` is true.
 
     Raw MaxSim is nearly one-hot in a softmax, so the default is an average of cosines times `scale`. `over` says which
-    tokens take part: all `real` ones, or `words` without specials and markers (TCT-ColBERT). `projection` adds a linear
+    tokens take part: all `real` ones, or `words` without specials and markers. `projection` adds a linear
     layer; `normalize_query` and `normalize_passage` make token vectors unit ones. Scores by block are MaxSim of states,
-    neither projected nor normalised nor scaled (LEAD). Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)). Raises
+    neither projected nor normalised nor scaled. Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)). Raises
     Fault if weights are missing.
     """
 

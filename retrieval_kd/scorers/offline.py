@@ -33,7 +33,7 @@ def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per
     """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
     form = _form(scorer, "query")
     if form.layout == "joined":
-        tokens = joined(queries, passages, form.frames())
+        tokens = joined(queries, passages, form.frames(), there=np.ones(len(passages), dtype=bool))
         return np.asarray(_kept(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
     query = _kept(scorer, "query", _written(scorer, "query", queries), tokens_per_group)
     passage = _kept(scorer, "passage", _written(scorer, "passage", passages), tokens_per_group)

@@ -29,13 +29,14 @@ def check_file(path: Path, *, holds: str) -> Path:
 def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of every line that is not blank.
 
-    Raises Fault where the file cannot be read, its gzip is broken, or a line is not UTF-8.
+    A byte order mark at the start is no part of the first. Raises Fault where the file cannot be read, its gzip is
+    broken, or a line is not UTF-8.
     """
     for number, line in enumerate(_lines(check_file(path, holds=holds)), 1):
         if not line.strip():
             continue
         try:
-            yield number, line.decode("utf-8").rstrip("\r\n")
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise Fault(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
 
@@ -52,6 +53,8 @@ def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise Fault(
                 f"{path}:{number} is not JSON ({error.msg}, column {error.colno}); give one object a line"
             ) from None
+        except (ValueError, RecursionError):
+            raise Fault(f"{path}:{number} is JSON too long or too deep to be read; give one object a line") from None
         if not isinstance(found, dict):
             raise Fault(f'{path}:{number} is JSON but not an object; give one object a line, such as {{"_id": "7", …}}')
         yield number, found

@@ -17,6 +17,7 @@ Layout = Literal["auto", "trec", "triples", "pairs", "lists"]
 Row = tuple[int, str, str, Any]  # line, query id, passage id, score as it was written
 
 LOOKED_AT = 10  # lines by which a layout is told
+_GREATEST = float(np.finfo(np.float32).max)
 CLIP = 1e-6  # what keeps a probability off 0 and 1: log-odds within ±13.8
 _LISTS = '"query_id", "passage_ids" and "scores", as long as each other'
 HOLDS = "scores of passages for queries (layouts trec, triples, pairs, lists)"
@@ -61,16 +62,12 @@ def read_scores(path: Path, layout: Layout) -> Run:
     passages: dict[str, int] = {}
     rows, numbers, scores = array("i"), array("i"), array("d")
     for line, query, passage, score in _rows(path, chosen):
-        try:
-            scores.append(float(score))
-        except (TypeError, ValueError):
-            raise Fault(f"{path}:{line} scores {score!r}; give a number") from None
+        scores.append(_number(path, line, score))
         rows.append(queries.setdefault(query, len(queries)))
         numbers.append(passages.setdefault(passage, len(passages)))
     if not scores:
         raise Fault(f"{path} holds no score; give a file that holds {HOLDS}")
     at, of, found = np.frombuffer(rows, np.int32), np.frombuffer(numbers, np.int32), np.frombuffer(scores)
-    _refuse(~np.isfinite(found), path, chosen, "scores {score}; give a finite number")
     once = _each_once(at.astype(np.int64) * len(passages) + of, found, path, chosen)
     return Run.of_rows(tuple(queries), at[once], tuple(passages), of[once], found[once])
 
@@ -78,7 +75,10 @@ def read_scores(path: Path, layout: Layout) -> Run:
 def first_rows(path: Path, layout: Layout) -> list[Row]:
     """What stands in the first lines: a look at a file before it is needed. Raises Fault as `read_scores` does."""
     chosen = layout_of(path) if layout == "auto" else layout
-    return list(islice(_rows(path, chosen), LOOKED_AT))
+    found = list(islice(_rows(path, chosen), LOOKED_AT))
+    for line, _, _, score in found:
+        _number(path, line, score)
+    return found
 
 
 def layout_of(path: Path) -> str:
@@ -124,6 +124,17 @@ def _looks_like(line: str) -> str | None:
     return next((name for name, form in _FORMS.items() if len(form.parts(line)) == form.columns), None)
 
 
+def _number(path: Path, line: int, score: Any) -> float:
+    """The score of a line, that float32 can hold. Raises Fault for any other."""
+    try:
+        found = float("nan" if isinstance(score, bool) else score)
+    except (TypeError, ValueError, OverflowError):
+        raise Fault(f"{path}:{line} scores {repr(score)[:60]}; give a number") from None
+    if not abs(found) <= _GREATEST:
+        raise Fault(f"{path}:{line} scores {score}; give a finite number")
+    return found
+
+
 def _rows(path: Path, layout: str) -> Iterator[Row]:
     return _of_lists(path) if layout == "lists" else _of_columns(path, layout)
 
@@ -141,12 +152,16 @@ def _of_columns(path: Path, layout: str) -> Iterator[Row]:
 
 def _of_lists(path: Path) -> Iterator[Row]:
     for number, found in objects(path, holds=HOLDS):
-        names, scores = found.get("passage_ids"), found.get("scores")
+        query, names, scores = found.get("query_id"), found.get("passage_ids"), found.get("scores")
         whole = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
-        if "query_id" not in found or not whole:
+        if not whole or not all(_is_name(name) for name in (query, *(names or ()))):
             raise Fault(f"{path}:{number} is no list of scores; give {_LISTS}")
         for name, score in zip(names or (), scores or (), strict=True):
-            yield number, str(found["query_id"]), str(name), score
+            yield number, str(query), str(name), score
+
+
+def _is_name(given: Any) -> bool:
+    return bool(given) if isinstance(given, str) else type(given) is int
 
 
 def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path, layout: str) -> NDArray[np.bool_]:

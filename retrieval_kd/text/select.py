@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
@@ -49,15 +51,17 @@ def confusing(
     """Of the queries that confuse the student and not the teacher, the student's first k irrelevant passages in order.
 
     A query stays if the best rank of a relevant passage lies in `student_window` in the student's list and in
-    `teacher_window` in the teacher's (both ends included). The others fall out: how many is for the caller to say.
-    Where fewer than `fewest` stay, those with the fewest ranks to go join them.
+    `teacher_window` as the teacher ranks that list (both ends included); what else the teacher's run has is left out.
+    The others fall out: how many is for the caller to say. Where fewer than `fewest` stay, those with the fewest ranks
+    to go join them.
 
     Source: PROD's data progressive distillation (Lin et al. 2023, section 3.3); windows and k of its released code
     for MS MARCO. Differs: it has no `fewest` (0), which a small collection needs.
     """
     _check(Window(*student_window))
     _check(Window(*teacher_window))
-    student_rank, teacher_rank = _first_relevant(student_run, judgments), _first_relevant(teacher_run, judgments)
+    student_rank = _first_relevant(student_run, judgments)
+    teacher_rank = _first_relevant(_of_its_lists(teacher_run, student_run), judgments)
     to_go = {
         query_id: _to_go(rank, student_window) + _to_go(teacher_rank[query_id], teacher_window)
         for query_id, rank in student_rank.items()
@@ -66,6 +70,19 @@ def confusing(
     nearest = sorted(to_go, key=to_go.__getitem__)[:fewest]
     confused = [query_id for query_id, ranks in to_go.items() if not ranks or query_id in nearest]
     return without(student_run.only(confused), judgments).top(k)
+
+
+def _of_its_lists(run: Run, listed: Run) -> Run:
+    """The rows of a run whose passage the other one lists for the same query."""
+    pairs = {
+        (listed.query_ids[row], listed.passage_ids[number]) for row, number in zip(*_numbered(listed), strict=True)
+    }
+    here = [(run.query_ids[row], run.passage_ids[number]) in pairs for row, number in zip(*_numbered(run), strict=True)]
+    return run.keep(np.array(here, dtype=bool))
+
+
+def _numbered(run: Run) -> tuple[list[int], list[int]]:
+    return run.rows.tolist(), run.numbers.tolist()
 
 
 def _to_go(rank: int, window: tuple[int, int]) -> int:

@@ -11,10 +11,12 @@ from retrieval_kd.losses.objective import Objective
 from retrieval_kd.text.fault import Fault
 from tests.contracts.options import option
 
+HOW = {"distance": "kl", "learner_temperature": 1.0, "detach_guide": True, "paced": True}
+
 
 def arrow(guide: str = "cross") -> Objective:
     """The student's attention follows a teacher's."""
-    words = AttentionKL(learner="student", guide=guide, detach_guide=True, paced=True, weight=1.0)
+    words = AttentionKL(learner="student", guide=guide, **HOW, weight=1.0)
     return Objective({"words": words})
 
 
@@ -65,8 +67,8 @@ def test_masks_that_fill_a_query_are_no_words_to_the_guide() -> None:
 
 
 def test_an_arrow_of_weight_0_asks_for_nothing() -> None:
-    off = AttentionKL(learner="student", guide="cross", detach_guide=True, paced=True, weight=0.0)
-    on = AttentionKL(learner="student", guide="late", detach_guide=True, paced=True, weight=1.0)
+    off = AttentionKL(learner="student", guide="cross", **HOW, weight=0.0)
+    on = AttentionKL(learner="student", guide="late", **HOW, weight=1.0)
     nodes = {
         "student": option("student", "dual"),
         "teacher": {"cross": option("scorer", "cross"), "late": option("scorer", "late")},

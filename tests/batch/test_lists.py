@@ -80,18 +80,26 @@ def test_lists_follow_the_order_of_the_query_numbers_not_of_the_run(corpus: Corp
 
 
 def test_a_query_has_a_list_by_a_judgment_or_by_reaching_the_window(corpus: Corpus) -> None:
-    run = Run.of({"s": [("a", 2.0), ("b", 1.0)]})
-    assert has_list("q", corpus, Run.of({}), 1)
-    assert has_list("s", corpus, run, 2)
-    assert not has_list("s", corpus, run, 3)
-    assert not has_list("s", corpus, Run.of({}), 1)
+    run = Run.of({"q": [("a", 2.0)], "s": [("a", 2.0), ("b", 1.0)]})
+    second, third = [Window(1, 2, 9)], [Window(1, 3, 9)]
+    assert has_list("q", corpus, run, third)
+    assert has_list("s", corpus, run, second)
+    assert not has_list("s", corpus, run, third)
+
+
+def test_a_query_that_the_run_does_not_name_has_none_where_negatives_are_drawn(corpus: Corpus) -> None:
+    nobody = Run.of({})
+    assert not has_list("q", corpus, nobody, [Window(1, 1, 9)])
+    assert not has_list("s", corpus, nobody, [Window(1, 1, 9)])
+    assert has_list("q", corpus, nobody, [Window(0, 1, 1)])
+    assert not has_list("s", corpus, nobody, [Window(0, 1, 1)])
 
 
 def scored(corpus: Corpus, missing: str, run: Run) -> list[list[float]]:
     """The stored scores of all candidates of q, r and s, NaN as -9."""
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
-    found = stored(run, missing, QUERIES, corpus, lists, positives)
+    found = stored(run, missing, QUERIES, corpus, lists, positives, file="scores.tsv").scores
     return np.nan_to_num(found.look_up(np.arange(12).reshape(3, 4), np.nan), nan=-9).tolist()
 
 
@@ -99,10 +107,29 @@ def test_a_missing_score_stays_unknown_where_it_is_dropped(corpus: Corpus) -> No
     assert scored(corpus, "drop", Run.of({"q": [("a", 5.0), ("d", 4.0)]})) == [[5, -9, -9, 4], [-9] * 4, [-9] * 4]
 
 
-def test_a_missing_score_takes_the_lowest_of_its_query_or_of_the_file(corpus: Corpus) -> None:
+def test_a_missing_score_takes_the_lowest_of_its_query_and_stays_unknown_without_one(corpus: Corpus) -> None:
     run = Run.of({"q": [("a", 5.0), ("d", 4.0)], "s": [("a", 2.0)]})
-    # q lacks b and c; r, which the file does not know, lacks a, b and its positive d: the lowest of the file is 2
-    assert scored(corpus, "minimum", run) == [[5, 4, 4, 4], [2, 2, -9, 2], [2, -9, -9, -9]]
+    assert scored(corpus, "minimum", run) == [[5, 4, 4, 4], [-9] * 4, [2, -9, -9, -9]]  # q lacks b and c, r everything
+
+
+@pytest.mark.parametrize("missing", ["error", "drop", "minimum"])
+def test_a_file_of_other_queries_or_passages_is_refused(missing: str, corpus: Corpus) -> None:
+    for run in (Run.of({"foreign": [("a", 1.0)]}), Run.of({"q": [("foreign", 1.0)]})):
+        with pytest.raises(Fault, match=r"scores\.tsv has no score of this collection's passages for a training query"):
+            scored(corpus, missing, run)
+
+
+def test_what_a_file_says_of_other_passages_is_left_aside(corpus: Corpus) -> None:
+    run = Run.of({"q": [("a", 5.0), ("foreign", 4.5), ("d", 4.0)]})
+    assert scored(corpus, "drop", run) == [[5, -9, -9, 4], [-9] * 4, [-9] * 4]
+
+
+def test_candidates_without_a_score_are_counted(corpus: Corpus) -> None:
+    grades, positives = judged(corpus, QUERIES)
+    lists = drawable(RUN, QUERIES, corpus, grades)
+    for missing in ("drop", "minimum"):
+        known = stored(Run.of({"q": [("d", 4.0)]}), missing, QUERIES, corpus, lists, positives, file="scores.tsv")
+        assert (known.lacking, known.candidates) == (6, 7)
 
 
 def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
@@ -110,7 +137,7 @@ def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
     assert scored(corpus, "error", whole)[1] == [3, 1, -9, 2]
     without = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("d", 2.0)]})
     with pytest.raises(
-        Fault, match="1 candidates have no stored score, the first of them query r passage b: score them"
+        Fault, match=r"1 candidates have no score in scores\.tsv, the first of them query r passage b: score them"
     ):
         scored(corpus, "error", without)
     positive = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("b", 2.0)]})
@@ -121,8 +148,8 @@ def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
 def test_a_candidate_that_lacks_a_needed_score_is_not_drawn(corpus: Corpus) -> None:
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
-    known = stored(Run.of({"q": [("d", 4.0)], "r": [("b", 1.0)]}), "drop", QUERIES, corpus, lists, positives)
-    assert rows(drawable(RUN, QUERIES, corpus, grades, [known])) == [[3], [1], []]
+    known = stored(Run.of({"q": [("d", 4.0)], "r": [("b", 1.0)]}), "drop", QUERIES, corpus, lists, positives, file="f")
+    assert rows(drawable(RUN, QUERIES, corpus, grades, [known.scores])) == [[3], [1], []]
 
 
 def test_a_run_of_another_collection_is_refused(corpus: Corpus) -> None:

@@ -106,6 +106,15 @@ def test_both_sides_of_a_pair_are_cut_to_their_own_length() -> None:
     assert ids(found) == [[CLS, 8, 20, 21, 22, SEP, 9, 30, 31, 32, SEP]]
 
 
+def test_a_passage_without_words_that_is_there_makes_a_pair_with_its_frame() -> None:
+    queries, passages = Ragged.of([[20], [21], [22]]), Ragged.of([[30, 31], [], []])
+    found = joined(queries, passages, (QUERY, PASSAGE), there=np.array([False, True, False]))
+    assert ids(found)[1] == [CLS, 8, 21, SEP, 9, SEP, 0, 0]
+    assert words(found)[1] == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert found.segment[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
+    assert real(found) == [[1] * 8, [1] * 6 + [0] * 2, [0] * 8]
+
+
 def test_a_pair_that_lacks_a_side_is_empty() -> None:
     found = joined(Ragged.of([[20], [21], []]), Ragged.of([[30], [], [31]]), (QUERY, PASSAGE))
     assert real(found) == [[1, 1, 1, 1, 1, 1, 1], [0] * 7, [0] * 7]

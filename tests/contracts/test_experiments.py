@@ -19,6 +19,8 @@ from tests.planted import planted_backbone
 HERE = [name for name in names("experiment") if not name.startswith("paper/")]
 NAMED = {"student", "teacher", "loss", "curriculum", "data"}  # what a stage that trains a teacher must choose itself
 
+pytestmark = pytest.mark.slow  # every recipe is planned several times
+
 
 @pytest.fixture(scope="module")
 def six_layers(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

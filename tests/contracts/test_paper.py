@@ -24,6 +24,8 @@ from tests.house.tree import ROOT
 from tests.planted import planted_backbone
 
 TWINS = [name.removeprefix("paper/") for name in names("experiment") if name.startswith("paper/")]
+
+pytestmark = pytest.mark.slow  # every recipe is planned several times
 DEPTHS = {"large": 24, "distil": 6, "MiniLM": 6}  # by what a hub id says; 12 otherwise
 ONE_STEP = ["optim.steps=1", "data.queries_per_step=4", "data.queries_per_pool=null", "optim.precision=32-true"]
 MORE = {"prod": ["mining.student_window=[1,200]", "mining.teacher_window=[1,200]"]}  # one step confuses nobody
@@ -166,6 +168,21 @@ def test_a_published_number_stands_in_its_twin(plan: Plan) -> None:
     configs = {stage.name: OmegaConf.create(stage.config) for stage in plan.stages}
     found = [(twin, stage, key, OmegaConf.select(configs[stage], key)) for twin, stage, key, _ in expected]
     assert found == expected
+
+
+def test_a_twin_plans_without_the_hub_and_runs_only_with_it(
+    msmarco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(name: str) -> Path:
+        raise weights.Unreached(f"backbone {name!r}: the hub did not answer")
+
+    monkeypatch.setattr(weights, "_from_hub", away)
+    words = ["experiment=paper/adam", f"corpus.path={msmarco}", "machine=cpu", f"artifacts={tmp_path / 'artifacts'}"]
+    assert run([*words, "dry_run=true"]) == 0
+    assert "'google-bert/bert-base-uncased': the hub did not answer: planned without" in capsys.readouterr().out
+    assert run(words) == 2
+    assert capsys.readouterr().err == "backbone 'google-bert/bert-base-uncased': the hub did not answer\n"
+    assert not (tmp_path / "artifacts").exists()
 
 
 def test_every_record_that_names_a_twin_has_one_and_every_twin_is_named_by_its_record() -> None:

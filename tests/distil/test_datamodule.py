@@ -81,14 +81,14 @@ def test_a_run_over_other_queries_is_refused(ground: Ground, tmp_path: Path) -> 
         lists(ground, tmp_path, candidates=str(tmp_path / "other.trec"))
 
 
-def test_a_query_that_the_run_lacks_has_its_judged_passage_alone(ground: Ground, tmp_path: Path) -> None:
-    run = Run.read(ground.candidates)
-    run.only(ground.corpus.splits["train"][:30]).write(tmp_path / "half.trec")
-    module = lists(ground, tmp_path, candidates=str(tmp_path / "half.trec"), queries_per_step=61)
+def test_a_query_that_the_run_lacks_is_skipped_and_counted(ground: Ground, tmp_path: Path) -> None:
+    run, names = Run.read(ground.candidates), ground.corpus.splits["train"]
+    run.only(names[:30]).write(tmp_path / "half.trec")
+    module = lists(ground, tmp_path, candidates=str(tmp_path / "half.trec"), queries_per_step=30)
     batch = module.collate()(0)
-    short = {module.queries[number] for number in batch.query_id[~batch.present[:, 1]].tolist()}
-    assert short == set(ground.corpus.splits["train"][30:])
-    assert bool(batch.present[:, 0].all())
+    assert {module.queries[number] for number in batch.query_id.tolist()} == set(names[:30])
+    assert module.skipped == len(names) - 30
+    assert bool(batch.present[:, :2].all())
 
 
 def test_another_seed_draws_other_lists(ground: Ground, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_only_what_the_windows_reach_needs_a_stored_score(ground: Ground, tmp_pa
     made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
     reached = [{**FURTHER[0], "first": 7}]
     assert bool(training.lists(ground, made, tmp_path, last=4, further=reached).collate()(0).listed.all())
-    with pytest.raises(Fault, match="candidates have no stored score"):
+    with pytest.raises(Fault, match="candidates have no score in"):
         training.lists(ground, made, tmp_path, last=4, further=FURTHER).collate()
 
 

@@ -48,6 +48,19 @@ def test_what_learns_is_never_recalled(ground: Ground, tmp_path: Path) -> None:
     assert all(value.grad is not None for value in made.scorer("late").parameters() if value.requires_grad)
 
 
+@pytest.mark.parametrize("other", [{"scale": 10.0}, {"pooling": "cls"}])
+def test_another_way_of_scoring_is_not_recalled(other: dict[str, object], ground: Ground, tmp_path: Path) -> None:
+    losses = []
+    for folder, values in ((None, other), (tmp_path / "memory", {}), (tmp_path / "memory", other)):
+        node = training.scorer_node(ground, "cross", **values)
+        made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"cross": node})
+        made.recall = Recall(folder)
+        losses.append(training.loss_of(made, training.batch(ground, made, tmp_path / "lists")).item())
+        made.recall.write()
+    assert losses[2] == pytest.approx(losses[0])
+    assert losses[1] != pytest.approx(losses[0])
+
+
 def test_other_weights_have_a_memory_of_their_own(ground: Ground, tmp_path: Path) -> None:
     for change in (0.0, 0.1):
         made = distiller(ground, "cross", "listwise_kl", Recall(tmp_path / "memory"))

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,11 @@ def test_annotations_are_objects_where_shapes_are_checked() -> None:
 def test_config_becomes_objects_in_one_place() -> None:
     makers = {label(path) for path in modules() if any(name.endswith("instantiate") for name in called(parsed(path)))}
     assert makers <= {"retrieval_kd/app/build.py"}
+
+
+def test_no_method_has_its_name_in_a_room_that_all_of_them_share() -> None:
+    named = re.compile(r"TCT|\bADAM\b|\bLEAD\b|MD2PR|\bPROD\b|CL-?DRD|ERNIE|EmbedDistill|margin.?mse", re.IGNORECASE)
+    for_words = {"adam", "lead", "prod"}  # lower-case words that mean something else
+    shared = modules("distil", "batch", "scorers", "encoders")
+    found = [(label(path), name) for path in shared for name in named.findall(path.read_text(encoding="utf-8"))]
+    assert [(path, name) for path, name in found if name not in for_words] == []

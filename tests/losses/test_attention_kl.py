@@ -1,10 +1,12 @@
 """Where a query's words look in the passage."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.losses.attention_kl import AttentionKL, attention_kl
+from retrieval_kd.losses.attention_kl import AttentionKL, attention_kl, attention_mse, softened
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import flags, kl
 from tests.steps import step
@@ -18,6 +20,15 @@ def words(*lists: list[list[list[float]]]) -> Tensor:
 
 
 LEARNER, GUIDE = words([[[0.5, 0.5], [0.5, 0.5]]]), words([[[0.75, 0.25], [0.5, 0.5]]])
+TERM: dict[str, Any] = {
+    "learner": "student",
+    "guide": "cross",
+    "distance": "kl",
+    "learner_temperature": 1.0,
+    "detach_guide": True,
+    "paced": True,
+    "weight": 1.0,
+}
 BOTH, TWO = torch.tensor([[True, True]]), torch.tensor([[[True, True]]])
 
 
@@ -61,8 +72,41 @@ def test_without_any_row_it_is_zero_with_a_graph() -> None:
     assert learner.grad.tolist() == [[[[0, 0]]]]
 
 
+def test_the_square_is_summed_over_words_and_a_mean_over_pairs_that_have_some() -> None:
+    learner = words([[[0.5, 0.5], [0.5, 0.5]], [[0.9, 0.1], [0.5, 0.5]], [[1.0, 0.0], [1.0, 0.0]]])
+    guide = words([[[0.75, 0.25], [0.5, 0.5]], [[0.9, 0.1], [0.9, 0.1]], [[0.0, 1.0], [0.0, 1.0]]])
+    mask = torch.tensor([[[True, True], [True, True], [False, False]]])
+    masks = {"passage_mask": mask, "present": flags([1, 1, 1])}
+    found = attention_mse(learner, guide, query_mask=flags([1, 1]), **masks)
+    assert found.item() == pytest.approx((2 * 0.25**2 + 2 * 0.4**2) / 2)
+    first = attention_mse(learner, guide, query_mask=flags([1, 0]), **masks)
+    assert first.item() == pytest.approx(2 * 0.25**2 / 2)
+
+
+def test_a_temperature_takes_back_what_the_products_were_divided_by() -> None:
+    products = torch.tensor([[[[3.0, -1.0, 2.0], [0.5, 0.0, -4.0]]]], dtype=torch.float64)
+    scaled = (products / 384**0.5).softmax(-1)
+    torch.testing.assert_close(softened(scaled, 384**-0.5), products.softmax(-1), rtol=1e-9, atol=1e-12)
+    assert softened(scaled, 1.0) is scaled
+    cut = torch.tensor([[[[0.2, 0.8, 0.0]]]])
+    torch.testing.assert_close(softened(cut, 0.5), torch.tensor([[[[0.04, 0.64, 0.0]]]]) / 0.68)
+
+
+def test_the_term_measures_as_it_is_told() -> None:
+    masks = {"query_mask": flags([1]), "passage_mask": TWO}
+    views = {
+        "student": View(attention=words([[[0.5, 0.5]]]), **masks),
+        "cross": View(attention=words([[[0.75, 0.25]]]), **masks),
+    }
+    squared = AttentionKL(**{**TERM, "distance": "mse"})
+    assert squared(views, step([[1]])).item() == pytest.approx(2 * 0.25**2)
+    sharp = AttentionKL(**{**TERM, "learner_temperature": 0.5})
+    views["student"] = View(attention=words([[[0.2, 0.8]]]), **masks)
+    assert sharp(views, step([[1]])).item() == pytest.approx(kl(QUARTERS, (0.04 / 0.68, 0.64 / 0.68)))
+
+
 def test_the_term_reads_a_guide_that_has_more_or_fewer_columns() -> None:
-    term = AttentionKL(learner="student", guide="cross", detach_guide=True, paced=True, weight=1.0)
+    term = AttentionKL(**TERM)
     masks = {"query_mask": flags([1]), "passage_mask": TWO}
     student = View(attention=words([[[0.5, 0.5]]]), **masks)
     wider = View(attention=words([[[0.75, 0.25, 0.0], [0.0, 0.0, 0.0]]]))

@@ -115,9 +115,22 @@ def test_there_are_no_more_pairs_than_the_shallower_side_has_blocks() -> None:
     assert len(term((2, 12)).blocks(0)[1]) == 2
 
 
-def test_the_last_blocks_or_ones_spread_from_first_to_last_may_be_asked_for() -> None:
+def test_the_last_blocks_may_be_asked_for() -> None:
     assert term((4, 12), choose="last").blocks(5) == ([1, 2, 3], [9, 10, 11])
-    assert term((4, 12), choose="skip").blocks(5) == ([0, 2, 3], [0, 6, 11])
+
+
+@pytest.mark.parametrize(
+    ("depths", "pairs", "blocks"),
+    [
+        ((6, 12), 5, ([1, 2, 3, 4, 5], [0, 2, 4, 6, 8])),  # as published, for passages
+        ((6, 12), 6, ([0, 1, 2, 3, 4, 5], [0, 2, 4, 6, 8, 10])),  # and for documents
+        ((4, 12), 3, ([1, 2, 3], [0, 3, 6])),
+        ((4, 6), 3, ([1, 2, 3], [0, 1, 2])),
+        ((6, 3), 5, ([3, 4, 5], [0, 1, 2])),
+    ],
+)
+def test_a_guide_may_be_read_skipping(depths: tuple[int, int], pairs: int, blocks: tuple[list[int], list[int]]) -> None:
+    assert term(depths, choose="skip", pairs=pairs).blocks(5) == blocks
 
 
 @pytest.mark.parametrize("wrong", [{"pairs": 0}, {"every": 0}, {"weight_temperature": 0.0}])

@@ -120,3 +120,13 @@ def test_half_precision_is_read_in_float32() -> None:
     share = math.e / (1 + math.e)
     assert found.dtype == torch.float32
     assert found.item() == pytest.approx(kl((share, 1 - share), HALVES), rel=1e-5)
+
+
+def test_what_the_guide_rules_out_has_no_share_and_the_learner_still_learns() -> None:
+    learner = rows([0.0, 0.0, 0.0]).requires_grad_()
+    found = listwise_kl(learner, rows([LN3, 0.0, -math.inf]))
+    found.backward()
+    assert found.item() == pytest.approx(kl((0.75, 0.25, 1e-300), (1 / 3, 1 / 3, 1 / 3)))
+    assert learner.grad is not None
+    assert bool(learner.grad.isfinite().all())
+    assert learner.grad[0, 2] > 0

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from retrieval_kd.losses.agreement import agreement
 from retrieval_kd.losses.contrastive import contrastive
 from retrieval_kd.losses.lambda_rank import lambda_rank
-from retrieval_kd.losses.layer_kl import layer_kl
+from retrieval_kd.losses.layer_kl import informativeness, layer_kl
 from retrieval_kd.losses.listwise_kl import listwise_kl
 from retrieval_kd.scorers.dual import dot
 from retrieval_kd.scorers.late import max_sim
@@ -70,7 +70,10 @@ def test_layer_kl_is_the_published_value() -> None:
     guide = torch.stack([max_sim(query[:, n], passage[:, n], all_real(query[:, n]), masks) for n in range(2)])
     query, passage = wave((2, 2, 3, 5), 0.9, 0.2), wave((4, 2, 4, 5), 0.3, 0.6)
     learner = torch.stack([dot(query[:, n, 0], passage[:, n, 0]) for n in range(2)])
-    assert layer_kl(learner, guide, torch.tensor([0, 2])).item() == pytest.approx(0.4316754854, rel=1e-8)
+    positive = torch.tensor([0, 2])
+    assert layer_kl(learner, guide, positive).item() == pytest.approx(0.4316754854, rel=1e-8)
+    weights = informativeness(guide, positive, rivals=None, temperature=10.0)
+    torch.testing.assert_close(weights, numbers(0.51051584, 0.48948416), rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize(

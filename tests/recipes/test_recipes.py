@@ -130,6 +130,17 @@ def test_recipes_share_what_they_do_alike(together: Together) -> None:
     assert names.count("ranker") == 2  # prod's has three layers
 
 
+def test_what_narrows_the_queries_narrows_the_training(together: Together) -> None:
+    names = {
+        told(place, "manifest.json")["stage"]["name"]: place
+        for place in together.folder.glob("*-*/")
+        if (place / "manifest.json").exists() and told(place, "manifest.json")["stage"]["recipe"] == "prod"
+    }
+    mined, trained = told(names["confusing"]), told(names["continue"])
+    assert 0 < trained["queries"] == mined["queries_with_candidates"] < mined["queries"]
+    assert trained["queries_without_a_list"] == mined["queries_that_fell_out"]
+
+
 def test_many_recipes_end_with_one_table(together: Together) -> None:
     _, ended, table = together.said.partition(f"{len(recipes())} runs, test queries")
     assert ended

@@ -69,6 +69,14 @@ def test_a_positive_that_stands_in_many_triples_is_one_pair(tmp_path: Path) -> N
         ("lists", '{"query_id": 1, "passage_ids": ["a"], "scores": []}', 'x:1 is no list of scores; give "query_id"'),
         ("lists", '{"passage_ids": ["a"], "scores": [1]}', "x:1 is no list of scores"),
         ("lists", '{"query_id": 1, "passage_ids": ["a"], "scores": [null]}', "x:1 scores None; give a number"),
+        ("lists", '{"query_id": 1, "passage_ids": ["a"], "scores": [true]}', "x:1 scores True; give a finite number"),
+        ("lists", '{"query_id": 1, "passage_ids": ["a"], "scores": [1%s]}' % ("0" * 400), "; give a number"),
+        ("lists", '{"query_id": 1, "passage_ids": ["a"], "scores": [1%s]}' % ("0" * 5000), "x:1 is JSON too long"),
+        ("lists", '{"query_id": %s}' % ("[" * 99999), "x:1 is JSON too long or too deep"),
+        ("lists", '{"query_id": null, "passage_ids": ["a"], "scores": [1]}', "x:1 is no list of scores"),
+        ("lists", '{"query_id": "q", "passage_ids": ["a", ""], "scores": [1, 2]}', "x:1 is no list of scores"),
+        ("lists", '{"query_id": "q", "passage_ids": [["a"]], "scores": [1]}', "x:1 is no list of scores"),
+        ("pairs", "q\ta\t1e300\n", "x:1 scores 1e300; give a finite number"),
         ("auto", "", "holds no score"),
         ("auto", "q a 1\n", "x:1 is 'q a 1', no layout that is known"),
         ("auto", "q\ta\t1\nq Q0 b 2 1 x\n", "x:2 looks like trec and what stands before it like pairs"),
@@ -118,3 +126,14 @@ def test_scores_look_like_probabilities_if_all_lie_between_0_and_1() -> None:
     assert not look_like_probabilities(Run.of({"q": [("a", 0.5), ("b", -0.1)]}))
     assert not look_like_probabilities(Run.of({"q": [("a", 0.5), ("b", 1.1)]}))
     assert not look_like_probabilities(Run.of({}))
+
+
+def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes("\ufeffq1\ta\t1\n".encode())
+    assert read_scores(tmp_path / "x", "auto").query_ids == ("q1",)
+
+
+@pytest.mark.parametrize("line", ["q1\t3.5\tp1", "q1\tp1\tnan"])
+def test_a_look_at_a_file_looks_at_its_numbers(line: str, tmp_path: Path) -> None:
+    with pytest.raises(Fault, match=r"x:2 scores .*; give a"):
+        first_rows(written(tmp_path, f"q0\tp0\t1\n{line}\n"), "auto")

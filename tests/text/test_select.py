@@ -61,6 +61,13 @@ def test_a_deeper_teacher_window_lets_more_queries_in() -> None:
     assert letters(confusing(student, teacher, judgments, teacher_window=(1, 2))) == {"q": "abc"}
 
 
+def test_what_only_the_teachers_run_has_gives_no_rank() -> None:
+    judgments = Judgments({"q": {"x": 1, "y": 1}})
+    student, teacher = ranked(q="axb"), ranked(q="yaxb")
+    assert letters(confusing(student, teacher, judgments)) == {}
+    assert letters(confusing(student, teacher, judgments, teacher_window=(2, 2))) == {"q": "ab"}
+
+
 def test_where_too_few_queries_confuse_the_student_alone_the_nearest_join() -> None:
     judgments = Judgments({query_id: {"x": 1} for query_id in ("confuses", "near", "far", "lost")})
     student = ranked(confuses="axb", near="axb", far="axb", lost="abc")

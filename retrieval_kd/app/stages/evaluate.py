@@ -74,9 +74,9 @@ def _judged(
     folder.mkdir(parents=True, exist_ok=True)
     queries = {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
+    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
     ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
     chosen = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
-    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
     run = ranker.rank(queries, corpus.collection, evaluation["depth"])
     run.write(folder / "run.trec")
     found: dict[str, Any] = {}

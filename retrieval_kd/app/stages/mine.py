@@ -26,8 +26,9 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     if not names:
         raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
-    ranker = open_ranker(plain["ranker"], plain, work, seed=0).tuned(trained, corpus.collection, corpus.judgments)
+    ranker = open_ranker(plain["ranker"], plain, work, seed=0)
     ranker = NotItself(ranker) if corpus.drop_same_id else ranker
+    ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
     queries = {name: corpus.queries[name] for name in names}
     run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select)
     run.write(work.payload / "run.trec")

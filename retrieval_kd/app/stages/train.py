@@ -53,7 +53,9 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         scores=stored_scores(scorers),
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
         relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
+        tell=_say,
     )
+    _remark(module)
     began = time.perf_counter()
     trainer = fit(
         distiller, module, folder=work.folder, save_every=work.save_every, log=work.log, **_machine(work.machine)
@@ -72,6 +74,21 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     }
 
 
+def _remark(module: Any) -> None:
+    """Says what a training lacks that was asked for."""
+    if module.data.unjudged and not module.corpus.unjudged:
+        _say(f"data.unjudged=true, and the corpus {module.corpus.name} brings no query without judgments")
+    if module.skipped:
+        _say(f"{module.skipped} training queries have no list to learn from and are skipped")
+
+
+def _say(sentence: str) -> None:
+    from retrieval_kd.distil.gather import rank
+
+    if rank() == 0:
+        print(sentence, flush=True)
+
+
 def _machine(machine: Mapping[str, Any]) -> dict[str, Any]:
     return {name: machine[name] for name in ("accelerator", "devices", "nodes") if name in machine}
 
@@ -84,6 +101,7 @@ def _miner(
     def mine_now() -> Run:
         from retrieval_kd.ranking.dense import Dense
         from retrieval_kd.ranking.mining import Hard
+        from retrieval_kd.ranking.not_itself import NotItself
         from retrieval_kd.ranking.ranker import mine
 
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
@@ -101,7 +119,8 @@ def _miner(
                 passages_per_shard=32768,
                 queries_per_block=4096,
             )
-            return mine(ranker, queries, corpus.collection, corpus.judgments, select=select)
+            whole = NotItself(ranker) if corpus.drop_same_id else ranker
+            return mine(whole, queries, corpus.collection, corpus.judgments, select=select)
 
     return mine_now
 
