@@ -259,9 +259,8 @@ def test_a_guided_term_is_least_where_the_learner_is_the_guide_each_by_its_tempe
     assert term.guide is not None
     ratio = option_of_it.get("learner_temperature", 1.0) / option_of_it.get("guide_temperature", 1.0)
     made = steps.step(term)
-    there = [
-        leaf.detach() * ratio if leaf.dim() == 2 else leaf.detach() for leaf in steps.leaves(made.views[term.guide])
-    ]
+    softened = {2: lambda scores: scores * ratio, 4: lambda shares: shares**ratio}  # shares: of words in attention
+    there = [softened.get(leaf.dim(), Tensor.clone)(leaf.detach()) for leaf in steps.leaves(made.views[term.guide])]
 
     def at(numbers: list[Tensor]) -> Step:
         own = [number.clone().requires_grad_() for number in numbers]

@@ -71,7 +71,7 @@ def test_md2pr_recovers_them_by_its_cross_encoder_while_it_mines_and_its_bar_mov
 ) -> None:
     watched, secret = Watched(FalseNegatives, monkeypatch), classroom.secret
     given = {"mined": secret.student_lists, "ranker": classroom.teacher("cross_encoder")}
-    words = ("optim.steps=40", "data.refresh_every=10", "data.negatives=15")
+    words = ("optim.steps=40", "data.refresh_every=10", "curriculum.rounds=3", "data.negatives=15")
     classroom.student(("distil",), given, "experiment=md2pr", *words, *STEPS)
     found, lost = dropped(watched, classroom, secret.student)
     print(f"dropped {found:.3f} of the false negatives, {lost:.4f} of the others; bars {sorted(set(watched.bars))}")
