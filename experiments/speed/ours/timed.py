@@ -42,7 +42,8 @@ def train(
     device: str = "cpu",
 ) -> None:
     """Train until nobody asks for more steps."""
-    distiller = Timed(turn, units, scorers, objective=objective, curriculum=Constant(), optim=optim, seed=0)
+    parts = {"objective": objective, "curriculum": Constant(), "optim": optim, "seed": 0}
+    distiller = Timed(turn, units, scorers, **parts, fused=True)  # as conf/machine has it
     with tempfile.TemporaryDirectory() as folder:
         accelerator = "cpu" if device == "cpu" else "gpu"
         options = {"save_every": STEPS, "accelerator": accelerator, "progress": False}
