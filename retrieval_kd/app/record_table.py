@@ -1,6 +1,6 @@
 """The record as Markdown: a table of evaluations and one of comparisons, between two marks of a README."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app.results import SPLITS
@@ -20,16 +20,20 @@ def rendered(text: str, rows: Sequence[Row], *, where: str) -> str:
 
 
 def tables(rows: Sequence[Row]) -> str:
-    """Every evaluation, then every comparison."""
+    """Every evaluation, then every comparison, then the words of runs that had some, each under its number."""
     judged = [row for row in rows if row["kind"] == "evaluation"]
     compared = [row for row in rows if row["kind"] == "comparison"]
-    parts = [list(_evaluations(judged))]
+    said = dict.fromkeys(one["words"] for row in (*judged, *compared) for one in (row, row.get("against", row)))
+    numbers = {words: f"[{place}]" for place, words in enumerate(filter(None, said), 1)}
+    parts = [list(_evaluations(judged, numbers))]
     if compared:
-        parts.append(list(_comparisons(compared)))
+        parts.append(list(_comparisons(compared, numbers)))
+    if numbers:
+        parts.append([f"- {number} `{words}`" for words, number in numbers.items()])
     return "\n" + "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _evaluations(rows: Sequence[Row]) -> Iterator[str]:
+def _evaluations(rows: Sequence[Row], said: Mapping[str, str]) -> Iterator[str]:
     splits = [next(split for split in SPLITS if split in row) for row in rows]
     measures = list(dict.fromkeys(name for row, split in zip(rows, splits, strict=True) for name in row[split]))
     measures = [name for name in measures if name != "queries"]
@@ -39,22 +43,20 @@ def _evaluations(rows: Sequence[Row]) -> Iterator[str]:
         numbers = [_short(row[split].get(name)) for name in measures]
         dev = _short(row.get("dev", {}).get(measures[0]))
         title = f"**{row['title']}**" if row["final"] else row["title"]
-        yield f"| {title} | {_words(row)} | {split} | {' | '.join(numbers)} | {dev} | {row[split]['queries']} |"
+        cells = [title, said.get(row["words"], ""), split, *numbers, dev, str(row[split]["queries"])]
+        yield f"| {' | '.join(cells)} |"
 
 
-def _comparisons(rows: Sequence[Row]) -> Iterator[str]:
+def _comparisons(rows: Sequence[Row], said: Mapping[str, str]) -> Iterator[str]:
     yield "| student | against | difference | p (t-test) | p (randomisation) | seen with 80 % power | queries |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         other = row["against"]
-        against = f"{other['recipe']} {_words(other)}"
-        said = [f"{row['difference']:+.3f} {row['measure']}", f"{row['p']:.2g}", f"{row['p_randomised']:.2g}"]
+        against = f"{other['recipe']} {said.get(other['words'], '')}".strip()
+        found = [f"{row['difference']:+.3f} {row['measure']}", f"{row['p']:.2g}", f"{row['p_randomised']:.2g}"]
         power = f"{row['detectable']:.3f}".lstrip("0")
-        yield f"| {row['recipe']} {_words(row)} | {against} | {' | '.join(said)} | {power} | {row['queries']} |"
-
-
-def _words(row: Row) -> str:
-    return f"`{row['words']}`" if row["words"] else "as it is"
+        student = f"{row['recipe']} {said.get(row['words'], '')}".strip()
+        yield f"| {student} | {against} | {' | '.join(found)} | {power} | {row['queries']} |"
 
 
 def _short(value: float | None) -> str:

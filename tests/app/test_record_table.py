@@ -38,20 +38,21 @@ def test_the_tables_take_the_place_of_what_stood_between_the_marks() -> None:
     assert rendered(text, [evaluation()], where="README.md") == text
 
 
-def test_a_row_has_three_digits_and_the_words_that_differ_from_the_recipe() -> None:
+def test_a_row_has_three_digits_and_the_number_of_its_words() -> None:
     text = rendered(README, [evaluation(), evaluation(words="seed=1", final=False, title="warm-up")], where="README.md")
-    assert "| **student** | as it is | test | .392 | 1.000 | .400 | 424 |" in text
-    assert "| warm-up | `seed=1` | test | .392 | 1.000 | .400 | 424 |" in text
+    assert "| **student** |  | test | .392 | 1.000 | .400 | 424 |" in text
+    assert "| warm-up | [1] | test | .392 | 1.000 | .400 | 424 |" in text
+    assert "\n- [1] `seed=1`\n" in text
 
 
 def test_every_p_stands_beside_the_difference_that_so_many_queries_show() -> None:
     text = rendered(README, [evaluation(), comparison()], where="README.md")
-    assert "| adam as it is | baseline `optim.lr=1e-4` | +0.012 nDCG@10 | 0.04 | 0.039 | .031 | 424 |" in text
+    assert "| adam | baseline [1] | +0.012 nDCG@10 | 0.04 | 0.039 | .031 | 424 |" in text
 
 
 def test_a_collection_without_test_judgments_is_told_by_its_dev_split() -> None:
     row = {key: value for key, value in evaluation().items() if key != "test"}
-    assert "| **student** | as it is | dev | .400 | .400 | 212 |" in rendered(README, [row], where="README.md")
+    assert "| **student** |  | dev | .400 | .400 | 212 |" in rendered(README, [row], where="README.md")
 
 
 def test_a_readme_without_the_marks_is_refused() -> None:
