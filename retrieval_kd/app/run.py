@@ -23,6 +23,7 @@ from retrieval_kd.app.options import CONFIG, Options
 from retrieval_kd.app.plan import Plan, plan_of
 from retrieval_kd.app.ranks import ranks
 from retrieval_kd.app.record import record
+from retrieval_kd.app.remembered import uncollected
 from retrieval_kd.app.results import rows
 from retrieval_kd.app.said import elsewhere
 from retrieval_kd.app.schema import register
@@ -88,7 +89,7 @@ def _run(asked: Line) -> int:
 def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
     """The words as Hydra can take them, and the plan of every job that is known beforehand. Raises Faults."""
     try:
-        with initialize_config_dir(str(conf_folder()), version_base=VERSION):
+        with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
             options = Options(_search_path(asked))
             words = for_hydra(asked.words, elsewhere(expanded(asked, asked.words), options))
             return words, plans_of(expanded(asked, words), options)
