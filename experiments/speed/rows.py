@@ -85,7 +85,7 @@ _ROWS = [
         "data path: groups of a query and 8 passages, from store or text to tensors",
         {"ours": "ours.data", ST: "theirs.st_data", LIR: "theirs.lir_data"},
         (Goal("cpu", "faster", 50, (ST,)), Goal("cpu", "faster", 200, (LIR,))),
-        {**STEP, "steps_per_repetition": 10},
+        {**STEP, "steps_per_repetition": 100},
         {"steps_per_repetition": 2},
         "synthetic",
         "minilm",

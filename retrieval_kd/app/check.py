@@ -10,6 +10,7 @@ from retrieval_kd.app.check_scorers import scorer_faults
 from retrieval_kd.app.check_train import train_faults
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.ranks import Ranks, ranks
+from retrieval_kd.app.schema import HALVES
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.words import Word
 from retrieval_kd.text.fault import Fault
@@ -80,6 +81,9 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
         yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; say machine=cpu"
     if root["save_every"] < 1:
         yield f"save_every={root['save_every']}: give at least 1 step"
+    for precision in dict.fromkeys(stage.config.get("precision") for stage in stages):
+        if precision is not None and precision not in HALVES:
+            yield f"precision={precision}: give {', '.join(HALVES)}, or null for float32; training has optim.precision"
     for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
         if seed < 0:
             yield f"seed={seed}: give a number from 0 on"

@@ -6,6 +6,7 @@ from typing import Any
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
+from retrieval_kd.app.schema import HALVES
 from retrieval_kd.app.scorers import open_student
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.scorers.scorer import Scorer
@@ -17,7 +18,7 @@ def open_ranker(node: Mapping[str, Any], config: Mapping[str, Any], work: Work, 
     """The ranker that a node describes, with the student of a stage's config where it has one."""
     student, scorer = config.get("student"), None
     if student is not None:
-        scorer = on_device(open_student(student, config.get("teacher") or {}, seed=seed), work.machine)
+        scorer = placed(open_student(student, config.get("teacher") or {}, seed=seed), config, work.machine)
     given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
     return ranker_of(node, {**given, "artifacts": work.artifacts})
 
@@ -31,10 +32,16 @@ def ranker_of(node: Mapping[str, Any], given: Mapping[str, Any]) -> Ranker:
     return ranker
 
 
-def on_device(scorer: Scorer, machine: Mapping[str, Any]) -> Scorer:
-    """The scorer where the machine's option wants it."""
+def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]) -> Scorer:
+    """The scorer where the machine's option wants it, its encoders in the precision that a stage's config says."""
     import torch
 
+    from retrieval_kd.encoders.encoder import TextEncoder
+
+    half = HALVES.get(config.get("precision") or "")
+    for part in scorer.modules():
+        if isinstance(part, TextEncoder):
+            part.computes_in = None if half is None else getattr(torch, half)
     gpu = machine.get("accelerator", "auto") != "cpu" and torch.cuda.is_available()
     return scorer.to("cuda" if gpu else "cpu")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from omegaconf import DictConfig
 
 from retrieval_kd.app.options import Options
+from retrieval_kd.app.reads import READS
 from retrieval_kd.app.recipe import Composed
 from retrieval_kd.app.schema import GROUPS
 from retrieval_kd.app.stage import Stage
@@ -30,7 +31,7 @@ def unheard(
 
 def _for_stages(word: Word, root: DictConfig) -> bool:
     """Whether a stage must read it: not what is for the root, nor a teacher, which may go unread (and that is told)."""
-    if word.group in (*GROUPS, "seed"):
+    if word.group in (*GROUPS, "seed", "precision"):
         return not (word.chooses and word.group == "teacher")
     return not word.chooses and word.group not in root
 
@@ -44,6 +45,8 @@ def _arrives(word: Word, one: Composed, stay: Mapping[str, Stage]) -> bool:
     stage = stay.get(one.command.name)
     if stage is None or word not in one.applied:
         return False
+    if word.key in READS[stage.run] and stage.whole.get(word.key) is None:
+        return True  # null is read by being left out of the key
     return has(stage.config, word.key.rpartition(".")[0] if word.deletes else word.key)
 
 

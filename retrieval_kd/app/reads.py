@@ -11,9 +11,9 @@ from retrieval_kd.text.fault import Fault
 
 READS = {
     "train": ("seed", "corpus", "student", "teacher", "loss", "curriculum", "data", "optim"),
-    "mine": ("corpus", "ranker", "mining", "student"),
-    "score": ("corpus", "student", "teacher", "data"),
-    "evaluate": ("corpus", "ranker", "evaluation", "student"),
+    "mine": ("precision", "corpus", "ranker", "mining", "student"),
+    "score": ("precision", "corpus", "student", "teacher", "data"),
+    "evaluate": ("precision", "corpus", "ranker", "evaluation", "student"),
 }
 OF_TEACHERS = ("candidates", "candidates_per_query", "exhaustive")  # of evaluation: how teachers are ranked
 WORDS_ONLY = tuple(
@@ -48,6 +48,7 @@ def pruned(verb: str, config: dict[str, Any]) -> dict[str, Any]:
     if verb in ("mine", "evaluate"):
         if "ranker" in kept and _words_only(kept):
             kept.pop("student", None)
+            kept.pop("precision", None)
         kept |= _tower(kept, config)
     return kept
 

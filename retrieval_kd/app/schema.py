@@ -7,15 +7,17 @@ from hydra.core.config_store import ConfigStore
 
 VERBS = ("train", "mine", "score", "evaluate")
 GROUPS = ("corpus", "student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "evaluation", "optim")
+HALVES = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}  # what `precision` may say, and the type of torch
 EVERYWHERE = "any"  # `+at.any.<key>` is a word for every stage: how a key that only some stages have passes Hydra
 
 
 @dataclass
 class Root:
-    """What stands beside the groups; only `seed` is read by stages, the rest says what to do with them."""
+    """What stands beside the groups; `seed` and `precision` are read by stages, the rest says what to do with them."""
 
     name: str = "unnamed"
     seed: int = 0
+    precision: str | None = None
     stages: dict[str, Any] = field(default_factory=dict)
     stage: str | None = None
     fresh: str | None = None

@@ -1,6 +1,7 @@
 """A text encoder: a transformer cut to the layers that are kept, that looks word embeddings up apart from the rest."""
 
 from collections.abc import Collection as Layers
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Encoded:
 
 class TextEncoder(nn.Module):
     """A backbone with its tokenizer's folder. `kept` are its blocks as indices of the original backbone of `depth`
-    blocks.
+    blocks. `computes_in` is the type that its products are made in, or None: as whoever runs it says.
     """
 
     def __init__(self, backbone: nn.Module, *, folder: Path, kept: list[int], depth: int) -> None:
@@ -36,6 +37,7 @@ class TextEncoder(nn.Module):
         self.folder = folder
         self.kept = kept
         self.depth = depth
+        self.computes_in: torch.dtype | None = None
 
     @classmethod
     def load(
@@ -92,16 +94,20 @@ class TextEncoder(nn.Module):
         from 0.
         """
         extra = {"token_type_ids": text.segment} if getattr(self.backbone.config, "type_vocab_size", 0) > 1 else {}
-        out = self.backbone(
-            inputs_embeds=embedded,
-            attention_mask=text.mask.long(),
-            output_hidden_states=bool(layers),
-            output_attentions=attention is not None,
-            **extra,
-        )
+        with self._products(embedded.device):
+            out = self.backbone(
+                inputs_embeds=embedded,
+                attention_mask=text.mask.long(),
+                output_hidden_states=bool(layers),
+                output_attentions=attention is not None,
+                **extra,
+            )
         states = {layer: full(out.hidden_states[layer + 1]) for layer in layers}
         seen = None if attention is None else full(out.attentions[attention])
         return Encoded(text, full(out.last_hidden_state), states, seen)
+
+    def _products(self, device: torch.device) -> AbstractContextManager[Any]:
+        return nullcontext() if self.computes_in is None else torch.autocast(device.type, dtype=self.computes_in)
 
     def compile_blocks(self) -> None:
         """From now on run the blocks as `torch.compile` makes them, for groups of any shape, with the same dropout."""

@@ -66,7 +66,8 @@ class Dense(Ranker):
         for block in blocks(texts, self.queries_per_block):
             rows = slice(start, start := start + len(block))
             scores[rows], positions[rows] = find(self._vectors(block), depth)
-        return Run.of_arrays(list(queries), collection.ids, positions, scores * self.scorer.scale)
+        scores *= self.scorer.scale
+        return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
     def _vectors(self, texts: list[str]) -> np.ndarray:
         form = self.scorer.written("query")

@@ -25,12 +25,15 @@ def passage_vectors(
 ) -> Shards:
     """The passages as the scorer's vectors, [passage dim] by position, under artifacts/vectors-<digest>.
 
-    The digest is of what decides the numbers and their layout: weights, texts, tokenisation, dtype, passages a shard.
+    The digest is of what decides the numbers and their layout: weights, texts, tokenisation, dtype, passages a shard,
+    and half precision where the encoder computes in it.
     """
     written = scorer.written("passage")
     assert written is not None
     form = replace(written, folder="")
     words = f"{scorer.weights_digest('passage')} {collection.digest} {form} {dtype} {passages_per_shard}"
+    half = scorer.encoder_of("passage").computes_in
+    words += "" if half is None else f" {half}"
     folder = artifacts / f"vectors-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     texts = tokenised(collection, written.folder, artifacts)
 

@@ -44,7 +44,7 @@ class Exact:
         for first, block in self.passages.blocks(_PASSAGES_AT_ONCE):
             if self.device.type == "cpu":
                 scores, places = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-                best.add(torch.from_numpy(scores), torch.from_numpy(places) + first)
+                best.add(torch.from_numpy(scores), torch.from_numpy(places).int() + first)
             else:
                 best.add(*self._on_device(queries, block, depth, first))
         return best.scores.cpu().numpy(), best.positions.cpu().numpy()

@@ -46,6 +46,20 @@ def test_a_ranker_of_words_reads_no_student(plan: Planned) -> None:
     assert keys(plan("student.layers=[0,5]"))["start"] != keys(plan())["start"]
 
 
+def test_a_precision_enters_what_encodes_outside_training_and_nothing_else(plan: Planned) -> None:
+    plain, same, half = keys(plan()), keys(plan("precision=null")), keys(plan("precision=bf16-mixed"))
+    assert plain == same
+    assert {name for name in plain if plain[name] == half[name]} == {"bm25"}, "the others encode, or read who did"
+    assert {stage.run for stage in plan("precision=bf16-mixed").stages if "precision" in stage.config} == {
+        "mine",
+        "evaluate",
+    }
+    with pytest.raises(Fault, match="precision=fp16: give bf16-mixed, 16-mixed, or null for float32"):
+        plan("precision=fp16")
+    with pytest.raises(Fault, match=r"\+at\.train\.precision=bf16-mixed reaches no stage: train do not read it"):
+        plan("+at.train.precision=bf16-mixed")
+
+
 def test_a_change_reaches_the_keys_of_all_that_descends(plan: Planned) -> None:
     before, after = keys(plan()), keys(plan("optim.lr=0.01"))
     assert {name for name in before if before[name] != after[name]} == {"train", "student", "teacher"}

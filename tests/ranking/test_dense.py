@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.dense import Dense
@@ -73,6 +74,23 @@ def test_other_weights_get_other_vectors(dual: Dual, backbone: str, collection: 
     dense(dual, tmp_path).rank(QUERIES, collection, 5)
     assert_same(dense(other, tmp_path).rank(QUERIES, collection, 5), brute_force(other, 5))
     assert len(list(tmp_path.glob("vectors-*"))) == 2
+
+
+def test_an_encoder_that_computes_in_half_gets_vectors_of_its_own(
+    dual: Dual, collection: Collection, tmp_path: Path
+) -> None:
+    full = dense(dual, tmp_path).rank(QUERIES, collection, 40)
+    encoder = dual.encoder_of("passage")
+    encoder.computes_in = torch.bfloat16
+    half = dense(dual, tmp_path).rank(QUERIES, collection, 40)
+    encoder.computes_in = None
+    assert len(list(tmp_path.glob("vectors-*"))) == 2
+    apart = [
+        abs(one.score - {row.passage_id: row.score for row in half.lists[query]}[one.passage_id])
+        for query in full.lists
+        for one in full.lists[query]
+    ]
+    assert 0 < max(apart) < 0.05 * dual.scale
 
 
 def test_after_a_kill_only_missing_shards_are_encoded(dual: Dual, collection: Collection, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
-from retrieval_kd.app.rankers import on_device, open_ranker, teacher_ranker
+from retrieval_kd.app.rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.roles import reads_text
 from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.measures.evaluate import evaluate as measured
@@ -38,7 +38,7 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     teachers = dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
     found = {}
     for role, node in teachers.items():
-        scorer = on_device(open_scorer(node, seed=0), work.machine)
+        scorer = placed(open_scorer(node, seed=0), plain, work.machine)
         ranker = teacher_ranker(scorer, evaluation, work, passages=len(corpus.collection))
         folder = work.folder / role if len(teachers) > 1 else work.folder
         found[role] = {"role": role, **_judged(ranker, corpus, splits, evaluation, folder)}

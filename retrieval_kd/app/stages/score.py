@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
-from retrieval_kd.app.rankers import on_device, tokens_per_group
+from retrieval_kd.app.rankers import placed, tokens_per_group
 from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.ranking.rerank import rescored
 from retrieval_kd.text.corpus import Corpus, open_corpus
@@ -33,7 +33,7 @@ def score(config: DictConfig, work: Work) -> dict[str, Any]:
         raise Fault("data.candidates=null: give the run whose lists are to be scored")
     corpus = open_corpus(build(plain["corpus"]), work.artifacts)
     lists = _with_positives(Run.read(Path(path)), corpus)
-    scorer = on_device(open_scorer(node, seed=0), work.machine)
+    scorer = placed(open_scorer(node, seed=0), plain, work.machine)
     run = rescored(
         lists,
         scorer,

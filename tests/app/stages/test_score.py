@@ -36,6 +36,20 @@ def test_candidates_and_judged_positives_get_the_teachers_scores(ground: Ground,
     assert not (work.folder / "scores").exists()
 
 
+def test_half_precision_where_it_is_asked_for(ground: Ground, config: Configure, work: Work) -> None:
+    asked = {"teacher": {"cross": scorer_node(ground, "cross")}, "data": {"candidates": str(ground.candidates)}}
+    score(config(**asked), work)
+    full = Run.read(work.payload / "run.trec")
+    score(config(**asked, precision="bf16-mixed"), work)
+    half = Run.read(work.payload / "run.trec")
+    one, other = (
+        {(query, row.passage_id): row.score for query in run.lists for row in run.lists[query]} for run in (full, half)
+    )
+    apart = max(abs(one[pair] - other[pair]) for pair in one)
+    assert one.keys() == other.keys()
+    assert 1e-6 < apart < 0.02 * max(map(abs, one.values())), "as far as eight bits of a mantissa are"
+
+
 def test_a_killed_scoring_goes_on_where_it_was(
     ground: Ground, config: Configure, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
