@@ -73,12 +73,16 @@ def rescored(
     passages = tokenised(collection, passage.folder, artifacts)
     asked = tokenise([queries[query_id] for query_id in run.query_ids], query.folder)
     rows = run.rows
+    apart = query.layout == "apart"  # then pairs of one passage stand together, so that it is read once and not again
+    order = np.argsort(positions, kind="stable") if apart else np.arange(len(rows))
 
-    def make(pairs: np.ndarray) -> np.ndarray:
+    def make(numbers: np.ndarray) -> np.ndarray:
+        pairs = order[numbers]
         left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
         return offline.pair_scores(scorer, left, right, tokens_per_group=tokens_per_group)[:, None]
 
-    scores = _all_rows(make, len(rows), folder, what=f"scoring pairs by a {scorer.kind} scorer")
+    scores = np.empty(len(rows), dtype=np.float32)
+    scores[order] = _all_rows(make, len(rows), folder, what=f"scoring pairs by a {scorer.kind} scorer")
     return Run.of_rows(run.query_ids, rows, run.passage_ids, run.numbers, scores)
 
 

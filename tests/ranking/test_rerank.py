@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.rerank import Rerank, rescored
 from retrieval_kd.scorers import offline
@@ -64,6 +66,24 @@ def test_scores_kept_in_a_folder_are_read_again(
     first = score()
     monkeypatch.setattr(offline, "pair_scores", None)
     assert score() == first
+
+
+def test_a_dual_encoder_reads_a_passage_of_many_lists_in_one_block(
+    dual: Dual, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.of({query: [(passage, 0.0) for passage in list(TEXTS)[:9]] for query in QUERIES})
+    whole = rescored(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+    monkeypatch.setattr("retrieval_kd.ranking.rerank._PAIRS_AT_ONCE", len(QUERIES))
+    seen: list[int] = []
+    direct = offline.pair_scores
+
+    def noted(scorer: Dual, queries: Ragged, passages: Ragged, **options: int) -> np.ndarray:
+        seen.append(len({bytes(passages[row]) for row in range(len(passages))}))
+        return direct(scorer, queries, passages, **options)
+
+    monkeypatch.setattr(offline, "pair_scores", noted)
+    assert_same(rescored(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64), whole)
+    assert seen == [1] * 9
 
 
 def test_a_run_over_other_queries_is_refused(cross: Cross, collection: Collection, tmp_path: Path) -> None:
