@@ -13,6 +13,7 @@ from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.gather import rank, share
 from retrieval_kd.distil.optimise import AdamW
 from retrieval_kd.distil.recall import Asked, Recall, Wants
+from retrieval_kd.encoders.footprint import Footprint, footprint
 from retrieval_kd.encoders.unpadded import Count, Request, Running
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
@@ -46,7 +47,7 @@ class Distiller(pl.LightningModule):
                 parameter.requires_grad = True
 
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
-        wants = _union(self.objective.wants(batch.step), self.curriculum.wants())
+        wants = self._wants(batch)
         views = self.look(batch, wants)
         lesson = self.curriculum.lesson(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
         losses = self.objective(views, batch.taught(lesson))
@@ -65,6 +66,13 @@ class Distiller(pl.LightningModule):
             with torch.autocast(self.device.type, enabled=False):  # scores are float32 whatever the encoders compute in
                 views[role] = self.scorer(role).compare(own, batch, some, share).map(share)
         return views
+
+    def footprint(self, batch: Candidates) -> Footprint:
+        """What such a step keeps in memory for its backward pass."""
+        return footprint(self._requests(batch, self._wants(batch)), Running(self.optim.tokens_per_group))
+
+    def _wants(self, batch: Candidates) -> Wants:
+        return _union(self.objective.wants(batch.step), self.curriculum.wants())
 
     def scorer(self, role: str) -> Scorer:
         """The scorer that a role or an echo of it reads."""

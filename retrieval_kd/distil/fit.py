@@ -17,6 +17,7 @@ from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
 
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.forecast import Forecast
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.unpadded import Count
 from retrieval_kd.text.fault import Fault
@@ -119,8 +120,11 @@ def fit(
     devices: int = 1,
     nodes: int = 1,
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> pl.Trainer:
-    """Train to `optim.steps`, from the last saved state in `folder` where there is one."""
+    """Train to `optim.steps`, from the last saved state in `folder` where there is one; `tell` gets what memory a step
+    will need.
+    """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     optim = distiller.optim
     several = devices * nodes > 1
@@ -137,6 +141,7 @@ def fit(
         callbacks=[
             Keep(folder, save_every),
             Meter(data.data.queries_per_step, log),
+            *([Forecast(tell)] if tell is not None else []),
             *([Bar(data.data.queries_per_step)] if progress else []),
         ],
         enable_checkpointing=False,

@@ -64,30 +64,37 @@ class Count(NamedTuple):
     real: int = 0
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
+    """Texts that are encoded together."""
+
     texts: Tokens
     members: dict[int, tuple[np.ndarray, np.ndarray]]  # reader → (its rows in the group, its unique texts' numbers)
 
 
 def run(requests: Mapping[Key, Request], running: Running) -> tuple[dict[Key, Kept], Count]:
     """What every reader keeps of its texts, in its own order, [text …]; an empty text keeps zeros."""
-    shared: dict[tuple[int, int], list[Key]] = defaultdict(list)
-    for key, request in requests.items():
-        shared[(id(request.reading.encoder), request.reading.again)].append(key)
     found: dict[Key, Kept] = {}
     computed = real = 0
-    for keys in shared.values():
+    for keys in shared(requests):
         kept, count = _run_one([requests[key] for key in keys], running)
         found.update(zip(keys, kept, strict=True))
         computed, real = computed + count.computed, real + count.real
     return found, Count(computed, real)
 
 
+def shared(requests: Mapping[Key, Request]) -> list[list[Key]]:
+    """The keys of the requests that one encoder reads in one pass, for each encoder and pass."""
+    found: dict[tuple[int, int], list[Key]] = defaultdict(list)
+    for key, request in requests.items():
+        found[(id(request.reading.encoder), request.reading.again)].append(key)
+    return list(found.values())
+
+
 def _run_one(requests: list[Request], running: Running) -> tuple[list[Kept], Count]:
     """The requests of one encoder and one pass."""
     encoder, again = requests[0].reading.encoder, requests[0].reading.again
-    texts, numbers = _unique([request.reading.tokens for request in requests])
-    groups = _grouped(texts, numbers, running.tokens_per_group)
+    texts, numbers = unique([request.reading.tokens for request in requests])
+    groups = grouped(texts, numbers, running.tokens_per_group)
     device = next(encoder.parameters()).device
     learns = any(request.learns for request in requests)
     parts: list[list[tuple[np.ndarray, Kept]]] = [[] for _ in requests]
@@ -96,7 +103,7 @@ def _run_one(requests: list[Request], running: Running) -> tuple[list[Kept], Cou
         embedded = encoder.embed(torch.cat(flat).to(device)).split([len(ids) for ids in flat])
         for place, (group, words) in enumerate(zip(groups, embedded, strict=True)):
             seed = None if running.seed is None or not encoder.training else (*running.seed, again, place)
-            for reader, kept in _run_group(
+            for reader, kept in run_group(
                 encoder, group, words, requests, recompute=running.recompute and learns, seed=seed
             ).items():
                 parts[reader].append((group.members[reader][1], kept))
@@ -104,7 +111,7 @@ def _run_one(requests: list[Request], running: Running) -> tuple[list[Kept], Cou
     return found, Count(sum(group.texts.mask.numel() for group in groups), sum(len(ids) for ids in flat))
 
 
-def _unique(readings: list[Tokens]) -> tuple[Tokens, list[np.ndarray]]:
+def unique(readings: list[Tokens]) -> tuple[Tokens, list[np.ndarray]]:
     """(the distinct texts; for each reading, its texts' numbers among them, -1 where empty)."""
     seen: dict[bytes, int] = {}
     numbers, first = [], []
@@ -142,7 +149,7 @@ def _widened(rows: Tensor, width: int) -> Tensor:
     return pad(rows, (0, width - rows.shape[1]))
 
 
-def _grouped(texts: Tokens, numbers: list[np.ndarray], budget: int) -> list[_Group]:
+def grouped(texts: Tokens, numbers: list[np.ndarray], budget: int) -> list[Group]:
     """Distinct texts, longest first, in groups whose padded size stays under the budget (a longer text is alone)."""
     length = texts.mask.sum(1).numpy()
     order = np.argsort(-length, kind="stable")
@@ -157,13 +164,13 @@ def _grouped(texts: Tokens, numbers: list[np.ndarray], budget: int) -> list[_Gro
         start += len(chosen)
         part = Tokens(*(getattr(texts, name)[chosen, :width] for name in _FIELDS))
         rows = {reader: np.flatnonzero(reads[reader, chosen]) for reader in range(len(numbers))}
-        groups.append(_Group(part, {reader: (row, chosen[row]) for reader, row in rows.items() if len(row)}))
+        groups.append(Group(part, {reader: (row, chosen[row]) for reader, row in rows.items() if len(row)}))
     return groups
 
 
-def _run_group(
+def run_group(
     encoder: TextEncoder,
-    group: _Group,
+    group: Group,
     words: Tensor,
     requests: list[Request],
     *,

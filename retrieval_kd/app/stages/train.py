@@ -57,9 +57,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     )
     _remark(module)
     began = time.perf_counter()
-    trainer = fit(
-        distiller, module, folder=work.folder, save_every=work.save_every, log=work.log, **_machine(work.machine)
-    )
+    trainer = fit(distiller, module, tell=_say, **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         forget(work.folder)
@@ -89,8 +87,11 @@ def _say(sentence: str) -> None:
         print(sentence, flush=True)
 
 
-def _machine(machine: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: machine[name] for name in ("accelerator", "devices", "nodes") if name in machine}
+def _given(work: Work) -> dict[str, Any]:
+    """What a training is given beside what it trains: where it writes, and the machine."""
+    machine = ("accelerator", "devices", "nodes")
+    given: dict[str, Any] = {name: work.machine[name] for name in machine if name in work.machine}
+    return {"folder": work.folder, "save_every": work.save_every, "log": work.log, **given}
 
 
 def _miner(

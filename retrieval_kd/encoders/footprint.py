@@ -1,0 +1,66 @@
+"""What running groups will keep in memory for the backward pass, found by running the heaviest of them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from retrieval_kd.encoders.unpadded import Key, Request, Running, grouped, run_group, shared, unique
+
+
+class Footprint(NamedTuple):
+    """Bytes: `groups` for the activations of all groups at once, `largest` of them for the heaviest group, `kept` for
+    what readers keep of all texts, which stays whether groups are recomputed or not.
+    """
+
+    groups: int = 0
+    largest: int = 0
+    kept: int = 0
+
+    def of(self, *, recompute: bool) -> int:
+        """What a step keeps."""
+        return (self.largest if recompute else self.groups) + self.kept
+
+
+def footprint(requests: Mapping[Key, Request], running: Running) -> Footprint:
+    """The footprint of a step's requests.
+
+    Of each encoder that learns, the group of the longest texts is run forward twice, and the bytes are counted that
+    autograd saves the second time: what every group shares (weights, and their copies in half precision) was saved the
+    first time. The other groups are taken to keep as much for a token, padding included. Frozen encoders keep nothing.
+    """
+    found = [_of_one([requests[key] for key in keys], running) for keys in shared(requests)]
+    groups, kept = (sum(getattr(one, name) for one in found) for name in ("groups", "kept"))
+    return Footprint(groups, max((one.largest for one in found), default=0), kept)
+
+
+def _of_one(requests: list[Request], running: Running) -> Footprint:
+    if not any(request.learns for request in requests):
+        return Footprint()
+    encoder = requests[0].reading.encoder
+    texts, numbers = unique([request.reading.tokens for request in requests])
+    groups = grouped(texts, numbers, running.tokens_per_group)
+    first, device = groups[0], next(encoder.parameters()).device
+    seen = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
+    words = encoder.embed(first.texts.ids[first.texts.mask].to(device))
+    held: list[Any] = []  # so that no storage is freed and its place taken by another
+    parts: dict[int, dict[str, Tensor]] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held.append(storage)
+        if storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            saved[-1] += storage.nbytes()
+        return tensor
+
+    saved: list[int] = []
+    for _ in range(2):
+        saved.append(0)
+        with saved_tensors_hooks(count, lambda tensor: tensor):
+            parts = run_group(encoder, first, words, requests, recompute=False, seed=None)
+        held.append(parts)
+    times = sum(group.texts.mask.numel() for group in groups) / first.texts.mask.numel()
+    kept = sum(value.numel() * value.element_size() for some in parts.values() for value in some.values())
+    return Footprint(round(saved[1] * times), saved[1], round(kept * times))

@@ -1,0 +1,61 @@
+"""The memory that a step will need, said before the first one."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from retrieval_kd.distil.fit import fit
+from retrieval_kd.distil.forecast import resident, sentence
+from retrieval_kd.encoders.footprint import Footprint
+from tests.distil.training import Ground, distiller, lists, scorer_node, weights
+
+GB = 10**9
+
+
+def test_a_forecast_is_told_once_and_changes_no_weight(ground: Ground, tmp_path: Path) -> None:
+    said: list[str] = []
+    trained = {}
+    for name, tell in (("silent", None), ("told", said.append)):
+        made = distiller("contrastive", scorer_node(ground, "dual", dropout=0.2))
+        folder = tmp_path / name
+        fit(
+            made,
+            lists(ground, made, folder),
+            folder=folder,
+            save_every=100,
+            log=lambda **_: None,
+            accelerator="cpu",
+            progress=False,
+            tell=tell,
+        )
+        trained[name] = weights(made)
+    assert all(torch.equal(trained["silent"][name], value) for name, value in trained["told"].items())
+    (sentence_said,) = said
+    assert re.match(r"a step needs about \S+ GB of memory: \S+ GB weights, gradients and AdamW, ", sentence_said)
+
+
+def test_a_frozen_weight_has_neither_gradient_nor_moments(ground: Ground) -> None:
+    alone = distiller("contrastive", scorer_node(ground, "dual"))
+    taught = distiller("listwise_kl", scorer_node(ground, "dual"), {"late": scorer_node(ground, "late")})
+    frozen = sum(value.numel() * 4 for value in taught.scorer("late").parameters())
+    assert resident(alone) == sum(value.numel() * 16 for value in alone.scorers.parameters())
+    assert resident(taught) == resident(alone) + frozen
+
+
+@pytest.mark.parametrize(
+    ("recompute", "has", "said"),
+    [
+        (
+            False,
+            9 * GB,
+            "a step needs about 6 GB of memory: 1 GB weights, gradients and AdamW, 5 GB activations "
+            "(optim.recompute=true: 2.5 GB in all)",
+        ),
+        (False, 5 * GB, "; there are 5 GB: say optim.recompute=true"),
+        (True, 2 * GB, "; there are 2 GB: say a smaller optim.tokens_per_group or data.queries_per_step"),
+    ],
+)
+def test_where_it_is_too_much_it_says_what_to_say(recompute: bool, has: int, said: str) -> None:
+    assert sentence(GB, Footprint(4 * GB, GB // 2, GB), recompute=recompute, has=has).endswith(said)
