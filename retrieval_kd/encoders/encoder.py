@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.encoders import packed
 from retrieval_kd.encoders.weights import layers_to_keep
 
 
@@ -28,7 +29,8 @@ class Encoded:
 
 class TextEncoder(nn.Module):
     """A backbone with its tokenizer's folder. `kept` are its blocks as indices of the original backbone of `depth`
-    blocks. `computes_in` is the type that its products are made in, or None: as whoever runs it says.
+    blocks. `computes_in` is the type that its products are made in, or None: as whoever runs it says. `packs`: whether
+    texts are run end to end with variable-length attention; None: where that is faster.
     """
 
     def __init__(self, backbone: nn.Module, *, folder: Path, kept: list[int], depth: int) -> None:
@@ -38,6 +40,7 @@ class TextEncoder(nn.Module):
         self.kept = kept
         self.depth = depth
         self.computes_in: torch.dtype | None = None
+        self.packs: bool | None = None
 
     @classmethod
     def load(
@@ -95,6 +98,9 @@ class TextEncoder(nn.Module):
         """
         extra = {"token_type_ids": text.segment} if getattr(self.backbone.config, "type_vocab_size", 0) > 1 else {}
         with self._products(embedded.device):
+            if attention is None and self._packs(embedded):
+                last, states = packed.run_packed(self.backbone, text, embedded, layers)
+                return Encoded(text, full(last), {layer: full(value) for layer, value in states.items()})
             out = self.backbone(
                 inputs_embeds=embedded,
                 attention_mask=text.mask.long(),
@@ -109,8 +115,16 @@ class TextEncoder(nn.Module):
     def _products(self, device: torch.device) -> AbstractContextManager[Any]:
         return nullcontext() if self.computes_in is None else torch.autocast(device.type, dtype=self.computes_in)
 
+    def _packs(self, embedded: Tensor) -> bool:
+        if not packed.offered(self.backbone):
+            return False
+        return packed.faster(self.backbone, embedded) if self.packs is None else self.packs
+
     def compile_blocks(self) -> None:
-        """From now on run the blocks as `torch.compile` makes them, for groups of any shape, with the same dropout."""
+        """From now on run the blocks as `torch.compile` makes them, for padded groups of any shape, with the same
+        dropout.
+        """
+        self.packs = False
         for block in _blocks(self.backbone)[1]:
             block.compile(dynamic=True, options={"fallback_random": True})
 

@@ -1,0 +1,116 @@
+"""Variable-length attention: the real tokens of a group end to end, so that no padding is computed.
+
+On a GPU a step's texts of all lengths fit into one group, and padding them to the longest would cost as much again.
+torch's own kernel (torch.nn.attention.varlen, FlashAttention inside) reads texts by their bounds, in half precision.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+from retrieval_kd.batch.tokens import Tokens
+
+_NAME = "retrieval_kd_packed"  # of the attention, in transformers' registry
+_HALVES = (torch.float16, torch.bfloat16)
+_LARGEST_HEAD = 256  # components, a multiple of 8: the kernel's limits
+
+# families whose positions are absolute and given from outside: the first one, by configuration
+_FIRST = {
+    "bert": lambda config: 0,
+    "electra": lambda config: 0,
+    "ernie": lambda config: 0,
+    "roberta": lambda config: config.pad_token_id + 1,
+    "xlm-roberta": lambda config: config.pad_token_id + 1,
+}
+
+
+def offered(backbone: nn.Module) -> bool:
+    """Whether this backbone can be run on packed texts."""
+    config: Any = backbone.config
+    return config.model_type in _FIRST and not config.is_decoder
+
+
+def faster(backbone: nn.Module, embedded: Tensor) -> bool:
+    """Whether this device has the kernel for what is computed now: CUDA, half precision, no dropout of attention."""
+    config: Any = backbone.config
+    size = config.hidden_size // config.num_attention_heads
+    kind = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else embedded.dtype
+    return (
+        embedded.is_cuda
+        and kind in _HALVES
+        and size % 8 == 0
+        and size <= _LARGEST_HEAD
+        and not (backbone.training and config.attention_probs_dropout_prob)
+        and find_spec("torch.nn.attention.varlen") is not None
+    )
+
+
+def run_packed(
+    backbone: nn.Module, text: Tokens, embedded: Tensor, layers: Collection[int]
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """The last states and those of some blocks, [text token dim] with zeros for padding, as a padded run gives them."""
+    config: Any = backbone.config
+    mask = text.mask
+    column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    extra = {"token_type_ids": text.segment[mask][None]} if getattr(config, "type_vocab_size", 0) > 1 else {}
+    bounds = pad(mask.sum(1).cumsum(0), (1, 0)).to(torch.int32)
+    with _attention(config):
+        out = backbone(
+            inputs_embeds=embedded[mask][None],
+            position_ids=(column[mask] + _FIRST[config.model_type](config))[None],
+            output_hidden_states=bool(layers),
+            bounds=bounds,
+            longest=mask.shape[1],
+            **extra,
+        )
+
+    def spread(states: Tensor) -> Tensor:
+        return states.new_zeros((*mask.shape, states.shape[-1])).index_put((mask,), states[0])
+
+    return spread(out.last_hidden_state), {layer: spread(out.hidden_states[layer + 1]) for layer in layers}
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    bounds: Tensor,
+    longest: int,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Every token of [1 head token dim] attends to those of its own text; text by text where there is no kernel."""
+    if query.is_cuda:
+        from torch.nn.attention.varlen import varlen_attn
+
+        queries, keys, values = (part[0].transpose(0, 1) for part in (query, key, value))
+        found = varlen_attn(queries, keys, values, bounds, bounds, longest, longest, scale=scaling)
+        assert isinstance(found, Tensor)
+        return found[None], None
+    sizes = bounds.diff().tolist()
+    texts = zip(*(part.split(sizes, dim=2) for part in (query, key, value)), strict=True)
+    parts = [scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling) for q, k, v in texts]
+    return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+@contextmanager
+def _attention(config: Any) -> Iterator[None]:
+    """For the while, transformers calls `_attend`."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(_NAME, _attend)
+    before = config._attn_implementation
+    config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before

@@ -1,0 +1,93 @@
+"""Texts run end to end, against the same texts padded."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModel
+
+from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.encoders import packed
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+
+FAMILIES = ("bert", "electra", "ernie", "roberta", "xlm-roberta")
+SIZES = {
+    "hidden_size": 16,
+    "embedding_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+@pytest.fixture
+def pairs(mixed: Tokens) -> Tokens:
+    """Texts of two segments, none of them empty."""
+    some = mixed.mask.any(1)
+    segment = (torch.arange(mixed.ids.shape[1]) > 2) & mixed.mask[some]
+    return Tokens(mixed.ids[some], mixed.mask[some], mixed.word[some], segment.long())
+
+
+def encoder(family: str, **values: Any) -> TextEncoder:
+    torch.manual_seed(0)
+    types = 1 if "roberta" in family else 2
+    config = AutoConfig.for_model(family, vocab_size=64, type_vocab_size=types, **SIZES, **values)
+    return TextEncoder(AutoModel.from_config(config), folder=Path(), kept=[0, 1, 2], depth=3).eval()
+
+
+def embedded(made: TextEncoder, text: Tokens) -> Tensor:
+    return made.embed(text.ids.flatten()).view(*text.ids.shape, made.width)
+
+
+def looked(made: TextEncoder, text: Tokens, *, packs: bool) -> tuple[Encoded, dict[str, Tensor]]:
+    """States where there is text, and the gradients of a sum that weighs them differently."""
+    made.packs = packs
+    made.zero_grad()
+    found = made(text, embedded(made, text), layers=[0, 2])
+    weight = torch.linspace(-1, 1, found.states.numel(), dtype=found.states.dtype).view_as(found.states)
+    (found.states * weight * text.mask[..., None]).sum().backward()
+    return found, {name: value.grad for name, value in made.named_parameters() if value.grad is not None}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("dtype", "forward", "backward"), [(torch.float32, 1e-5, 1e-4), (torch.float64, 1e-12, 1e-10)])
+def test_packed_is_padded(family: str, pairs: Tokens, dtype: torch.dtype, forward: float, backward: float) -> None:
+    made = encoder(family).to(dtype)
+    assert packed.offered(made.backbone)
+    padded, expected = looked(made, pairs, packs=False)
+    found, gradients = looked(made, pairs, packs=True)
+    real = pairs.mask[..., None]
+    assert ((found.states - padded.states) * real).abs().max() < forward
+    for layer in (0, 2):
+        assert ((found.layers[layer] - padded.layers[layer]) * real).abs().max() < forward
+    assert (found.states * ~real).abs().max() == 0
+    assert gradients.keys() == expected.keys()
+    assert max((gradients[name] - expected[name]).abs().max().item() for name in expected) < backward
+
+
+def test_no_text_reads_another(pairs: Tokens) -> None:
+    made = encoder("bert")
+    one = looked(made, pairs, packs=True)[0].states
+    other = replace(pairs, ids=pairs.ids.clone())
+    other.ids[1, 1] = 40 if pairs.ids[1, 1] != 40 else 41
+    two = looked(made, other, packs=True)[0].states
+    changed = (one - two).abs().flatten(1).amax(1) > 0
+    assert changed.tolist() == [row == 1 for row in range(len(changed))]
+
+
+def test_attention_that_is_looked_at_is_never_packed(pairs: Tokens) -> None:
+    made = encoder("bert")
+    made.backbone.set_attn_implementation("eager")  # type: ignore[operator]
+    made.packs = True
+    assert made(pairs, embedded(made, pairs), attention=2).attention.shape[-2:] == pairs.ids.shape[-1:] * 2
+
+
+def test_it_is_chosen_where_a_kernel_is(pairs: Tokens) -> None:
+    made = encoder("bert")
+    assert not packed.faster(made.backbone, embedded(made, pairs)), "not on a processor"
+    assert made.backbone.config._attn_implementation == "sdpa"
+    other = AutoConfig.for_model("distilbert", vocab_size=64, dim=16, n_layers=1, n_heads=2, hidden_dim=32)
+    assert not packed.offered(AutoModel.from_config(other))
