@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.app.tracking import Sink
 
-_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*")  # what a sealed artifact has no use for
+_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*", "scores")  # what a sealed artifact has no use for
 
 
 @dataclass
@@ -34,6 +34,11 @@ class Work:
     tracking: dict[str, Any] = field(default_factory=dict)
     save_every: int = 100
     sinks: tuple[Sink, ...] = ()
+
+    @property
+    def scratch(self) -> Path:
+        """Where scores of pairs may lie until the artifact is sealed."""
+        return self.folder / "scores"
 
     @property
     def payload(self) -> Path:
@@ -89,7 +94,7 @@ def seal(folder: Path) -> None:
     part = aside(folder)
     for pattern in _FOR_RESUMING:
         for path in part.glob(pattern):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in sorted(part.rglob("*")):
         _to_disk(path)
     _to_disk(part)

@@ -1,4 +1,4 @@
-"""Training on several devices of this machine: torchrun children on the resolved task, their parent only watching."""
+"""A stage on several devices of this machine: torchrun children on the resolved task, their parent only watching."""
 
 import ctypes
 import os
@@ -16,10 +16,10 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 class ChildrenFailed(RuntimeError):
-    """The processes of a training crashed; what they printed says why."""
+    """The processes of a stage crashed; what they printed says why."""
 
 
-def train_in_children(task: Task, *, lock: int) -> None:
+def perform_in_children(task: Task, *, lock: int) -> None:
     """Runs the task as `machine.devices` processes under torchrun. They hold the artifact's lock as long as they live.
 
     Raises Fault with what a child refused, ChildrenFailed if they fail otherwise.
@@ -46,7 +46,7 @@ def train_in_children(task: Task, *, lock: int) -> None:
         raise Fault((folder / FAULT).read_text(encoding="utf-8"))
     if status != 0:
         raise ChildrenFailed(
-            f"training on {task.machine['devices']} devices ended with exit status {status}; its output is above"
+            f"{task.stage} on {task.machine['devices']} devices ended with exit status {status}; its output is above"
         )
 
 

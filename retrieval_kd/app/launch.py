@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app import artifacts, wiring
-from retrieval_kd.app.children import train_in_children
+from retrieval_kd.app.children import perform_in_children
 from retrieval_kd.app.manifest import manifest
 from retrieval_kd.app.outside import fingerprint
 from retrieval_kd.app.perform import Task, perform
@@ -80,13 +80,18 @@ def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
     inputs = {name: plan.named(name).artifact for name in stage.inputs}
     part = artifacts.begin(folder, config=stage.config, inputs=inputs)
     began, task = time.monotonic(), task_of(plan, stage)
-    if group.world > 1 or stage.run != "train" or plan.machine.get("devices", 1) == 1:
+    if group.world > 1 or plan.machine.get("devices", 1) == 1 or not _shared(stage):
         _mark(part, group)
         perform(task)
     else:
-        train_in_children(task, lock=lock)
+        perform_in_children(task, lock=lock)
     artifacts.write_json(part / "manifest.json", _manifest(plan, stage, part, time.monotonic() - began))
     artifacts.seal(folder)
+
+
+def _shared(stage: Stage) -> bool:
+    """Whether several processes have something to do: whatever trains or encodes."""
+    return bool(stage.config.get("student") or stage.config.get("teacher"))
 
 
 def _manifest(plan: Plan, stage: Stage, part: Path, seconds: float) -> dict[str, Any]:
@@ -117,10 +122,10 @@ def task_of(plan: Plan, stage: Stage) -> Task:
 
 
 def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
-    """A rank but the first: takes part in training once the first has begun; waits for what the first makes alone."""
+    """A rank but the first: takes part once the first has begun, then waits until the artifact is whole."""
     folder = plan.artifacts / stage.artifact
     part = artifacts.aside(folder)
-    if stage.run == "train":
+    if _shared(stage):
         wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
         if not artifacts.is_sealed(folder):
             perform(task_of(plan, stage), rank=group.rank)

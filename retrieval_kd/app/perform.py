@@ -13,6 +13,7 @@ from retrieval_kd.app.build import build
 from retrieval_kd.app.tracking import Sink, Subject
 
 Verb = Callable[[DictConfig, Work], dict[str, Any]]
+TOGETHER = "train"  # the verb that all processes perform; of any other they take over some of the work
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,19 @@ def verb(run: str) -> Verb:
     return function
 
 
+def assistant(run: str) -> Callable[[DictConfig, Work], None]:
+    """What takes over some of a verb's work."""
+    function: Callable[[DictConfig, Work], None] = importlib.import_module(f"retrieval_kd.app.stages.{run}").assist
+    return function
+
+
 def perform(task: Task, *, rank: int = 0) -> None:
-    """Calls the verb's function; on rank 0 tracks it, and leaves metrics.json in its folder."""
+    """Calls the verb's function; on rank 0 tracks it, and leaves metrics.json in its folder. Other ranks take part in a
+    training, and assist with anything else.
+    """
+    if rank and task.run != TOGETHER:
+        assist(task)
+        return
     function = verb(task.run)
     _threads(task.machine)
     folder = Path(task.folder)
@@ -62,6 +74,13 @@ def perform(task: Task, *, rank: int = 0) -> None:
     finally:
         for sink in sinks:
             sink.finish(metrics)
+
+
+def assist(task: Task) -> None:
+    """Takes over some of what the first process encodes or scores, for a verb that has something to share."""
+    _threads(task.machine)
+    work = Work(Path(task.folder), Path(task.artifacts), task.machine)
+    assistant(task.run)(OmegaConf.create(task.config), work)
 
 
 def _sinks(task: Task) -> list[Sink]:

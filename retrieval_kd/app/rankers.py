@@ -2,10 +2,12 @@
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
+from retrieval_kd.app.ranks import local_rank
 from retrieval_kd.app.schema import HALVES
 from retrieval_kd.app.scorers import open_student
 from retrieval_kd.ranking.ranker import Ranker
@@ -20,7 +22,7 @@ def open_ranker(node: Mapping[str, Any], config: Mapping[str, Any], work: Work, 
     if student is not None:
         scorer = placed(open_student(student, config.get("teacher") or {}, seed=seed), config, work.machine)
     given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
-    return ranker_of(node, {**given, "artifacts": work.artifacts})
+    return ranker_of(node, {**given, "artifacts": work.artifacts, "scratch": work.scratch})
 
 
 def ranker_of(node: Mapping[str, Any], given: Mapping[str, Any]) -> Ranker:
@@ -43,7 +45,7 @@ def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]
         if isinstance(part, TextEncoder):
             part.computes_in = None if half is None else getattr(torch, half)
     gpu = machine.get("accelerator", "auto") != "cpu" and torch.cuda.is_available()
-    return scorer.to("cuda" if gpu else "cpu")
+    return scorer.to(f"cuda:{local_rank()}" if gpu else "cpu")
 
 
 def tokens_per_group(scorer: Scorer) -> int:
@@ -52,23 +54,28 @@ def tokens_per_group(scorer: Scorer) -> int:
     return _TOKENS_PER_GROUP[device]
 
 
-def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int) -> Ranker:
-    """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates."""
+def teacher_ranker(
+    scorer: Scorer, evaluation: Mapping[str, Any], artifacts: Path, *, passages: int, scratch: Path
+) -> Ranker:
+    """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates, whose
+    scores lie in `scratch` until the stage is done.
+    """
     from retrieval_kd.ranking.dense import Dense
     from retrieval_kd.ranking.late import Late
     from retrieval_kd.ranking.rerank import Rerank
 
     given: dict[str, Any] = {
         "scorer": scorer,
-        "artifacts": work.artifacts,
+        "artifacts": artifacts,
         "tokens_per_group": tokens_per_group(scorer),
     }
+    kept: dict[str, Any] = {"scratch": scratch}
     if scorer.kind == "dual":
         return Dense(**given)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
         return Late(**given)
     some = {
-        "candidates": ranker_of(evaluation["candidates"], given),
+        "candidates": ranker_of(evaluation["candidates"], {**given, **kept}),
         "candidates_per_query": evaluation["candidates_per_query"],
     }
-    return Late(**given, **some) if scorer.kind == "late" else Rerank(**given, **some)
+    return Late(**given, **some) if scorer.kind == "late" else Rerank(**given, **some, **kept)

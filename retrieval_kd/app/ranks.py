@@ -20,6 +20,11 @@ class Ranks:
         return self.rank == 0
 
 
+def local_rank() -> int:
+    """Which of the processes on this host this is: the one of the GPUs that it takes."""
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+
+
 def ranks() -> Ranks:
     """From torchrun's variables, else SLURM's (more than one task), else a process alone."""
     env = os.environ

@@ -11,6 +11,7 @@ from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.encode import passage_vectors
 from retrieval_kd.ranking.index import EXACT, searcher
 from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.shards import Shards
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
@@ -48,14 +49,7 @@ class Dense(Ranker):
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over blocks of queries, and for each over the passages' vectors on disk."""
-        passages = passage_vectors(
-            self.scorer,
-            collection,
-            self.artifacts,
-            dtype=self.dtype,
-            passages_per_shard=self.passages_per_shard,
-            tokens_per_group=self.tokens_per_group,
-        )
+        passages = self._passages(collection)
         device = next(self.scorer.parameters()).device
         find = searcher(passages, index=self.index, search=self.search, sample=self.sample, device=device)
         depth = min(depth, len(collection))
@@ -68,6 +62,20 @@ class Dense(Ranker):
             scores[rows], positions[rows] = find(self._vectors(block), depth)
         scores *= self.scorer.scale
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
+
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
+        self._passages(collection, assisting=True)
+
+    def _passages(self, collection: Collection, *, assisting: bool = False) -> Shards:
+        return passage_vectors(
+            self.scorer,
+            collection,
+            self.artifacts,
+            dtype=self.dtype,
+            passages_per_shard=self.passages_per_shard,
+            tokens_per_group=self.tokens_per_group,
+            assisting=assisting,
+        )
 
     def _vectors(self, texts: list[str]) -> np.ndarray:
         form = self.scorer.written("query")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenised
-from retrieval_kd.ranking.shards import Shards, fill
+from retrieval_kd.ranking.shards import Shards, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
@@ -22,8 +22,10 @@ def passage_vectors(
     dtype: str,
     passages_per_shard: int,
     tokens_per_group: int,
+    assisting: bool = False,
 ) -> Shards:
-    """The passages as the scorer's vectors, [passage dim] by position, under artifacts/vectors-<digest>.
+    """The passages as the scorer's vectors, [passage dim] by position, under artifacts/vectors-<digest>; not all of
+    them, if this process is only `assisting` another one that asks for them.
 
     The digest is of what decides the numbers and their layout: weights, texts, tokenisation, dtype, passages a shard,
     and half precision where the encoder computes in it.
@@ -40,4 +42,8 @@ def passage_vectors(
     def make(positions: np.ndarray) -> np.ndarray:
         return offline.vectors(scorer, "passage", texts.take(positions), tokens_per_group=tokens_per_group)
 
-    return fill(Shards(folder, len(collection), passages_per_shard, dtype), make, what="encoding passages")
+    shards = Shards(folder, len(collection), passages_per_shard, dtype)
+    if assisting:
+        assist(shards, make, within=artifacts)
+        return shards
+    return fill(shards, make, what="encoding passages")

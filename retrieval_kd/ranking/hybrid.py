@@ -52,6 +52,10 @@ class Hybrid(Ranker):
             raise Fault("ranker.alpha=null is chosen on judged training queries, and there are none: give a number")
         return interpolate(sparse, dense, alpha=self.alpha, depth=longest).top(depth)
 
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
+        self.sparse.assist(queries, collection)
+        self.dense.assist(queries, collection)
+
     def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "Hybrid":
         judged = sorted(name for name in queries if judgments.relevant(name))
         if self.how == "reciprocal_rank" or self.alpha is not None or not judged:

@@ -22,6 +22,9 @@ class NotItself(Ranker):
         itself = np.array([numbers.get(query_id, -1) for query_id in run.query_ids], dtype=np.int64)
         return run.keep(run.numbers != itself[run.rows]).top(depth)
 
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
+        self.ranker.assist(queries, collection)
+
     def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "NotItself":
         return NotItself(self.ranker.tuned(queries, collection, judgments))
 

@@ -17,6 +17,11 @@ class Ranker(ABC):
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """The best `depth` passages of each query (id → text), best first; fewer where fewer are hits."""
 
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:  # noqa: B027 (most do nothing)
+        """Takes over some of what another process encodes, which ranks for these queries at the same time; most encode
+        nothing that could be shared.
+        """
+
     def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "Ranker":
         """The ranker with what its option leaves open chosen on these training queries; most leave nothing open."""
         return self

@@ -1,5 +1,6 @@
 """Ranking somebody's lists anew, by any scorer that reads query and passage."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Make, Shards, fill
+from retrieval_kd.ranking.shards import Make, Shards, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.scorer import Scorer
@@ -23,7 +24,10 @@ _PAIRS_PER_SHARD = 16384  # what a kill may cost
 
 
 class Rerank(Ranker):
-    """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores."""
+    """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores.
+
+    Scores are kept in `scratch`, where a killed ranking goes on from, until whoever gave the folder puts it away.
+    """
 
     def __init__(
         self,
@@ -33,16 +37,39 @@ class Rerank(Ranker):
         tokens_per_group: int,
         candidates: Ranker,
         candidates_per_query: int,
+        scratch: Path | None = None,
     ) -> None:
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
-        self.candidates, self.candidates_per_query = candidates, candidates_per_query
+        self.candidates, self.candidates_per_query, self.scratch = candidates, candidates_per_query, scratch
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
-        tokens = self.tokens_per_group
-        return rescored(
-            proposed, self.scorer, queries, collection, artifacts=self.artifacts, tokens_per_group=tokens
-        ).top(depth)
+        given, folder = (proposed, self.scorer, queries, collection), self._folder(proposed)
+        return rescored(*given, artifacts=self.artifacts, tokens_per_group=self.tokens_per_group, folder=folder).top(
+            depth
+        )
+
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
+        self.candidates.assist(queries, collection)
+        if self.scratch is None:
+            return
+        proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
+        given, folder = (proposed, self.scorer, queries, collection), self._folder(proposed)
+        assist_rescoring(
+            *given,
+            artifacts=self.artifacts,
+            tokens_per_group=self.tokens_per_group,
+            folder=folder or self.scratch,
+            within=self.scratch.parent,
+        )
+
+    def _folder(self, run: Run) -> Path | None:
+        """Where the scores of these lists lie until their ranking is whole."""
+        if self.scratch is None:
+            return None
+        digest = hashlib.sha256("\n".join((*run.query_ids, "", *run.passage_ids)).encode())
+        digest.update(run.offsets.tobytes() + run.numbers.tobytes())
+        return self.scratch / digest.hexdigest()[:16]
 
 
 def rescored(
@@ -63,6 +90,45 @@ def rescored(
     """
     if isinstance(scorer, Ensemble):
         return _fused(run, scorer, queries, collection, artifacts, tokens_per_group, folder)
+    make, order = _maker(run, scorer, queries, collection, artifacts, tokens_per_group)
+    scores = np.empty(len(order), dtype=np.float32)
+    scores[order] = _all_rows(make, len(order), folder, what=f"scoring pairs by a {scorer.kind} scorer")
+    return Run.of_rows(run.query_ids, run.rows, run.passage_ids, run.numbers, scores)
+
+
+def assist_rescoring(
+    run: Run,
+    scorer: Scorer,
+    queries: Mapping[str, str],
+    collection: Collection,
+    *,
+    artifacts: Path,
+    tokens_per_group: int,
+    folder: Path,
+    within: Path,
+) -> None:
+    """Takes over some of the pairs of another process that runs `rescored` with these; `within` is a folder that is
+    there as long as that one is at it.
+    """
+    parts = scorer.weights if isinstance(scorer, Ensemble) else {}
+    for name in parts:
+        assert isinstance(scorer, Ensemble)
+        own = {"artifacts": artifacts, "folder": folder / name, "within": within}
+        assist_rescoring(run, scorer.member(name), queries, collection, tokens_per_group=tokens_per_group, **own)
+    if not parts:
+        make, order = _maker(run, scorer, queries, collection, artifacts, tokens_per_group)
+        assist(Shards(folder, len(order), _PAIRS_PER_SHARD), make, within=within)
+
+
+def _maker(
+    run: Run,
+    scorer: Scorer,
+    queries: Mapping[str, str],
+    collection: Collection,
+    artifacts: Path,
+    tokens_per_group: int,
+) -> tuple[Make, np.ndarray]:
+    """(what scores some of the run's rows, by their places in an order; that order of the rows)."""
     query, passage = scorer.written("query"), scorer.written("passage")
     if query is None or passage is None:
         raise Fault(f"a {scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one")
@@ -81,9 +147,7 @@ def rescored(
         left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
         return offline.pair_scores(scorer, left, right, tokens_per_group=tokens_per_group)[:, None]
 
-    scores = np.empty(len(rows), dtype=np.float32)
-    scores[order] = _all_rows(make, len(rows), folder, what=f"scoring pairs by a {scorer.kind} scorer")
-    return Run.of_rows(run.query_ids, rows, run.passage_ids, run.numbers, scores)
+    return make, order
 
 
 def _fused(

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -93,6 +94,20 @@ def fill(shards: Shards, make: Make, *, what: str) -> Shards:
         while not shards.is_whole(shard):
             _make_one(shards, shard, shards.rows(shard), make, wait=True)
     return shards
+
+
+def assist(shards: Shards, make: Make, *, within: Path) -> None:
+    """Make shards that another process is to fill and nobody is making yet, the last ones first. Nothing is waited for;
+    where that process has done and put the folder away (or that `within` which it lies), nothing is made.
+    """
+    with suppress(FileNotFoundError):
+        place = within
+        for name in shards.folder.relative_to(within).parts:
+            place = place / name
+            place.mkdir(exist_ok=True)
+        for shard in reversed(range(shards.shards)):
+            if not shards.is_whole(shard):
+                _make_one(shards, shard, shards.rows(shard), make, wait=False)
 
 
 def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make, *, wait: bool) -> None:

@@ -71,6 +71,7 @@ def program(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
     monkeypatch.setattr(perform, "verb", verbs.verb)
+    monkeypatch.setattr(perform, "assistant", verbs.assistant)
     monkeypatch.setattr("retrieval_kd.app.run.Options", lambda *_: composed_once)
     GlobalHydra.instance().clear()
     return lambda *words: run([f"--config-dir={CONF}", *corpus, *words])

@@ -69,9 +69,14 @@ def verb(run: str) -> Any:
     return noted
 
 
+def assistant(run: str) -> Any:
+    """What helps a verb, which does nothing."""
+    return lambda config, work: None
+
+
 if __name__ == "__main__":
     from retrieval_kd.app import perform
     from retrieval_kd.app.run import main
 
-    perform.verb = verb
+    perform.verb, perform.assistant = verb, assistant
     main()

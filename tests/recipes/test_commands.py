@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from retrieval_kd.text.run import Run
 from tests.planted import planted_backbone
 from tests.recipes.commands import made_by, metrics, stage, train_py
 
@@ -51,3 +52,20 @@ def test_two_processes_train_the_same_student_as_one(words: list[str], tmp_path:
     )
     assert any(not torch.allclose(untrained[name].double(), value, atol=1e-6) for name, value in one.items())
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_path: Path) -> None:
+    small = [*words, "optim.steps=2", "ranker.passages_per_shard=16"]
+    train_py(*small, f"artifacts={tmp_path / 'one'}")
+    said = train_py(*small, f"artifacts={tmp_path / 'two'}", "machine.devices=2")
+    for name in ("start", "student", "teacher"):
+        one, two = (metrics(tmp_path / folder, name)["test"] for folder in ("one", "two"))
+        assert one == pytest.approx(two, abs=0.02), said
+    runs = [stage(tmp_path / folder, "start") / "run.trec" for folder in ("one", "two")]
+    first, second = (Run.read(run).lists for run in runs)
+    assert first.keys() == second.keys()
+    for query, listed in first.items():
+        scores = {row.passage_id: row.score for row in second[query]}
+        assert all(row.score == pytest.approx(scores.get(row.passage_id, row.score), abs=1e-4) for row in listed)
+    assert not list(tmp_path.glob("*/*.part"))
+    assert not list(tmp_path.glob("*/*/scores"))

@@ -1,4 +1,4 @@
-"""`python -m retrieval_kd.app.stages <task.yaml>`: one process of a training that torchrun started."""
+"""`python -m retrieval_kd.app.stages <task.yaml>`: one process of a stage that torchrun started."""
 
 import sys
 from pathlib import Path

@@ -32,17 +32,45 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     evaluation = plain["evaluation"]
     corpus = open_corpus(build(plain["corpus"]), work.artifacts)
     splits = _splits(corpus, evaluation)
+    found, everyone = {}, _everyone(plain)
+    for role, node in everyone.items():
+        folder = work.folder / role if len(everyone) > 1 else work.folder
+        found[role] = _judged(_ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder)
     if evaluation["whom"] == "student":
+        return found["student"]
+    told = {role: {"role": role, **metrics} for role, metrics in found.items()}
+    return told if len(told) > 1 else next(iter(told.values()))
+
+
+def assist(config: DictConfig, work: Work) -> None:
+    """Takes over some of what `evaluate` encodes and scores in another process."""
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    queries = _queries(corpus, _splits(corpus, plain["evaluation"]))
+    for role, node in _everyone(plain).items():
+        _ranker(role, node, plain, corpus, work).assist(queries, corpus.collection)
+
+
+def _everyone(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Who is judged, role → scorer node: the student, or each teacher. A ranker of words reads no student."""
+    if plain["evaluation"]["whom"] == "student":
+        return {"student": plain.get("student") or {}}
+    return dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
+
+
+def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corpus, work: Work) -> Ranker:
+    """How one of them ranks."""
+    if plain["evaluation"]["whom"] == "student":
         ranker = open_ranker(plain["ranker"], plain, work, seed=0)
-        return _judged(ranker, corpus, splits, evaluation, work.folder)
-    teachers = dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
-    found = {}
-    for role, node in teachers.items():
+    else:
         scorer = placed(open_scorer(node, seed=0), plain, work.machine)
-        ranker = teacher_ranker(scorer, evaluation, work, passages=len(corpus.collection))
-        folder = work.folder / role if len(teachers) > 1 else work.folder
-        found[role] = {"role": role, **_judged(ranker, corpus, splits, evaluation, folder)}
-    return found if len(found) > 1 else next(iter(found.values()))
+        lists: dict[str, Any] = {"passages": len(corpus.collection), "scratch": work.scratch / role}
+        ranker = teacher_ranker(scorer, plain["evaluation"], work.artifacts, **lists)
+    return NotItself(ranker) if corpus.drop_same_id else ranker
+
+
+def _queries(corpus: Corpus, splits: list[str]) -> dict[str, str]:
+    return {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
 
 
 def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
@@ -72,9 +100,8 @@ def _judged(
     """Ranks for the splits' queries, writes the run and the values by query, and gives the means."""
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    queries = {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
+    queries = _queries(corpus, splits)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
-    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
     ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
     chosen = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
     run = ranker.rank(queries, corpus.collection, evaluation["depth"])

@@ -9,8 +9,9 @@ from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import open_ranker
 from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
-from retrieval_kd.text.corpus import open_corpus
+from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 
 REVISION = 1
@@ -21,15 +22,9 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     began = time.monotonic()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     select = build(plain["mining"])
-    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
-    names = (*corpus.splits.get("train", ()), *corpus.unjudged)
-    if not names:
-        raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
+    corpus, queries, ranker = _opened(plain, work)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
-    ranker = open_ranker(plain["ranker"], plain, work, seed=0)
-    ranker = NotItself(ranker) if corpus.drop_same_id else ranker
-    ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
-    queries = {name: corpus.queries[name] for name in names}
+    ranker, names = ranker.tuned(trained, corpus.collection, corpus.judgments), list(queries)
     run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select)
     run.write(work.payload / "run.trec")
     fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
@@ -43,3 +38,20 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
         "candidates": len(run.numbers),
         "seconds": time.monotonic() - began,
     }
+
+
+def assist(config: DictConfig, work: Work) -> None:
+    """Takes over some of what `mine` encodes in another process."""
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    corpus, queries, ranker = _opened(plain, work)
+    ranker.assist(queries, corpus.collection)
+
+
+def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], Ranker]:
+    """(the corpus, the queries to mine for, the ranker)."""
+    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    names = (*corpus.splits.get("train", ()), *corpus.unjudged)
+    if not names:
+        raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
+    ranker = open_ranker(plain["ranker"], plain, work, seed=0)
+    return corpus, {name: corpus.queries[name] for name in names}, NotItself(ranker) if corpus.drop_same_id else ranker

@@ -1,0 +1,115 @@
+"""Another process takes over some of what a ranker encodes."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval_kd.ranking import rerank
+from retrieval_kd.ranking.dense import Dense
+from retrieval_kd.ranking.hybrid import Hybrid
+from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.rerank import Rerank
+from retrieval_kd.ranking.shards import Shards, assist, fill
+from retrieval_kd.scorers import offline
+from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.scorers.dual import Dual
+from retrieval_kd.scorers.ensemble import Ensemble
+from retrieval_kd.scorers.late import Late
+from retrieval_kd.scorers.scorer import Scorer
+from retrieval_kd.text.collection import Collection
+from tests.ranking.conftest import QUERIES, TEXTS
+from tests.ranking.fakes import Told, assert_same
+
+LISTS = {query: dict.fromkeys(list(TEXTS)[:9], 1.0) for query in QUERIES}
+
+
+def dense(scorer: Dual, artifacts: Path) -> Dense:
+    return Dense(scorer=scorer, artifacts=artifacts, tokens_per_group=128, passages_per_shard=7)
+
+
+def reranking(scorer: Scorer, artifacts: Path, scratch: Path | None) -> Rerank:
+    given = {"candidates": Told(LISTS), "candidates_per_query": 9, "scratch": scratch}
+    return Rerank(scorer=scorer, artifacts=artifacts, tokens_per_group=128, **given)  # type: ignore[arg-type]
+
+
+def passages_encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What kinds of texts were encoded from now on."""
+    kinds: list[str] = []
+    direct = offline.vectors
+
+    def noted(scorer: Dual, kind: str, *args: object, **options: object) -> np.ndarray:
+        kinds.append(kind)
+        return direct(scorer, kind, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(offline, "vectors", noted)
+    return kinds
+
+
+def hybrid(scorer: Dual, artifacts: Path) -> NotItself:
+    told = {"how": "interpolate", "alpha": 0.5, "grid": [0.5], "tuning_queries": 1, "k": 60, "list_depth": 10}
+    return NotItself(Hybrid(sparse=Told(LISTS), dense=dense(scorer, artifacts), **told))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [dense, hybrid])
+def test_vectors_that_a_helper_made_are_not_made_again(
+    make: type[Dense], dual: Dual, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = make(dual, tmp_path / "alone").rank(QUERIES, collection, 10)  # type: ignore[call-arg]
+    (tmp_path / "helped").mkdir()
+    make(dual, tmp_path / "helped").assist(QUERIES, collection)  # type: ignore[call-arg]
+    kinds = passages_encoded(monkeypatch)
+    assert_same(make(dual, tmp_path / "helped").rank(QUERIES, collection, 10), alone)  # type: ignore[call-arg]
+    assert set(kinds) == {"query"}
+
+
+def test_scores_that_a_helper_made_are_not_made_again(
+    cross: Cross, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerank, "_PAIRS_PER_SHARD", 20)
+    both = Ensemble(members={"cross": cross, "late": late}, weights=None, scale=1.0)
+    for number, scorer in enumerate((cross, both)):
+        (work := tmp_path / f"work-{number}").mkdir()
+        alone = reranking(scorer, tmp_path, None).rank(QUERIES, collection, 5)
+        reranking(scorer, tmp_path, work / "scores").assist(QUERIES, collection)
+        with monkeypatch.context() as patch:
+            patch.setattr(offline, "pair_scores", None)
+            assert_same(reranking(scorer, tmp_path, work / "scores").rank(QUERIES, collection, 5), alone)
+
+
+def test_other_lists_have_other_scores(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    ranker = reranking(cross, tmp_path, tmp_path / "scores")
+    whole = ranker.rank(QUERIES, collection, 9)
+    fewer = {query: QUERIES[query] for query in list(QUERIES)[:3]}
+    assert_same(ranker.rank(fewer, collection, 9), whole.only(list(fewer)))
+    assert len(list((tmp_path / "scores").iterdir())) == 2
+
+
+def test_a_helper_that_comes_too_late_leaves_nothing_behind(
+    cross: Cross, collection: Collection, tmp_path: Path
+) -> None:
+    gone = tmp_path / "work.part" / "scores"
+    reranking(cross, tmp_path, gone).assist(QUERIES, collection)
+    assert not gone.parent.exists()
+
+
+def test_a_helper_stops_where_the_folder_was_put_away(tmp_path: Path) -> None:
+    shards, calls = Shards(tmp_path / "rows", 6, 2), []
+
+    def make(rows: np.ndarray) -> np.ndarray:
+        calls.append(rows.tolist())
+        found: np.ndarray = rows[:, None].astype(np.float32)
+        return found
+
+    def and_goes(rows: np.ndarray) -> np.ndarray:
+        found = make(rows)
+        if len(calls) == 2:
+            shutil.rmtree(tmp_path / "rows")
+        return found
+
+    assist(shards, and_goes, within=tmp_path)
+    assert calls == [[4, 5], [2, 3]], "the last ones first, then no more"
+    assert not shards.folder.exists()
+    whole = np.concatenate([block for _, block in fill(shards, make, what="rows").blocks(6)])
+    assert whole[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
