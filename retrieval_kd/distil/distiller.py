@@ -12,12 +12,11 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.gather import rank, share
 from retrieval_kd.distil.optimise import AdamW
-from retrieval_kd.distil.recall import Asked, Recall, Wants
-from retrieval_kd.encoders.footprint import Footprint, footprint
+from retrieval_kd.distil.recall import Asked, Recall, Wants, union
 from retrieval_kd.encoders.unpadded import Count, Request, Running
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import View
 
 
 class Distiller(pl.LightningModule):
@@ -47,7 +46,7 @@ class Distiller(pl.LightningModule):
                 parameter.requires_grad = True
 
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
-        wants = self._wants(batch)
+        wants = union(self.objective.wants(batch.step), self.curriculum.wants())
         views = self.look(batch, wants)
         lesson = self.curriculum.lesson(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
         losses = self.objective(views, batch.taught(lesson))
@@ -59,20 +58,13 @@ class Distiller(pl.LightningModule):
     def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
         """The view of each role for the whole step, on every rank; encoders run once for all of them."""
         running = Running(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
-        kept, self.count = self.recall.run(self._requests(batch, wants), running, wants, self.scorer)
+        kept, self.count = self.recall.run(self.requests(batch, wants), running, wants, self.scorer)
         views = {}
         for role, some in wants.items():
             own = {kind: value for (reader, kind), value in kept.items() if reader == role}
             with torch.autocast(self.device.type, enabled=False):  # scores are float32 whatever the encoders compute in
                 views[role] = self.scorer(role).compare(own, batch, some, share).map(share)
         return views
-
-    def footprint(self, batch: Candidates) -> Footprint:
-        """What such a step keeps in memory for its backward pass."""
-        return footprint(self._requests(batch, self._wants(batch)), Running(self.optim.tokens_per_group))
-
-    def _wants(self, batch: Candidates) -> Wants:
-        return _union(self.objective.wants(batch.step), self.curriculum.wants())
 
     def scorer(self, role: str) -> Scorer:
         """The scorer that a role or an echo of it reads."""
@@ -118,7 +110,7 @@ class Distiller(pl.LightningModule):
         }
         checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
 
-    def _requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
+    def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
         requests: dict[Asked, Request] = {}
         for role, some in wants.items():
             scorer = self.scorer(role)
@@ -131,8 +123,3 @@ class Distiller(pl.LightningModule):
                     learns=self.objective.source(role) in self.objective.learners and scorer.learning(kind),
                 )
         return requests
-
-
-def _union(*several: Wants) -> Wants:
-    nobody: frozenset[Want] = frozenset()
-    return {role: nobody.union(*(one.get(role, nobody) for one in several)) for some in several for role in some}

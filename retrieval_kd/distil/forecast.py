@@ -8,8 +8,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.encoders.footprint import Footprint
+from retrieval_kd.distil.recall import union
+from retrieval_kd.encoders.footprint import Footprint, footprint
+from retrieval_kd.encoders.unpadded import Running
 
 _GB = 1e9
 
@@ -29,8 +32,13 @@ class Forecast(Callback):
         self.told = True
         devices = [] if module.device.type == "cpu" else [module.device]
         with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
-            groups = module.footprint(batch)
+            groups = _footprint(module, batch)
         self.tell(sentence(resident(module), groups, recompute=module.optim.recompute, has=_memory(module.device)))
+
+
+def _footprint(module: Distiller, batch: Candidates) -> Footprint:
+    wants = union(module.objective.wants(batch.step), module.curriculum.wants())
+    return footprint(module.requests(batch, wants), Running(module.optim.tokens_per_group))
 
 
 def resident(module: Distiller) -> int:

@@ -17,6 +17,12 @@ Asked = tuple[str, Kind]
 Wants = Mapping[str, frozenset[Want]]
 
 
+def union(*several: Wants) -> Wants:
+    """All that any of them wants."""
+    nobody: frozenset[Want] = frozenset()
+    return {role: nobody.union(*(one.get(role, nobody) for one in several)) for some in several for role in some}
+
+
 class Recall:
     """Runs a step's requests, of frozen scorers only for the texts that were never seen before.
 

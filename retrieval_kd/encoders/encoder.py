@@ -116,9 +116,8 @@ class TextEncoder(nn.Module):
         return nullcontext() if self.computes_in is None else torch.autocast(device.type, dtype=self.computes_in)
 
     def _packs(self, embedded: Tensor) -> bool:
-        if not packed.offered(self.backbone):
-            return False
-        return packed.faster(self.backbone, embedded) if self.packs is None else self.packs
+        wanted = packed.faster(self.backbone, embedded) if self.packs is None else self.packs
+        return wanted and packed.offered(self.backbone)
 
     def compile_blocks(self) -> None:
         """From now on run the blocks as `torch.compile` makes them, for padded groups of any shape, with the same

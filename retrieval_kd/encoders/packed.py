@@ -7,6 +7,7 @@ torch's own kernel (torch.nn.attention.varlen, FlashAttention inside) reads text
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import torch
@@ -19,33 +20,44 @@ _NAME = "retrieval_kd_packed"  # of the attention, in transformers' registry
 _HALVES = (torch.float16, torch.bfloat16)
 _LARGEST_HEAD = 256  # components, a multiple of 8: the kernel's limits
 
-# families whose positions are absolute and given from outside: the first one, by configuration
-_FIRST = {
-    "bert": lambda config: 0,
-    "electra": lambda config: 0,
-    "ernie": lambda config: 0,
-    "roberta": lambda config: config.pad_token_id + 1,
-    "xlm-roberta": lambda config: config.pad_token_id + 1,
-}
-
 
 def offered(backbone: nn.Module) -> bool:
-    """Whether this backbone can be run on packed texts."""
+    """Whether this backbone can be run on packed texts: its attention can be exchanged, and its positions are absolute
+    and may be given from outside.
+    """
     config: Any = backbone.config
-    return config.model_type in _FIRST and not config.is_decoder
+    return (
+        getattr(backbone, "_supports_attention_backend", False)
+        and not getattr(config, "is_decoder", False)
+        and _positions(backbone) is not None
+        and "position_ids" in signature(backbone.forward).parameters
+    )
+
+
+def _positions(backbone: nn.Module) -> nn.Embedding | None:
+    found = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
+    return found if isinstance(found, nn.Embedding) else None
+
+
+def _first(backbone: nn.Module) -> int:
+    """The position of a text's first token: behind that of padding, where there is one."""
+    table = _positions(backbone)
+    return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
 
 def faster(backbone: nn.Module, embedded: Tensor) -> bool:
     """Whether this device has the kernel for what is computed now: CUDA, half precision, no dropout of attention."""
+    if not embedded.is_cuda:
+        return False
     config: Any = backbone.config
     size = config.hidden_size // config.num_attention_heads
     kind = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else embedded.dtype
+    dropped = any(getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout"))
     return (
-        embedded.is_cuda
-        and kind in _HALVES
+        kind in _HALVES
         and size % 8 == 0
         and size <= _LARGEST_HEAD
-        and not (backbone.training and config.attention_probs_dropout_prob)
+        and not (backbone.training and dropped)
         and find_spec("torch.nn.attention.varlen") is not None
     )
 
@@ -62,7 +74,7 @@ def run_packed(
     with _attention(config):
         out = backbone(
             inputs_embeds=embedded[mask][None],
-            position_ids=(column[mask] + _FIRST[config.model_type](config))[None],
+            position_ids=(column[mask] + _first(backbone))[None],
             output_hidden_states=bool(layers),
             bounds=bounds,
             longest=mask.shape[1],

@@ -13,7 +13,7 @@ from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders import packed
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 
-FAMILIES = ("bert", "electra", "ernie", "roberta", "xlm-roberta")
+FAMILIES = ("bert", "distilbert", "electra", "ernie", "roberta", "xlm-roberta")
 SIZES = {
     "hidden_size": 16,
     "embedding_size": 16,
@@ -89,5 +89,5 @@ def test_it_is_chosen_where_a_kernel_is(pairs: Tokens) -> None:
     made = encoder("bert")
     assert not packed.faster(made.backbone, embedded(made, pairs)), "not on a processor"
     assert made.backbone.config._attn_implementation == "sdpa"
-    other = AutoConfig.for_model("distilbert", vocab_size=64, dim=16, n_layers=1, n_heads=2, hidden_dim=32)
-    assert not packed.offered(AutoModel.from_config(other))
+    other = AutoConfig.for_model("modernbert", vocab_size=64, pad_token_id=0, **SIZES)
+    assert not packed.offered(AutoModel.from_config(other)), "its positions are turned into queries and keys"
