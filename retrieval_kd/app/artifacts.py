@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.app.tracking import Sink
 
-_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*", "scores")  # what a sealed artifact has no use for
+_SCRATCH = ".scores"
+_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*")  # what a sealed artifact has no use for
 
 
 @dataclass
@@ -37,8 +38,8 @@ class Work:
 
     @property
     def scratch(self) -> Path:
-        """Where scores of pairs may lie until the artifact is sealed."""
-        return self.folder / "scores"
+        """Where scores of pairs lie until the artifact is sealed; while it is there, helpers may write into it."""
+        return self.folder / _SCRATCH
 
     @property
     def payload(self) -> Path:
@@ -86,15 +87,18 @@ def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Pa
     part.mkdir(parents=True, exist_ok=True)
     (part / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)), encoding="utf-8")
     write_json(part / "inputs.json", inputs)
+    (part / _SCRATCH).mkdir(exist_ok=True)
     return part
 
 
 def seal(folder: Path) -> None:
     """Gives a whole folder aside its name, after all of it is on disk."""
     part = aside(folder)
+    if (part / _SCRATCH).is_dir():  # moved away first, since a helper may still be writing there
+        _remove(part / _SCRATCH, folder)
     for pattern in _FOR_RESUMING:
         for path in part.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            path.unlink()
     for path in sorted(part.rglob("*")):
         _to_disk(path)
     _to_disk(part)
@@ -106,9 +110,13 @@ def discard(folder: Path) -> None:
     """Removes an artifact and what was begun of it. A killed removal leaves nothing that looks whole."""
     for path in (folder, aside(folder)):
         if path.is_dir():
-            gone = path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}.gone")
-            os.rename(path, gone)
-            shutil.rmtree(gone)
+            _remove(path, folder)
+
+
+def _remove(path: Path, folder: Path) -> None:
+    gone = folder.with_name(f"{folder.name}.{os.getpid()}.{time.time_ns()}.gone")
+    os.rename(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def metrics(folder: Path) -> dict[str, Any]:

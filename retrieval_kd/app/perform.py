@@ -1,6 +1,7 @@
 """Runs one stage's function in this process."""
 
 import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work, write_json
 from retrieval_kd.app.build import build
 from retrieval_kd.app.tracking import Sink, Subject
+from retrieval_kd.text.fault import Fault
 
 Verb = Callable[[DictConfig, Work], dict[str, Any]]
 TOGETHER = "train"  # the verb that all processes perform; of any other they take over some of the work
@@ -80,7 +82,10 @@ def assist(task: Task) -> None:
     """Takes over some of what the first process encodes or scores, for a verb that has something to share."""
     _threads(task.machine)
     work = Work(Path(task.folder), Path(task.artifacts), task.machine)
-    assistant(task.run)(OmegaConf.create(task.config), work)
+    try:
+        assistant(task.run)(OmegaConf.create(task.config), work)
+    except (Fault, OSError, RuntimeError) as failure:  # the first process does without, or tells of the fault
+        print(f"{task.stage}: a process that helped has stopped ({failure})", file=sys.stderr, flush=True)
 
 
 def _sinks(task: Task) -> list[Sink]:

@@ -45,7 +45,7 @@ def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]
         if isinstance(part, TextEncoder):
             part.computes_in = None if half is None else getattr(torch, half)
     gpu = machine.get("accelerator", "auto") != "cpu" and torch.cuda.is_available()
-    return scorer.to(f"cuda:{local_rank()}" if gpu else "cpu")
+    return scorer.to(f"cuda:{local_rank() % torch.cuda.device_count()}" if gpu else "cpu")
 
 
 def tokens_per_group(scorer: Scorer) -> int:
@@ -55,7 +55,7 @@ def tokens_per_group(scorer: Scorer) -> int:
 
 
 def teacher_ranker(
-    scorer: Scorer, evaluation: Mapping[str, Any], artifacts: Path, *, passages: int, scratch: Path
+    scorer: Scorer, evaluation: Mapping[str, Any], artifacts: Path, *, passages: int, scratch: Path, role: str
 ) -> Ranker:
     """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates, whose
     scores lie in `scratch` until the stage is done.
@@ -69,7 +69,7 @@ def teacher_ranker(
         "artifacts": artifacts,
         "tokens_per_group": tokens_per_group(scorer),
     }
-    kept: dict[str, Any] = {"scratch": scratch}
+    kept: dict[str, Any] = {"scratch": scratch, "named": role}
     if scorer.kind == "dual":
         return Dense(**given)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:

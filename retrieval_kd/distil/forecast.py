@@ -31,8 +31,15 @@ class Forecast(Callback):
             return
         self.told = True
         devices = [] if module.device.type == "cpu" else [module.device]
-        with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
-            groups = _footprint(module, batch)
+        try:
+            with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
+                groups = _footprint(module, batch)
+        except torch.OutOfMemoryError:
+            self.tell("the first group of a step alone is more than the memory: give a smaller optim.tokens_per_group")
+            return
+        finally:
+            if module.device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(module.device)
         self.tell(sentence(resident(module), groups, recompute=module.optim.recompute, has=_memory(module.device)))
 
 

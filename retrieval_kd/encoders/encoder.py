@@ -116,7 +116,7 @@ class TextEncoder(nn.Module):
         return nullcontext() if self.computes_in is None else torch.autocast(device.type, dtype=self.computes_in)
 
     def _packs(self, embedded: Tensor) -> bool:
-        wanted = packed.faster(self.backbone, embedded) if self.packs is None else self.packs
+        wanted = packed.faster(self.backbone, embedded.device, embedded.dtype) if self.packs is None else self.packs
         return wanted and packed.offered(self.backbone)
 
     def compile_blocks(self) -> None:

@@ -26,9 +26,10 @@ class Footprint(NamedTuple):
 def footprint(requests: Mapping[Key, Request], running: Running) -> Footprint:
     """The footprint of a step's requests.
 
-    Of each encoder that learns, the group of the longest texts is run forward twice, and the bytes are counted that
-    autograd saves the second time: what every group shares (weights, and their copies in half precision) was saved the
-    first time. The other groups are taken to keep as much for a token, padding included. Frozen encoders keep nothing.
+    Of each encoder that learns, the longest text is run forward, then the group of the longest texts, and the bytes are
+    counted that autograd saves the second time: what every group shares (weights, and their copies in half precision)
+    was saved the first time. The other groups are taken to keep as much for a token, padding included. Frozen encoders
+    keep nothing. What was run is let go.
     """
     found = [_of_one([requests[key] for key in keys], running) for keys in shared(requests)]
     groups, kept = (sum(getattr(one, name) for one in found) for name in ("groups", "kept"))
@@ -41,11 +42,10 @@ def _of_one(requests: list[Request], running: Running) -> Footprint:
     encoder = requests[0].reading.encoder
     texts, numbers = unique([request.reading.tokens for request in requests])
     groups = grouped(texts, numbers, running.tokens_per_group)
-    first, device = groups[0], next(encoder.parameters()).device
+    alone, first = grouped(texts, numbers, 1)[0], groups[0]
     seen = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
-    words = encoder.embed(first.texts.ids[first.texts.mask].to(device))
     held: list[Any] = []  # so that no storage is freed and its place taken by another
-    parts: dict[int, dict[str, Tensor]] = {}
+    saved = [0]
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -53,14 +53,16 @@ def _of_one(requests: list[Request], running: Running) -> Footprint:
         if storage.data_ptr() not in seen:
             seen.add(storage.data_ptr())
             saved[-1] += storage.nbytes()
-        return tensor
+        return tensor.detach()  # a node that held its own result would never be freed
 
-    saved: list[int] = []
-    for _ in range(2):
+    parts: dict[int, dict[str, Tensor]] = {}
+    for group in (alone, first):
         saved.append(0)
+        words = encoder.embed(group.texts.ids[group.texts.mask].to(next(encoder.parameters()).device))
         with saved_tensors_hooks(count, lambda tensor: tensor):
-            parts = run_group(encoder, first, words, requests, recompute=False, seed=None)
+            parts = run_group(encoder, group, words, requests, recompute=False, seed=None)
         held.append(parts)
     times = sum(group.texts.mask.numel() for group in groups) / first.texts.mask.numel()
     kept = sum(value.numel() * value.element_size() for some in parts.values() for value in some.values())
-    return Footprint(round(saved[1] * times), saved[1], round(kept * times))
+    held.clear()
+    return Footprint(round(saved[-1] * times), saved[-1], round(kept * times))

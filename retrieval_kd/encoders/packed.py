@@ -6,6 +6,7 @@ torch's own kernel (torch.nn.attention.varlen, FlashAttention inside) reads text
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from inspect import signature
 from typing import Any
@@ -23,12 +24,13 @@ _LARGEST_HEAD = 256  # components, a multiple of 8: the kernel's limits
 
 def offered(backbone: nn.Module) -> bool:
     """Whether this backbone can be run on packed texts: its attention can be exchanged, and its positions are absolute
-    and may be given from outside.
+    and may be given from outside, and no layer mixes neighbours (as MobileBERT's embeddings do).
     """
     config: Any = backbone.config
     return (
         getattr(backbone, "_supports_attention_backend", False)
         and not getattr(config, "is_decoder", False)
+        and not getattr(config, "trigram_input", False)
         and _positions(backbone) is not None
         and "position_ids" in signature(backbone.forward).parameters
     )
@@ -45,21 +47,31 @@ def _first(backbone: nn.Module) -> int:
     return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
 
-def faster(backbone: nn.Module, embedded: Tensor) -> bool:
+def faster(backbone: nn.Module, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether this device has the kernel for what is computed now: CUDA, half precision, no dropout of attention."""
-    if not embedded.is_cuda:
+    if device.type != "cuda":
         return False
     config: Any = backbone.config
     size = config.hidden_size // config.num_attention_heads
-    kind = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else embedded.dtype
+    kind = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else dtype
     dropped = any(getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout"))
     return (
         kind in _HALVES
         and size % 8 == 0
         and size <= _LARGEST_HEAD
         and not (backbone.training and dropped)
-        and find_spec("torch.nn.attention.varlen") is not None
+        and _kernel(device)
     )
+
+
+@lru_cache
+def _kernel(device: torch.device) -> bool:
+    """Whether torch has the kernel with the arguments that are given to it, and the GPU is one that it runs on."""
+    if find_spec("torch.nn.attention.varlen") is None or torch.version.hip is not None:
+        return False
+    from torch.nn.attention.varlen import varlen_attn
+
+    return "scale" in signature(varlen_attn).parameters and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def run_packed(

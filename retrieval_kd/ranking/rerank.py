@@ -1,8 +1,10 @@
 """Ranking somebody's lists anew, by any scorer that reads query and passage."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
+_CANDIDATES = "candidates.trec"
 _PAIRS_AT_ONCE = 1024  # what an encoder sorts by length together
 _PAIRS_PER_SHARD = 16384  # what a kill may cost
 
@@ -26,7 +29,8 @@ _PAIRS_PER_SHARD = 16384  # what a kill may cost
 class Rerank(Ranker):
     """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores.
 
-    Scores are kept in `scratch`, where a killed ranking goes on from, until whoever gave the folder puts it away.
+    Scores are kept in `scratch`, where a killed ranking goes on from, until whoever gave the folder puts it away; where
+    several scorers share one, each is `named`.
     """
 
     def __init__(
@@ -38,38 +42,45 @@ class Rerank(Ranker):
         candidates: Ranker,
         candidates_per_query: int,
         scratch: Path | None = None,
+        named: str = "",
     ) -> None:
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
-        self.candidates, self.candidates_per_query, self.scratch = candidates, candidates_per_query, scratch
+        self.candidates, self.candidates_per_query = candidates, candidates_per_query
+        self.scratch, self.named = scratch, named
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
-        given, folder = (proposed, self.scorer, queries, collection), self._folder(proposed)
-        return rescored(*given, artifacts=self.artifacts, tokens_per_group=self.tokens_per_group, folder=folder).top(
-            depth
-        )
+        folder = self._folder(queries)
+        proposed = self._proposed(queries, collection, folder)
+        tokens = self.tokens_per_group
+        given: dict[str, Any] = {"artifacts": self.artifacts, "tokens_per_group": tokens, "folder": folder}
+        return rescored(proposed, self.scorer, queries, collection, **given).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         self.candidates.assist(queries, collection)
-        if self.scratch is None:
+        folder = self._folder(queries)
+        if folder is None or self.scratch is None:
             return
-        proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
-        given, folder = (proposed, self.scorer, queries, collection), self._folder(proposed)
-        assist_rescoring(
-            *given,
-            artifacts=self.artifacts,
-            tokens_per_group=self.tokens_per_group,
-            folder=folder or self.scratch,
-            within=self.scratch.parent,
-        )
+        while self.scratch.is_dir() and not (folder / _CANDIDATES).exists():
+            time.sleep(0.2)
+        if (folder / _CANDIDATES).exists():
+            proposed, tokens = Run.read(folder / _CANDIDATES), self.tokens_per_group
+            given = {"artifacts": self.artifacts, "folder": folder, "within": self.scratch}
+            assist_rescoring(proposed, self.scorer, queries, collection, tokens_per_group=tokens, **given)
 
-    def _folder(self, run: Run) -> Path | None:
-        """Where the scores of these lists lie until their ranking is whole."""
+    def _proposed(self, queries: Mapping[str, str], collection: Collection, folder: Path | None) -> Run:
+        """The candidates; kept beside their scores, so that a resumed ranking and its helpers score the same ones."""
+        if folder is None:
+            return self.candidates.rank(queries, collection, self.candidates_per_query)
+        if not (folder / _CANDIDATES).exists():
+            self.candidates.rank(queries, collection, self.candidates_per_query).write(folder / _CANDIDATES)
+        return Run.read(folder / _CANDIDATES)
+
+    def _folder(self, queries: Mapping[str, str]) -> Path | None:
+        """Where the scores of these queries' lists lie until their ranking is whole."""
         if self.scratch is None:
             return None
-        digest = hashlib.sha256("\n".join((*run.query_ids, "", *run.passage_ids)).encode())
-        digest.update(run.offsets.tobytes() + run.numbers.tobytes())
-        return self.scratch / digest.hexdigest()[:16]
+        words = "\n".join((self.named, str(self.candidates_per_query), *queries))
+        return self.scratch / hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def rescored(

@@ -12,7 +12,7 @@ from retrieval_kd.app import signatures
 from tests.contracts.options import CONF, every_form, file_of, groups, names
 
 # arguments that stand in no option file, since only who builds the object knows them (ranking's sign names its own)
-GIVEN = {"scorers": {"towers", "passages"}, "ranking": {"scorer", "artifacts", "tokens_per_group", "scratch"}}
+GIVEN = {"scorers": {"towers", "passages"}, "ranking": {"scorer", "artifacts", "tokens_per_group", "scratch", "named"}}
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

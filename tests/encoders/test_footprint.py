@@ -1,5 +1,7 @@
 """What groups will keep in memory, against what they do keep."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +13,9 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokens, apart
-from retrieval_kd.encoders.encoder import TextEncoder
+from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.footprint import Footprint, footprint
-from retrieval_kd.encoders.unpadded import Reading, Request, Running, run
+from retrieval_kd.encoders.unpadded import Kept, Reading, Request, Running, run
 
 GROUP = 256
 
@@ -74,3 +76,28 @@ def test_half_precision_keeps_less(backbone: Path, texts: Tokens) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = footprint(request(encoder, texts), Running(GROUP))
     assert half.groups < 0.9 * full.groups
+
+
+def test_what_was_run_is_let_go(backbone: Path, texts: Tokens) -> None:
+    encoder = TextEncoder.load(backbone, layers=None, dropout=0.1).train()
+    alive: list[weakref.ref[Tensor]] = []
+
+    def keep(encoded: Encoded) -> Kept:
+        alive.append(weakref.ref(encoded.states))
+        return {"tokens": encoded.states * 2}
+
+    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, Running(GROUP))
+    gc.collect()
+    assert len(alive) == 2
+    assert [one() for one in alive] == [None, None]
+
+
+def test_only_the_heaviest_group_is_run_whole(backbone: Path, texts: Tokens) -> None:
+    encoder, seen = TextEncoder.load(backbone, layers=None, dropout=0.0), []
+
+    def keep(encoded: Encoded) -> Kept:
+        seen.append(len(encoded.states))
+        return {"tokens": encoded.states}
+
+    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, Running(GROUP))
+    assert seen == [1, 11]

@@ -85,9 +85,35 @@ def test_attention_that_is_looked_at_is_never_packed(pairs: Tokens) -> None:
     assert made(pairs, embedded(made, pairs), attention=2).attention.shape[-2:] == pairs.ids.shape[-1:] * 2
 
 
-def test_it_is_chosen_where_a_kernel_is(pairs: Tokens) -> None:
-    made = encoder("bert")
-    assert not packed.faster(made.backbone, embedded(made, pairs)), "not on a processor"
-    assert made.backbone.config._attn_implementation == "sdpa"
-    other = AutoConfig.for_model("modernbert", vocab_size=64, pad_token_id=0, **SIZES)
-    assert not packed.offered(AutoModel.from_config(other)), "its positions are turned into queries and keys"
+def test_what_mixes_neighbours_or_turns_positions_is_not_offered() -> None:
+    turned = AutoConfig.for_model("modernbert", vocab_size=64, pad_token_id=0, **SIZES)
+    mixed = AutoConfig.for_model("mobilebert", vocab_size=64, **{**SIZES, "intra_bottleneck_size": 16})
+    for config in (turned, mixed):
+        assert not packed.offered(AutoModel.from_config(config))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "capability", "dropout", "chosen"),
+    [
+        (torch.bfloat16, (9, 0), 0.0, True),
+        (torch.float16, (8, 0), 0.0, True),
+        (torch.float32, (9, 0), 0.0, False),
+        (torch.bfloat16, (7, 5), 0.0, False),
+        (torch.bfloat16, (9, 0), 0.1, False),
+    ],
+)
+def test_it_is_chosen_where_the_kernel_is(
+    dtype: torch.dtype,
+    capability: tuple[int, int],
+    dropout: float,
+    chosen: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = encoder("bert", attention_probs_dropout_prob=dropout).train()
+    gpu = torch.device("cuda", 0)
+    assert not packed.faster(made.backbone, torch.device("cpu"), dtype)
+    packed._kernel.cache_clear()
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert packed.faster(made.backbone, gpu, dtype) is chosen
+    assert packed.faster(made.eval().backbone, gpu, dtype) is (chosen or dropout > 0)
+    packed._kernel.cache_clear()

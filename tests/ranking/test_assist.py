@@ -29,8 +29,8 @@ def dense(scorer: Dual, artifacts: Path) -> Dense:
     return Dense(scorer=scorer, artifacts=artifacts, tokens_per_group=128, passages_per_shard=7)
 
 
-def reranking(scorer: Scorer, artifacts: Path, scratch: Path | None) -> Rerank:
-    given = {"candidates": Told(LISTS), "candidates_per_query": 9, "scratch": scratch}
+def reranking(scorer: Scorer, artifacts: Path, scratch: Path | None, named: str = "") -> Rerank:
+    given = {"candidates": Told(LISTS), "candidates_per_query": 9, "scratch": scratch, "named": named}
     return Rerank(scorer=scorer, artifacts=artifacts, tokens_per_group=128, **given)  # type: ignore[arg-type]
 
 
@@ -70,26 +70,40 @@ def test_scores_that_a_helper_made_are_not_made_again(
     monkeypatch.setattr(rerank, "_PAIRS_PER_SHARD", 20)
     both = Ensemble(members={"cross": cross, "late": late}, weights=None, scale=1.0)
     for number, scorer in enumerate((cross, both)):
-        (work := tmp_path / f"work-{number}").mkdir()
+        (scratch := tmp_path / f"scores-{number}").mkdir()
         alone = reranking(scorer, tmp_path, None).rank(QUERIES, collection, 5)
-        reranking(scorer, tmp_path, work / "scores").assist(QUERIES, collection)
+        with monkeypatch.context() as patch:
+            patch.setattr(rerank, "rescored", lambda run, *_, **__: run)  # a first process that has yet to score
+            reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5)
+        reranking(scorer, tmp_path, scratch).assist(QUERIES, collection)
         with monkeypatch.context() as patch:
             patch.setattr(offline, "pair_scores", None)
-            assert_same(reranking(scorer, tmp_path, work / "scores").rank(QUERIES, collection, 5), alone)
+            assert_same(reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5), alone)
 
 
-def test_other_lists_have_other_scores(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+def test_other_queries_and_other_scorers_have_their_own_scores(
+    cross: Cross, dual: Dual, collection: Collection, tmp_path: Path
+) -> None:
     ranker = reranking(cross, tmp_path, tmp_path / "scores")
     whole = ranker.rank(QUERIES, collection, 9)
     fewer = {query: QUERIES[query] for query in list(QUERIES)[:3]}
     assert_same(ranker.rank(fewer, collection, 9), whole.only(list(fewer)))
-    assert len(list((tmp_path / "scores").iterdir())) == 2
+    other = reranking(dual, tmp_path, tmp_path / "scores", named="dual").rank(QUERIES, collection, 9)
+    assert_same(other, reranking(dual, tmp_path, None).rank(QUERIES, collection, 9))
+    assert len(list((tmp_path / "scores").iterdir())) == 3
 
 
-def test_a_helper_that_comes_too_late_leaves_nothing_behind(
+def test_a_resumed_ranking_scores_the_candidates_that_it_began_with(
     cross: Cross, collection: Collection, tmp_path: Path
 ) -> None:
-    gone = tmp_path / "work.part" / "scores"
+    ranker = reranking(cross, tmp_path, tmp_path / "scores")
+    first = ranker.rank(QUERIES, collection, 9)
+    ranker.candidates = Told({})
+    assert ranker.rank(QUERIES, collection, 9) == first
+
+
+def test_a_helper_that_comes_late_leaves_nothing_behind(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    gone = tmp_path / "work.part" / ".scores"
     reranking(cross, tmp_path, gone).assist(QUERIES, collection)
     assert not gone.parent.exists()
 

@@ -61,11 +61,12 @@ def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_pat
     for name in ("start", "student", "teacher"):
         one, two = (metrics(tmp_path / folder, name)["test"] for folder in ("one", "two"))
         assert one == pytest.approx(two, abs=0.02), said
-    runs = [stage(tmp_path / folder, "start") / "run.trec" for folder in ("one", "two")]
-    first, second = (Run.read(run).lists for run in runs)
+    first, second = (Run.read(stage(tmp_path / folder, "start") / "run.trec").lists for folder in ("one", "two"))
     assert first.keys() == second.keys()
     for query, listed in first.items():
         scores = {row.passage_id: row.score for row in second[query]}
-        assert all(row.score == pytest.approx(scores.get(row.passage_id, row.score), abs=1e-4) for row in listed)
+        both = [row for row in listed if row.passage_id in scores]
+        assert len(both) >= 0.9 * len(listed)
+        assert all(row.score == pytest.approx(scores[row.passage_id], abs=1e-4) for row in both)
     assert not list(tmp_path.glob("*/*.part"))
-    assert not list(tmp_path.glob("*/*/scores"))
+    assert not list(tmp_path.glob("*/*/.scores"))

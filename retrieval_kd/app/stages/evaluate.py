@@ -64,7 +64,7 @@ def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corp
         ranker = open_ranker(plain["ranker"], plain, work, seed=0)
     else:
         scorer = placed(open_scorer(node, seed=0), plain, work.machine)
-        lists: dict[str, Any] = {"passages": len(corpus.collection), "scratch": work.scratch / role}
+        lists: dict[str, Any] = {"passages": len(corpus.collection), "scratch": work.scratch, "role": role}
         ranker = teacher_ranker(scorer, plain["evaluation"], work.artifacts, **lists)
     return NotItself(ranker) if corpus.drop_same_id else ranker
 

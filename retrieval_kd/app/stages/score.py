@@ -1,6 +1,5 @@
 """score: one scorer over a run → the same lists with its scores, which a stored teacher reads."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,12 @@ def score(config: DictConfig, work: Work) -> dict[str, Any]:
     began = time.monotonic()
     run = rescored(**_given(config, work))
     run.write(work.payload / "run.trec")
-    shutil.rmtree(work.scratch)
     return {"queries": len(run.query_ids), "pairs": len(run.numbers), "seconds": time.monotonic() - began}
 
 
 def assist(config: DictConfig, work: Work) -> None:
     """Takes over some of what `score` scores in another process."""
-    assist_rescoring(**_given(config, work), within=work.folder)
+    assist_rescoring(**_given(config, work), within=work.scratch)
 
 
 def _given(config: DictConfig, work: Work) -> dict[str, Any]:

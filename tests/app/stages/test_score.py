@@ -1,5 +1,6 @@
 """The score stage."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,13 @@ def test_candidates_and_judged_positives_get_the_teachers_scores(ground: Ground,
         for text in (corpus.queries["q5"], corpus.collection[passage_id].words)
     )
     assert value == pytest.approx(float(offline.pair_scores(scorer, *texts, tokens_per_group=512)[0]), abs=1e-5)
-    assert not (work.folder / "scores").exists()
 
 
 def test_half_precision_where_it_is_asked_for(ground: Ground, config: Configure, work: Work) -> None:
     asked = {"teacher": {"cross": scorer_node(ground, "cross")}, "data": {"candidates": str(ground.candidates)}}
     score(config(**asked), work)
     full = Run.read(work.payload / "run.trec")
+    shutil.rmtree(work.scratch)
     score(config(**asked, precision="bf16-mixed"), work)
     half = Run.read(work.payload / "run.trec")
     one, other = (
@@ -58,7 +59,7 @@ def test_a_killed_scoring_goes_on_where_it_was(
         patch.setattr("retrieval_kd.app.stages.score.Run.write", _killed)
         with pytest.raises(KeyboardInterrupt):
             score(asked, work)
-    assert (work.folder / "scores" / "00000.npy").exists()
+    assert (work.scratch / "00000.npy").exists()
     monkeypatch.setattr(offline, "pair_scores", None)
     score(asked, work)
     assert set(Run.read(work.payload / "run.trec").lists) == set(ground.corpus.splits["train"])
@@ -85,10 +86,10 @@ def test_an_ensemble_scores_lists_by_its_members(ground: Ground, config: Configu
     score(config(teacher={"ensemble": node}, data={"candidates": str(ground.candidates)}), work)
     found, runs = Run.read(work.payload / "run.trec"), []
     for member in members.values():
+        shutil.rmtree(work.scratch)
         score(config(teacher={"one": member}, data={"candidates": str(ground.candidates)}), work)
         runs.append(Run.read(work.payload / "run.trec"))
     fused = standardised(runs)
     for query, listed in fused.lists.items():
         expected = {name: 2 * value for name, value in listed}
         assert {row.passage_id: row.score for row in found.lists[query]} == pytest.approx(expected, abs=1e-4)
-    assert not (work.folder / "scores").exists()
