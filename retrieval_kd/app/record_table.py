@@ -1,6 +1,6 @@
 """The record as Markdown: a table of evaluations and one of comparisons, between two marks of a README."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app.results import SPLITS
@@ -21,7 +21,7 @@ def rendered(text: str, rows: Sequence[Row], *, where: str) -> str:
 
 def tables(rows: Sequence[Row]) -> str:
     """Every evaluation, then every comparison, then the words of runs that had some, each under its number."""
-    judged = [row for row in rows if row["kind"] == "evaluation"]
+    judged = list(_once(row for row in rows if row["kind"] == "evaluation"))
     compared = [row for row in rows if row["kind"] == "comparison"]
     said = dict.fromkeys(one["words"] for row in (*judged, *compared) for one in (row, row.get("against", row)))
     numbers = {words: f"[{place}]" for place, words in enumerate(filter(None, said), 1)}
@@ -31,6 +31,16 @@ def tables(rows: Sequence[Row]) -> str:
     if numbers:
         parts.append([f"- {number} `{words}`" for words, number in numbers.items()])
     return "\n" + "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _once(rows: Iterable[Row]) -> Iterator[Row]:
+    """What several runs share is told for the first of them; the student that is a run's result, for each."""
+    told = set()
+    for row in rows:
+        if row["final"] or row["artifact"] not in told:
+            yield row
+        if not row["final"]:
+            told.add(row["artifact"])
 
 
 def _evaluations(rows: Sequence[Row], said: Mapping[str, str]) -> Iterator[str]:

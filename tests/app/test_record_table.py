@@ -45,6 +45,14 @@ def test_a_row_has_three_digits_and_the_number_of_its_words() -> None:
     assert "\n- [1] `seed=1`\n" in text
 
 
+def test_what_runs_share_is_told_once_and_their_results_each() -> None:
+    warm_up = {"title": "warm-up", "final": False, "artifact": "evaluate-0"}
+    rows = [evaluation(**warm_up), evaluation(), evaluation(words="seed=1", **warm_up), evaluation(words="seed=1")]
+    text = rendered(README, rows, where="README.md")
+    assert text.count("| warm-up |") == 1
+    assert text.count("| **student** |") == 2
+
+
 def test_every_p_stands_beside_the_difference_that_so_many_queries_show() -> None:
     text = rendered(README, [evaluation(), comparison()], where="README.md")
     assert "| adam | baseline [1] | +0.012 nDCG@10 | 0.04 | 0.039 | .031 | 424 |" in text
