@@ -38,7 +38,9 @@ def record(plan: Plan, words: Sequence[str], *, experiments: Path = EXPERIMENTS)
     rows = _joined(_read(folder), found)
     for one in [row for row in found if row["final"]]:
         others = [row for row in (*rows, *_read(experiments / CONTROL)) if row["kind"] == "evaluation" and row["final"]]
-        rows = _joined(rows, _compared(one, others, plan.artifacts))
+        turned = {row["artifact"] for row in rows if row.get("against", {}).get("artifact") == one["artifact"]}
+        new = [row for row in others if row["artifact"] not in turned]  # the others were compared with this one
+        rows = _joined(rows, _compared(one, new, plan.artifacts))
     with whole_file(folder / "results.jsonl") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     readme_text = rendered(readme.read_text(encoding="utf-8"), rows, where=str(readme))

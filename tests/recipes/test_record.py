@@ -38,3 +38,10 @@ def test_a_record_is_appended_once_compared_and_rendered(
     assert "| **student** |" in text
     assert run(["record", "experiment=listwise_kl", *common]) == 0
     assert path.read_text() == before
+    longer = [*common, "+at.again.optim.steps=2"]
+    assert run(["experiment=baseline", *longer]) == 0
+    for words in (longer, common):
+        assert run(["record", "experiment=baseline", *words]) == 0
+    lines = (tmp_path / "experiments/baseline/results.jsonl").read_text().splitlines()
+    pairs = [{row["artifact"], row["against"]["artifact"]} for row in map(json.loads, lines) if "against" in row]
+    assert len(pairs) == 1, "two students of a recipe are compared once, whichever is recorded again"
