@@ -94,7 +94,7 @@ def _permutation(seed: int, epoch: int, queries: int) -> np.ndarray:
 def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn:
     """The step's lists; `positives` holds the judged passages of each query, `lists` the rest."""
     queries = query_order(sampling, step, len(lists.offsets) - 1)
-    chance = np.random.default_rng([sampling.seed, _LISTS, step])
+    chance = _chance(sampling, step, queries, positives)
     positive, judged = _one_positive(queries, positives, chance)
     main, *further = sampling.windows
     ranks = _ranks(main, queries, lists, main.negatives + (~judged), chance)
@@ -108,24 +108,37 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
     return Drawn(queries, passages, ranks)
 
 
-def _one_positive(queries: np.ndarray, positives: Lists, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _chance(sampling: Sampling, step: int, queries: np.ndarray, positives: Lists) -> np.random.Generator | None:
+    """The generator of a step's lists; None where there is nothing to choose, since making one costs as much as the
+    rest of the draw.
+    """
+    several = np.any(positives.offsets[queries + 1] - positives.offsets[queries] > 1)
+    if not several and all(window.order == "best" for window in sampling.windows):
+        return None
+    return np.random.default_rng([sampling.seed, _LISTS, step])
+
+
+def _one_positive(
+    queries: np.ndarray, positives: Lists, chance: np.random.Generator | None
+) -> tuple[np.ndarray, np.ndarray]:
     start, stop = positives.offsets[queries], positives.offsets[queries + 1]
-    judged = stop > start
-    place = start + (chance.random(len(queries)) * (stop - start)).astype(np.int64)  # rounded down
+    judged, place = stop > start, start
+    if chance is not None:
+        place = start + (chance.random(len(queries)) * (stop - start)).astype(np.int64)  # rounded down
     found = np.full(len(queries), -1)
     found[judged] = positives.passages[place[judged]]
     return found, judged
 
 
 def _ranks(
-    window: Window, queries: np.ndarray, lists: Lists, wanted: np.ndarray, chance: np.random.Generator
+    window: Window, queries: np.ndarray, lists: Lists, wanted: np.ndarray, chance: np.random.Generator | None
 ) -> np.ndarray:
     """The ranks of up to `wanted` entries of each query's window, [query, negatives + 1]: 0 where it has no more."""
     start = lists.offsets[queries] + window.first - 1
     room = np.maximum(np.minimum(lists.offsets[queries + 1] - start, window.last - window.first + 1), 0)
     width = window.negatives + 1
     column = np.arange(width)
-    if window.order == "best":
+    if window.order == "best" or chance is None:
         chosen = column
     else:
         place = np.arange(max(int(room.max(initial=0)), width))
@@ -134,7 +147,7 @@ def _ranks(
     return np.where((chosen < room[:, None]) & (column < wanted[:, None]), chosen + window.first, 0)
 
 
-def _further(window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator) -> np.ndarray:
+def _further(window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator | None) -> np.ndarray:
     """The ranks drawn in a further window, rising, [query, negatives]: 0 at the end where it has no more."""
     ranks = _ranks(window, queries, lists, np.full(len(queries), window.negatives), chance)
     rising = np.sort(np.where(ranks > 0, ranks, window.last + 1), axis=1)[:, : window.negatives]
