@@ -16,6 +16,8 @@ GIVEN = {
     "scorer",
     "artifacts",
     "tokens_per_group",
+    "scratch",
+    "named",
     "towers",
     "passages",
 }  # by the code that builds, as no config can hold them
