@@ -8,6 +8,8 @@ import pytest
 from retrieval_kd.app.plan import Plan
 from retrieval_kd.text.fault import Fault
 
+pytestmark = pytest.mark.slow
+
 Planned = Callable[..., Plan]
 SMALL_TOWER = ("student=asymmetric", "teacher=dual", "loss=listwise_kl")
 

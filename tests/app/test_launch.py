@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 
 from tests.app.conftest import write_collection
 
+pytestmark = pytest.mark.slow
+
 Program = Callable[..., int]
 LADDER = "experiment=ladder"
 

@@ -6,6 +6,8 @@ from retrieval_kd.app.revision import revision
 from retrieval_kd.app.schema import VERBS
 from tests.app import revisions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_code_of_a_verb_is_that_of_its_recorded_revision(verb: str) -> None:

@@ -18,7 +18,7 @@ from tests.distil import training
 from tests.distil.training import Ground
 
 STEPS = 5
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")]
 
 
 class KilledError(Exception):
