@@ -17,6 +17,8 @@ from tests.contracts.options import names, option
 from tests.distil import training
 from tests.distil.training import Ground
 
+pytestmark = pytest.mark.slow
+
 
 def alone(group: str) -> list[str]:
     """The options of a group that stand in no folder: those of paper/ are these with other numbers (test_paper)."""
