@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.artifacts import Work
@@ -54,9 +53,7 @@ def tokens_per_group(scorer: Scorer) -> int:
     return _TOKENS_PER_GROUP[device]
 
 
-def teacher_ranker(
-    scorer: Scorer, evaluation: Mapping[str, Any], artifacts: Path, *, passages: int, scratch: Path, role: str
-) -> Ranker:
+def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int, role: str) -> Ranker:
     """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates, whose
     scores lie in `scratch` until the stage is done.
     """
@@ -64,12 +61,9 @@ def teacher_ranker(
     from retrieval_kd.ranking.late import Late
     from retrieval_kd.ranking.rerank import Rerank
 
-    given: dict[str, Any] = {
-        "scorer": scorer,
-        "artifacts": artifacts,
-        "tokens_per_group": tokens_per_group(scorer),
-    }
-    kept: dict[str, Any] = {"scratch": scratch, "named": role}
+    tokens = tokens_per_group(scorer)
+    given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
+    kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.kind == "dual":
         return Dense(**given)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:

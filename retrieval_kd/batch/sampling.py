@@ -109,9 +109,7 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
 
 
 def _chance(sampling: Sampling, step: int, queries: np.ndarray, positives: Lists) -> np.random.Generator | None:
-    """The generator of a step's lists; None where there is nothing to choose, since making one costs as much as the
-    rest of the draw.
-    """
+    """The generator of a step's lists; None, and so none is made, where there is nothing to choose."""
     several = np.any(positives.offsets[queries + 1] - positives.offsets[queries] > 1)
     if not several and all(window.order == "best" for window in sampling.windows):
         return None

@@ -46,7 +46,7 @@ class Distiller(pl.LightningModule):
                 parameter.requires_grad = True
 
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
-        wants = union(self.objective.wants(batch.step), self.curriculum.wants())
+        wants = self.wants(batch.step)
         views = self.look(batch, wants)
         lesson = self.curriculum.lesson(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
         losses = self.objective(views, batch.taught(lesson))
@@ -54,6 +54,10 @@ class Distiller(pl.LightningModule):
         self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
         self.log("train/loss", total.detach(), prog_bar=True)
         return total
+
+    def wants(self, step: int) -> Wants:
+        """What a step's views must hold, by role."""
+        return union(self.objective.wants(step), self.curriculum.wants())
 
     def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
         """The view of each role for the whole step, on every rank; encoders run once for all of them."""
@@ -111,6 +115,7 @@ class Distiller(pl.LightningModule):
         checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in kept}
 
     def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
+        """What each role's encoders are to read of the batch, and what is kept of it, (role, kind) → request."""
         requests: dict[Asked, Request] = {}
         for role, some in wants.items():
             scorer = self.scorer(role)

@@ -8,9 +8,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.recall import union
 from retrieval_kd.encoders.footprint import Footprint, footprint
 from retrieval_kd.encoders.unpadded import Running
 
@@ -33,7 +31,8 @@ class Forecast(Callback):
         devices = [] if module.device.type == "cpu" else [module.device]
         try:
             with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
-                groups = _footprint(module, batch)
+                requests = module.requests(batch, module.wants(batch.step))
+                groups = footprint(requests, Running(module.optim.tokens_per_group))
         except torch.OutOfMemoryError:
             self.tell("the first group of a step alone is more than the memory: give a smaller optim.tokens_per_group")
             return
@@ -41,11 +40,6 @@ class Forecast(Callback):
             if module.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(module.device)
         self.tell(sentence(resident(module), groups, recompute=module.optim.recompute, has=_memory(module.device)))
-
-
-def _footprint(module: Distiller, batch: Candidates) -> Footprint:
-    wants = union(module.objective.wants(batch.step), module.curriculum.wants())
-    return footprint(module.requests(batch, wants), Running(module.optim.tokens_per_group))
 
 
 def resident(module: Distiller) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Collection as Layers
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,11 @@ class TextEncoder(nn.Module):
 
     def _packs(self, embedded: Tensor) -> bool:
         wanted = packed.faster(self.backbone, embedded.device, embedded.dtype) if self.packs is None else self.packs
-        return wanted and packed.offered(self.backbone)
+        return wanted and self._packable
+
+    @cached_property
+    def _packable(self) -> bool:
+        return packed.offered(self.backbone)
 
     def compile_blocks(self) -> None:
         """From now on run the blocks as `torch.compile` makes them, for padded groups of any shape, with the same

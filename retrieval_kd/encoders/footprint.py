@@ -45,7 +45,7 @@ def _of_one(requests: list[Request], running: Running) -> Footprint:
     alone, first = grouped(texts, numbers, 1)[0], groups[0]
     seen = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
     held: list[Any] = []  # so that no storage is freed and its place taken by another
-    saved = [0]
+    saved: list[int] = []
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

@@ -126,14 +126,20 @@ def _attend(
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
-@contextmanager
-def _attention(config: Any) -> Iterator[None]:
-    """For the while, transformers calls `_attend`."""
+@lru_cache
+def _registered() -> str:
+    """The name under which transformers knows `_attend`."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(_NAME, _attend)
+    return _NAME
+
+
+@contextmanager
+def _attention(config: Any) -> Iterator[None]:
+    """For the while, transformers calls `_attend`."""
     before = config._attn_implementation
-    config._attn_implementation = _NAME
+    config._attn_implementation = _registered()
     try:
         yield
     finally:

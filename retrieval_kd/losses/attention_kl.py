@@ -30,8 +30,7 @@ def attention_kl(
     Both sides are row distributions over passage words; masked columns are dropped and both sides renormalised; a
     passage without words is skipped. Source: `attention_map_loss`, SimXNS LEAD/util.py:467-502; MD2PR (2023).
     """
-    columns = passage_mask if present is None else passage_mask & present[:, :, None]
-    target, found = _rows(guide, columns[:, :, None]), _rows(learner, columns[:, :, None])
+    found, target, columns = _both(learner, guide, passage_mask, present)
     cost = (target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())).sum(-1)
     return paced_mean(cost, query_mask[:, None] & columns.any(-1)[:, :, None], pace)
 
@@ -50,13 +49,20 @@ def attention_mse(
     Rows as in `attention_kl`. Source: `virt_loss`, SimXNS LEAD/util.py:504-537. Differs: the code softens the teacher's
     probabilities once more.
     """
-    columns = passage_mask if present is None else passage_mask & present[:, :, None]
-    target, found = _rows(guide, columns[:, :, None]), _rows(learner, columns[:, :, None])
+    found, target, columns = _both(learner, guide, passage_mask, present)
     cost = ((found - target) ** 2 * query_mask[:, None, :, None]).sum((-1, -2))
     return paced_mean(cost, query_mask.any(-1)[:, None] & columns.any(-1), pace)
 
 
 _TINY = 1e-30
+
+
+def _both(
+    learner: Tensor, guide: Tensor, passage_mask: Tensor, present: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(rows of the learner, rows of the guide, the columns that both keep [query candidate word])."""
+    columns = passage_mask if present is None else passage_mask & present[:, :, None]
+    return _rows(learner, columns[:, :, None]), _rows(guide, columns[:, :, None]), columns
 
 
 def _rows(attention: Tensor, columns: Tensor) -> Tensor:

@@ -31,3 +31,8 @@ class NotItself(Ranker):
     @property
     def chosen(self) -> Mapping[str, float]:
         return self.ranker.chosen
+
+
+def without_itself(ranker: Ranker, *, asked: bool) -> Ranker:
+    """The ranker, wrapped where a corpus asks for it (`drop_same_id`)."""
+    return NotItself(ranker) if asked else ranker

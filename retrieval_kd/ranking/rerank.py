@@ -3,8 +3,8 @@
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -51,9 +51,7 @@ class Rerank(Ranker):
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         folder = self._folder(queries)
         proposed = self._proposed(queries, collection, folder)
-        tokens = self.tokens_per_group
-        given: dict[str, Any] = {"artifacts": self.artifacts, "tokens_per_group": tokens, "folder": folder}
-        return rescored(proposed, self.scorer, queries, collection, **given).top(depth)
+        return self._rescoring(proposed, queries, collection).scored(folder).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         self.candidates.assist(queries, collection)
@@ -63,9 +61,18 @@ class Rerank(Ranker):
         while self.scratch.is_dir() and not (folder / _CANDIDATES).exists():
             time.sleep(0.2)
         if (folder / _CANDIDATES).exists():
-            proposed, tokens = Run.read(folder / _CANDIDATES), self.tokens_per_group
-            given = {"artifacts": self.artifacts, "folder": folder, "within": self.scratch}
-            assist_rescoring(proposed, self.scorer, queries, collection, tokens_per_group=tokens, **given)
+            proposed = Run.read(folder / _CANDIDATES)
+            self._rescoring(proposed, queries, collection).assist(folder, within=self.scratch)
+
+    def _rescoring(self, proposed: Run, queries: Mapping[str, str], collection: Collection) -> "Rescoring":
+        return Rescoring(
+            proposed,
+            self.scorer,
+            queries,
+            collection,
+            artifacts=self.artifacts,
+            tokens_per_group=self.tokens_per_group,
+        )
 
     def _proposed(self, queries: Mapping[str, str], collection: Collection, folder: Path | None) -> Run:
         """The candidates; kept beside their scores, so that a resumed ranking and its helpers score the same ones."""
@@ -83,108 +90,84 @@ class Rerank(Ranker):
         return self.scratch / hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
-def rescored(
-    run: Run,
-    scorer: Scorer,
-    queries: Mapping[str, str],
-    collection: Collection,
-    *,
-    artifacts: Path,
-    tokens_per_group: int,
-    folder: Path | None = None,
-) -> Run:
-    """The run's lists with the scorer's scores; a killed scoring goes on from the shards in `folder`, if one is given.
+@dataclass(frozen=True)
+class Rescoring:
+    """The lists of a run about to get a scorer's scores."""
 
-    Of an ensemble, each member scores the lists, and their standardised scores are fused.
+    run: Run
+    scorer: Scorer
+    queries: Mapping[str, str]
+    collection: Collection
+    _: KW_ONLY
+    artifacts: Path
+    tokens_per_group: int
 
-    Raises Fault for a scorer that reads no text (stored scores), or a query or passage of the run that is unknown.
-    """
-    if isinstance(scorer, Ensemble):
-        return _fused(run, scorer, queries, collection, artifacts, tokens_per_group, folder)
-    make, order = _maker(run, scorer, queries, collection, artifacts, tokens_per_group)
-    scores = np.empty(len(order), dtype=np.float32)
-    scores[order] = _all_rows(make, len(order), folder, what=f"scoring pairs by a {scorer.kind} scorer")
-    return Run.of_rows(run.query_ids, run.rows, run.passage_ids, run.numbers, scores)
+    def scored(self, folder: Path | None = None) -> Run:
+        """The run's lists with the scorer's scores; a killed scoring goes on from the shards in `folder`, if one is
+        given.
 
+        Of an ensemble, each member scores the lists, and their standardised scores are fused.
 
-def assist_rescoring(
-    run: Run,
-    scorer: Scorer,
-    queries: Mapping[str, str],
-    collection: Collection,
-    *,
-    artifacts: Path,
-    tokens_per_group: int,
-    folder: Path,
-    within: Path,
-) -> None:
-    """Takes over some of the pairs of another process that runs `rescored` with these; `within` is a folder that is
-    there as long as that one is at it.
-    """
-    parts = scorer.weights if isinstance(scorer, Ensemble) else {}
-    for name in parts:
-        assert isinstance(scorer, Ensemble)
-        own = {"artifacts": artifacts, "folder": folder / name, "within": within}
-        assist_rescoring(run, scorer.member(name), queries, collection, tokens_per_group=tokens_per_group, **own)
-    if not parts:
-        make, order = _maker(run, scorer, queries, collection, artifacts, tokens_per_group)
+        Raises Fault for a scorer that reads no text (stored scores), or a query or passage of the run that is unknown.
+        """
+        if isinstance(self.scorer, Ensemble):
+            return self._fused(self.scorer, folder)
+        make, order = self._maker()
+        scores = np.empty(len(order), dtype=np.float32)
+        scores[order] = _all_rows(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
+        return self._with(scores)
+
+    def assist(self, folder: Path, *, within: Path) -> None:
+        """Takes over some of the pairs of another process that is at `scored` with these; `within` is a folder that is
+        there as long as that one is at it.
+        """
+        if isinstance(self.scorer, Ensemble):
+            for name in self.scorer.weights:
+                self._by(self.scorer.member(name)).assist(folder / name, within=within)
+            return
+        make, order = self._maker()
         assist(Shards(folder, len(order), _PAIRS_PER_SHARD), make, within=within)
 
+    def _maker(self) -> tuple[Make, np.ndarray]:
+        """(what scores some of the run's rows, by their places in an order; that order of the rows)."""
+        query, passage = self.scorer.written("query"), self.scorer.written("passage")
+        if query is None or passage is None:
+            raise Fault(
+                f"a {self.scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one"
+            )
+        unknown = next((query_id for query_id in self.run.query_ids if query_id not in self.queries), None)
+        if unknown is not None:
+            raise Fault(
+                f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus"
+            )
+        _, _, positions, _ = self.run.positions(self.collection)
+        passages = tokenised(self.collection, passage.folder, self.artifacts)
+        asked = tokenise([self.queries[query_id] for query_id in self.run.query_ids], query.folder)
+        rows = self.run.rows
+        apart = query.layout == "apart"  # then pairs of one passage stand together, so that it is read once
+        order = np.argsort(positions, kind="stable") if apart else np.arange(len(rows))
 
-def _maker(
-    run: Run,
-    scorer: Scorer,
-    queries: Mapping[str, str],
-    collection: Collection,
-    artifacts: Path,
-    tokens_per_group: int,
-) -> tuple[Make, np.ndarray]:
-    """(what scores some of the run's rows, by their places in an order; that order of the rows)."""
-    query, passage = scorer.written("query"), scorer.written("passage")
-    if query is None or passage is None:
-        raise Fault(f"a {scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one")
-    unknown = next((query_id for query_id in run.query_ids if query_id not in queries), None)
-    if unknown is not None:
-        raise Fault(f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus")
-    _, _, positions, _ = run.positions(collection)
-    passages = tokenised(collection, passage.folder, artifacts)
-    asked = tokenise([queries[query_id] for query_id in run.query_ids], query.folder)
-    rows = run.rows
-    apart = query.layout == "apart"  # then pairs of one passage stand together, so that it is read once and not again
-    order = np.argsort(positions, kind="stable") if apart else np.arange(len(rows))
+        def make(numbers: np.ndarray) -> np.ndarray:
+            pairs = order[numbers]
+            left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
+            return offline.pair_scores(self.scorer, left, right, tokens_per_group=self.tokens_per_group)[:, None]
 
-    def make(numbers: np.ndarray) -> np.ndarray:
-        pairs = order[numbers]
-        left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
-        return offline.pair_scores(scorer, left, right, tokens_per_group=tokens_per_group)[:, None]
+        return make, order
 
-    return make, order
+    def _fused(self, ensemble: Ensemble, folder: Path | None) -> Run:
+        """The run's lists as its members score them, fused; each member has a folder of its own."""
+        runs = [
+            self._by(ensemble.member(name)).scored(None if folder is None else folder / name)
+            for name in ensemble.weights
+        ]
+        found = standardised(runs, weights=list(ensemble.weights.values()), depth=len(self.run.numbers))
+        return Run.of_rows(found.query_ids, found.rows, found.passage_ids, found.numbers, found.scores * ensemble.scale)
 
+    def _by(self, scorer: Scorer) -> "Rescoring":
+        return replace(self, scorer=scorer)
 
-def _fused(
-    run: Run,
-    scorer: Ensemble,
-    queries: Mapping[str, str],
-    collection: Collection,
-    artifacts: Path,
-    tokens_per_group: int,
-    folder: Path | None,
-) -> Run:
-    """The run's lists as its members score them, fused; each member has a folder of its own."""
-    runs = [
-        rescored(
-            run,
-            scorer.member(name),
-            queries,
-            collection,
-            artifacts=artifacts,
-            tokens_per_group=tokens_per_group,
-            folder=None if folder is None else folder / name,
-        )
-        for name in scorer.weights
-    ]
-    found = standardised(runs, weights=list(scorer.weights.values()), depth=len(run.numbers))
-    return Run.of_rows(found.query_ids, found.rows, found.passage_ids, found.numbers, found.scores * scorer.scale)
+    def _with(self, scores: np.ndarray) -> Run:
+        return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)
 
 
 def _all_rows(make: Make, count: int, folder: Path | None, *, what: str) -> np.ndarray:

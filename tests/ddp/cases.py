@@ -9,7 +9,6 @@ from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.fit import fit
 from retrieval_kd.losses.contrastive import contrastive
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.term import Term
@@ -129,17 +128,7 @@ def trained(name: str, ground: Ground, folder: Path, *, devices: int) -> dict[st
     }
     optim = training.adamw(steps=STEPS, lr=1e-3, precision="64-true", tokens_per_group=128)
     made = training.distiller(loss, training.scorer_node(ground, student, **own), teachers, optim=optim, kind=Noting)
-    lists = training.lists(ground, made, folder, **{"queries_per_step": 8, "last": 9, **values})
-    # metrics go nowhere
-    fit(
-        made,
-        lists,
-        folder=folder,
-        save_every=100,
-        log=lambda **row: None,
-        accelerator="cpu",
-        devices=devices,
-        progress=False,
-    )
+    values = {"queries_per_step": 8, "last": 9, **values}
+    training.train(ground, made, folder, devices=devices, **values)  # metrics go nowhere
     assert isinstance(made, Noting)
     return {**made.noted, "weights": training.weights(made)}

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from retrieval_kd.distil.fit import fit
 from retrieval_kd.distil.forecast import resident, sentence
 from retrieval_kd.encoders.footprint import Footprint
-from tests.distil.training import Ground, distiller, lists, scorer_node, weights
+from tests.distil.training import Ground, distiller, scorer_node, train, weights
 
 GB = 10**9
 
@@ -19,17 +18,7 @@ def test_a_forecast_is_told_once_and_changes_no_weight(ground: Ground, tmp_path:
     trained = {}
     for name, tell in (("silent", None), ("told", said.append)):
         made = distiller("contrastive", scorer_node(ground, "dual", dropout=0.2))
-        folder = tmp_path / name
-        fit(
-            made,
-            lists(ground, made, folder),
-            folder=folder,
-            save_every=100,
-            log=lambda **_: None,
-            accelerator="cpu",
-            progress=False,
-            tell=tell,
-        )
+        train(ground, made, tmp_path / name, tell=tell)
         trained[name] = weights(made)
     assert all(torch.equal(trained["silent"][name], value) for name, value in trained["told"].items())
     (sentence_said,) = said

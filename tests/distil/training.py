@@ -153,7 +153,16 @@ def loss_of(made: Distiller, batch: Candidates) -> Tensor:
         return made.training_step(batch)
 
 
-def train(ground: Ground, made: Distiller, folder: Path, *, save_every: int = 100, **values: Any) -> None:
+def train(
+    ground: Ground,
+    made: Distiller,
+    folder: Path,
+    *,
+    save_every: int = 100,
+    devices: int = 1,
+    tell: Callable[[str], None] | None = None,
+    **values: Any,
+) -> None:
     """Trains to the end, in `folder`; `values` go into `lists`."""
     fit(
         made,
@@ -162,7 +171,9 @@ def train(ground: Ground, made: Distiller, folder: Path, *, save_every: int = 10
         save_every=save_every,
         log=lambda **row: None,
         accelerator="cpu",
+        devices=devices,
         progress=False,
+        tell=tell,
     )
 
 

@@ -73,7 +73,7 @@ def test_scores_that_a_helper_made_are_not_made_again(
         (scratch := tmp_path / f"scores-{number}").mkdir()
         alone = reranking(scorer, tmp_path, None).rank(QUERIES, collection, 5)
         with monkeypatch.context() as patch:
-            patch.setattr(rerank, "rescored", lambda run, *_, **__: run)  # a first process that has yet to score
+            patch.setattr(rerank.Rescoring, "scored", lambda it, _: it.run)  # a first process that has yet to score
             reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5)
         reranking(scorer, tmp_path, scratch).assist(QUERIES, collection)
         with monkeypatch.context() as patch:

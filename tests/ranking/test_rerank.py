@@ -1,5 +1,6 @@
 """Ranking somebody's lists anew."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise
-from retrieval_kd.ranking.rerank import Rerank, rescored
+from retrieval_kd.ranking.rerank import Rerank, Rescoring
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
@@ -58,21 +59,18 @@ def test_scores_kept_in_a_folder_are_read_again(
 ) -> None:
     run = Run.of({query: listed.items() for query, listed in LISTS.items()})
 
-    def score() -> Run:
-        return rescored(
-            run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64, folder=tmp_path / "scores"
-        )
-
-    first = score()
+    rescoring = Rescoring(run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+    first = rescoring.scored(tmp_path / "scores")
     monkeypatch.setattr(offline, "pair_scores", None)
-    assert score() == first
+    assert rescoring.scored(tmp_path / "scores") == first
 
 
 def test_a_dual_encoder_reads_a_passage_of_many_lists_in_one_block(
     dual: Dual, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run.of({query: [(passage, 0.0) for passage in list(TEXTS)[:9]] for query in QUERIES})
-    whole = rescored(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+    rescoring = Rescoring(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+    whole = rescoring.scored()
     monkeypatch.setattr("retrieval_kd.ranking.rerank._PAIRS_AT_ONCE", len(QUERIES))
     seen: list[int] = []
     direct = offline.pair_scores
@@ -82,32 +80,31 @@ def test_a_dual_encoder_reads_a_passage_of_many_lists_in_one_block(
         return direct(scorer, queries, passages, **options)
 
     monkeypatch.setattr(offline, "pair_scores", noted)
-    assert_same(rescored(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64), whole)
+    assert_same(rescoring.scored(), whole)
     assert seen == [1] * 9
 
 
 def test_a_run_over_other_queries_is_refused(cross: Cross, collection: Collection, tmp_path: Path) -> None:
+    run = Run.of({"elsewhere": [("p03", 1.0)]})
     with pytest.raises(Fault, match="query 'elsewhere', which the corpus does not hold"):
-        rescored(
-            Run.of({"elsewhere": [("p03", 1.0)]}), cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64
-        )
+        Rescoring(run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64).scored()
 
 
 def test_stored_scores_cannot_score_lists(collection: Collection, tmp_path: Path) -> None:
     Run.of({"q0": [("p03", 1.0)]}).write(tmp_path / "stored.trec")
     stored = Stored(file=str(tmp_path / "stored.trec"), layout="trec", given="scores", missing="error", scale=1.0)
     with pytest.raises(Fault, match="reads no text"):
-        rescored(Run.of({}), stored, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+        Rescoring(Run.of({}), stored, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64).scored()
 
 
 def test_an_ensemble_orders_lists_by_its_members_standardised_scores(
     dual: Dual, cross: Cross, collection: Collection, tmp_path: Path
 ) -> None:
     run = Run.of({query: listed.items() for query, listed in LISTS.items()})
-    told = {"artifacts": tmp_path, "tokens_per_group": 64}
-    one, other = (rescored(run, scorer, QUERIES, collection, **told) for scorer in (dual, cross))
+    alone = Rescoring(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
+    one, other = (replace(alone, scorer=scorer).scored() for scorer in (dual, cross))
     ensemble = Ensemble(members={"dual": dual, "cross": cross}, weights={"dual": 3.0, "cross": 1.0}, scale=2.0)
-    found = rescored(run, ensemble, QUERIES, collection, folder=tmp_path / "scores", **told)
+    found = replace(alone, scorer=ensemble).scored(tmp_path / "scores")
     fused = standardised([one, other], weights=[3, 1])
     for query, listed in found.lists.items():
         assert {name: score / 2 for name, score in listed} == pytest.approx(dict(fused.lists[query]), abs=1e-6)

@@ -19,7 +19,7 @@ from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.app.stages.evaluate import evaluate
 from retrieval_kd.app.stages.train import train
 from retrieval_kd.measures.evaluate import evaluate as measured
-from retrieval_kd.ranking.rerank import rescored
+from retrieval_kd.ranking.rerank import Rescoring
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
@@ -98,7 +98,7 @@ class Classroom:
         scorer = open_scorer({**option("scorer", KIND[student]), "checkpoint": str(self.teacher(student))}, seed=0)
         every = Run.of({name: [(passage, 0.0) for passage in corpus.collection] for name in corpus.splits["test"]})
         where = {"artifacts": self.folder / "artifacts", "tokens_per_group": 4096}
-        run = rescored(every, scorer, corpus.queries, corpus.collection, **where)
+        run = Rescoring(every, scorer, corpus.queries, corpus.collection, **where).scored()
         return measured(run, corpus.judgments, ["nDCG@10"], queries=corpus.splits["test"]).means["nDCG@10"]
 
     def student(self, stages: Sequence[str], given: Mapping[str, Path], *words: str) -> float:

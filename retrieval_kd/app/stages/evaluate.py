@@ -14,7 +14,7 @@ from retrieval_kd.app.rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.roles import reads_text
 from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.measures.evaluate import evaluate as measured
-from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.not_itself import without_itself
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
@@ -64,9 +64,8 @@ def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corp
         ranker = open_ranker(plain["ranker"], plain, work, seed=0)
     else:
         scorer = placed(open_scorer(node, seed=0), plain, work.machine)
-        lists: dict[str, Any] = {"passages": len(corpus.collection), "scratch": work.scratch, "role": role}
-        ranker = teacher_ranker(scorer, plain["evaluation"], work.artifacts, **lists)
-    return NotItself(ranker) if corpus.drop_same_id else ranker
+        ranker = teacher_ranker(scorer, plain["evaluation"], work, passages=len(corpus.collection), role=role)
+    return without_itself(ranker, asked=corpus.drop_same_id)
 
 
 def _queries(corpus: Corpus, splits: list[str]) -> dict[str, str]:

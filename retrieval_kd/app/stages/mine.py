@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import open_ranker
-from retrieval_kd.ranking.not_itself import NotItself
+from retrieval_kd.ranking.not_itself import without_itself
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.corpus import Corpus, open_corpus
@@ -53,5 +53,5 @@ def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], 
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)
     if not names:
         raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
-    ranker = open_ranker(plain["ranker"], plain, work, seed=0)
-    return corpus, {name: corpus.queries[name] for name in names}, NotItself(ranker) if corpus.drop_same_id else ranker
+    ranker = without_itself(open_ranker(plain["ranker"], plain, work, seed=0), asked=corpus.drop_same_id)
+    return corpus, {name: corpus.queries[name] for name in names}, ranker

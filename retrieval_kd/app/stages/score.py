@@ -11,7 +11,7 @@ from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import placed, tokens_per_group
 from retrieval_kd.app.scorers import open_scorer
-from retrieval_kd.ranking.rerank import assist_rescoring, rescored
+from retrieval_kd.ranking.rerank import Rescoring
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
@@ -26,33 +26,32 @@ def score(config: DictConfig, work: Work) -> dict[str, Any]:
     A killed stage goes on from the shards of scores in its folder.
     """
     began = time.monotonic()
-    run = rescored(**_given(config, work))
+    run = _rescoring(config, work).scored(work.scratch)
     run.write(work.payload / "run.trec")
     return {"queries": len(run.query_ids), "pairs": len(run.numbers), "seconds": time.monotonic() - began}
 
 
 def assist(config: DictConfig, work: Work) -> None:
     """Takes over some of what `score` scores in another process."""
-    assist_rescoring(**_given(config, work), within=work.scratch)
+    _rescoring(config, work).assist(work.scratch, within=work.scratch)
 
 
-def _given(config: DictConfig, work: Work) -> dict[str, Any]:
-    """What is scored, by whom, and where the shards lie."""
+def _rescoring(config: DictConfig, work: Work) -> Rescoring:
+    """What is scored, and by whom."""
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     node, path = _scorer(plain), plain["data"]["candidates"]
     if path is None:
         raise Fault("data.candidates=null: give the run whose lists are to be scored")
     corpus = open_corpus(build(plain["corpus"]), work.artifacts)
     scorer = placed(open_scorer(node, seed=0), plain, work.machine)
-    return {
-        "run": _with_positives(Run.read(Path(path)), corpus),
-        "scorer": scorer,
-        "queries": corpus.queries,
-        "collection": corpus.collection,
-        "artifacts": work.artifacts,
-        "tokens_per_group": tokens_per_group(scorer),
-        "folder": work.scratch,
-    }
+    return Rescoring(
+        _with_positives(Run.read(Path(path)), corpus),
+        scorer,
+        corpus.queries,
+        corpus.collection,
+        artifacts=work.artifacts,
+        tokens_per_group=tokens_per_group(scorer),
+    )
 
 
 def _scorer(plain: dict[str, Any]) -> dict[str, Any]:

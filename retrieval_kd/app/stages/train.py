@@ -102,7 +102,7 @@ def _miner(
     def mine_now() -> Run:
         from retrieval_kd.ranking.dense import Dense
         from retrieval_kd.ranking.mining import Hard
-        from retrieval_kd.ranking.not_itself import NotItself
+        from retrieval_kd.ranking.not_itself import without_itself
         from retrieval_kd.ranking.ranker import mine
 
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
@@ -120,7 +120,7 @@ def _miner(
                 passages_per_shard=32768,
                 queries_per_block=4096,
             )
-            whole = NotItself(ranker) if corpus.drop_same_id else ranker
+            whole = without_itself(ranker, asked=corpus.drop_same_id)
             return mine(whole, queries, corpus.collection, corpus.judgments, select=select)
 
     return mine_now
