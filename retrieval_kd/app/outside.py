@@ -16,10 +16,18 @@ REFERENCE = "${artifact:"
 _fingerprints: dict[tuple[Any, ...], str] = {}
 
 
-def with_digests(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault."""
+def with_digests(config: dict[str, Any], corpora: dict[str, str]) -> dict[str, Any]:
+    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault.
+
+    `corpora` are the fingerprints of one plan, in which files are looked at once; what is found is added.
+    """
     node = {key: _digested(key, value, key) for key, value in config.items() if key != "corpus"}
-    return {**node, "corpus": fingerprint(config["corpus"])} if "corpus" in config else node
+    if "corpus" not in config:
+        return node
+    words = json.dumps(config["corpus"], sort_keys=True)
+    if words not in corpora:
+        corpora[words] = fingerprint(config["corpus"])
+    return {**node, "corpus": corpora[words]}
 
 
 def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.schema import VERBS
@@ -87,6 +87,8 @@ def composed(command: Command, said: Sequence[Word], options: Options) -> Compos
     values = [word for word, verdict in verdicts if verdict == "applied"] + [word for word in here if not word.chooses]
     own = [word for word in command.words if not word.chooses]
     config = _with_values(base, own, values, command.name)
+    with open_dict(config):
+        config.pop("stages", None)  # no stage reads the recipe, whose references would be followed once a stage
     taken = [word for word in (*everywhere, *here) if word.chooses and chosen[word.key] is word]
     return Composed(
         command,

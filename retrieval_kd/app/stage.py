@@ -97,19 +97,20 @@ def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
     """The stages with their keys, and what keeps any of them from having one (but for values still to be given)."""
     made: dict[str, Stage] = {}
     faults: dict[str, None] = {}
+    corpora: dict[str, str] = {}
     for stage in listed:
         if reads.missing(stage.config):
             continue
         try:
-            made[stage.name] = _keyed(stage, made)
+            made[stage.name] = _keyed(stage, made, corpora)
         except Fault as fault:
             faults.setdefault(str(fault))
     return list(made.values()), list(faults)
 
 
-def _keyed(stage: Stage, made: dict[str, Stage]) -> Stage:
+def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
     wired = wiring.replaced(stage.config, lambda name, role: _input_key(made, name, role))
-    read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired)}
+    read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired, corpora)}
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(canonical.encode()).hexdigest()
     return replace(stage, key=key)

@@ -108,7 +108,7 @@ class Classroom:
         plan = self.plan(f"corpus.path={self.secret.student}", "corpus.unjudged=true", *words)
         last = self.start
         for stage in stages:
-            starts = dict.fromkeys(("warm_up", "self_otf", "from_dual", *stages), last)
+            starts = dict.fromkeys(("warm_up", "self_otf", "from_cross", *stages), last)
             last = self.perform(plan, stage, {**given, **starts})[1] / "payload" / "student"
         end = "evaluate" if any(stage.name == "evaluate" for stage in plan.stages) else "student"
         named = dict.fromkeys(wiring.inputs(plan.named(end).config), last)

@@ -28,7 +28,7 @@ class Job:
 
     words: tuple[str, ...] = ()
     stages: tuple[str, ...] = ("distil",)
-    teachers: Mapping[str, str] = field(default_factory=lambda: {"ranker": "cross_encoder"})
+    teachers: Mapping[str, str] = field(default_factory=lambda: {"ranker": "cross_encoder", "taught": "cross_encoder"})
     negatives: int = 15
     steps: int = 60
     lr: float = 5e-3
@@ -55,7 +55,7 @@ JOBS = {
     "listwise_kl": Job(),
     "margin_mse": Job(steps=120),
     "md2pr": Job(),
-    "prod": Job(("teacher.cross.layers=null",), stages=("from_cross",)),
+    "prod": Job(stages=("from_bigger_cross",)),
     "rank_net": Job(),
     "tct_colbert": Job(teachers=LATE, negatives=1, steps=80),
 }
@@ -75,7 +75,7 @@ def guided(classroom: Classroom, recipe: str, *more: str) -> float:
     """A student of the recipe, taught by planted teachers."""
     job, secret = JOBS[recipe], classroom.secret
     given = {stage: classroom.teacher(kind) for stage, kind in job.teachers.items()}
-    given |= {"mined": secret.student_lists, "dual_mined": secret.student_lists, "score": secret.grades}
+    given |= {"mined": secret.student_lists, "remined": secret.student_lists, "score": secret.grades}
     common = (f"optim.steps={job.steps}", f"optim.lr={job.lr}", "data.unjudged=true", *job.words, *more)
     if recipe == "cl_drd":  # its lists are its own: windows of what the secret ranks
         return classroom.student(job.stages, given, "experiment=cl_drd", *common, "data.queries_per_step=32")

@@ -70,7 +70,7 @@ def test_md2pr_recovers_them_by_its_cross_encoder_while_it_mines_and_its_bar_mov
     classroom: Classroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched, secret = Watched(FalseNegatives, monkeypatch), classroom.secret
-    given = {"mined": secret.student_lists, "ranker": classroom.teacher("cross_encoder")}
+    given = {"mined": secret.student_lists, "taught": classroom.teacher("cross_encoder")}
     words = ("optim.steps=40", "data.refresh_every=10", "curriculum.rounds=3", "data.negatives=15")
     classroom.student(("distil",), given, "experiment=md2pr", *words, *STEPS)
     found, lost = dropped(watched, classroom, secret.student)
@@ -86,7 +86,7 @@ def test_adams_dark_examples_lie_between_negatives_and_positives_in_the_teachers
     classroom: Classroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched, secret = Watched(SelfPaced, monkeypatch), classroom.secret
-    given = {"mined": secret.student_lists, "ranker": classroom.teacher("cross_encoder")}
+    given = {"mined": secret.student_lists, "taught": classroom.teacher("cross_encoder")}
     classroom.student(("distil",), given, "experiment=adam", "optim.steps=20", *STEPS)
     scores = torch.cat([some for _, some, _ in watched.steps])
     batches = [batch for batch, _, _ in watched.steps]
