@@ -67,9 +67,9 @@ def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *,
     if scorer.kind == "dual":
         return Dense(**given)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
-        return Late(**given)
+        return Late(**given, **kept)
     some = {
         "candidates": ranker_of(evaluation["candidates"], {**given, **kept}),
         "candidates_per_query": evaluation["candidates_per_query"],
     }
-    return Late(**given, **some) if scorer.kind == "late" else Rerank(**given, **some, **kept)
+    return (Late if scorer.kind == "late" else Rerank)(**given, **some, **kept)

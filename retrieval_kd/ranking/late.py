@@ -1,6 +1,6 @@
 """Ranking by late interaction: tokens of a query with tokens of every passage, or of those that somebody lists."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,22 @@ from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.ranking.best import Best
 from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs
+from retrieval_kd.ranking.kept import CANDIDATES, Kept, candidates_of
+from retrieval_kd.ranking.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.shards import Make, Shards, Whole, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.scorers.scorer import Kind
+from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
+
+_DEPTH = "depth"
+_PASSAGES_PER_PART = (2048, 65536)  # what a kill may cost; the best of each part is kept for every query of a block
+_PARTS = 64  # where the collection allows them
+_PAIRS_AT_ONCE = 16384  # of a few thousand passages, which are encoded in blocks
 
 
 class Late(Ranker):
@@ -26,6 +35,9 @@ class Late(Ranker):
 
     `candidates` proposes `candidates_per_query` passages for each query; None means that every passage is compared with
     every query. Passages pass by in blocks whose token vectors are in memory, once for each block of queries.
+
+    What is found is kept in `scratch`, as `Rerank` keeps scores: the best of every part of the collection, or the
+    scores of the pairs.
     """
 
     def __init__(
@@ -38,63 +50,133 @@ class Late(Ranker):
         candidates_per_query: int = 1000,
         passages_per_block: int = 512,
         queries_per_block: int = 4096,
+        scratch: Path | None = None,
+        named: str = "",
     ) -> None:
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.candidates, self.candidates_per_query = candidates, candidates_per_query
         self.passages_per_block, self.queries_per_block = passages_per_block, queries_per_block
+        self.scratch, self.named = scratch, named
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        form = self.scorer.written("passage")
-        assert form is not None
-        passages = tokenised(collection, form.folder, self.artifacts)
+        kept = self._kept(queries)
         if self.candidates is not None:
-            proposed = self.candidates.rank(queries, collection, self.candidates_per_query)
-            return self._among(proposed, queries, collection, passages).top(depth)
-        shape = (len(queries), min(depth, len(collection)))
-        scores, positions = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int32)
-        start = 0
-        for block in blocks(queries.values(), self.queries_per_block):
-            rows = slice(start, start := start + len(block))
-            scores[rows], positions[rows] = self._among_all(block, passages, shape[1])
-        return Run.of_arrays(list(queries), collection.ids, positions, scores)
+            proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, kept)
+            return self._among(proposed, queries, collection, kept).top(depth)
+        depth = min(depth, len(collection))
+        if kept is not None:
+            with whole_file(kept.folder / _DEPTH) as file:
+                file.write(str(depth))
+        return self._among_all(queries, collection, depth, kept)
 
-    def _among_all(self, texts: list[str], passages: Ragged, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and positions of the best for each query, [query depth]."""
-        queries = self._queries(texts)
-        best = Best(len(texts), depth, queries.tokens.device)
-        stream = track(range(len(passages)), total=len(passages), what="late ranking of passages")
-        for block in blocks(stream, self.passages_per_block):
-            found = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
-            best.add(found, torch.tensor(block, device=found.device).expand(len(texts), -1))
-        return (best.scores * self._factor(queries)[:, None]).cpu().numpy(), best.positions.cpu().numpy()
+    def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
+        if self.candidates is not None:
+            self.candidates.assist(queries, collection)
+        kept = self._kept(queries)
+        path = kept.awaited(_DEPTH if self.candidates is None else CANDIDATES) if kept else None
+        if kept is None or path is None:
+            return
+        if self.candidates is not None:
+            for name, make, order in self._listed(Run.read(path), queries, collection):
+                assist_scores(make, len(order), kept.folder / name, at_once=_PAIRS_AT_ONCE, within=kept.within)
+            return
+        depth = int(path.read_text(encoding="utf-8"))
+        for name, texts in self._blocks(queries):
+            best_of = Whole(self._best(self._queries(texts), self._passages(collection), depth))
+            assist(self._parts(kept, name, texts, collection, depth), best_of, within=kept.within)
 
-    def _among(self, proposed: Run, queries: Mapping[str, str], collection: Collection, passages: Ragged) -> Run:
+    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
+        words = ("late", self.named, str(self.candidates_per_query), str(self.queries_per_block))
+        return Kept.of(self.scratch, *words, *queries)
+
+    def _blocks(self, queries: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+        """Texts of queries, some at a time, with a name for what is kept of them."""
+        for number, texts in enumerate(blocks(queries.values(), self.queries_per_block)):
+            yield str(number), texts
+
+    def _among_all(self, queries: Mapping[str, str], collection: Collection, depth: int, kept: Kept | None) -> Run:
+        """The best of all passages for each query."""
+        passages, what = self._passages(collection), "late ranking of passages"
+        scores, positions = [np.zeros((0, depth), np.float32)], [np.zeros((0, depth), np.int32)]
+        for name, texts in self._blocks(queries):
+            asked = self._queries(texts)
+            make, best = self._best(asked, passages, depth), Best(len(texts), depth)
+            if kept is None:
+                best.add(*_unpacked(make(track(range(len(passages)), total=len(passages), what=what))))
+            else:
+                parts = fill(self._parts(kept, name, texts, collection, depth), Whole(make), what=what)
+                for part in range(parts.shards):
+                    best.add(*_unpacked(parts.shard(part)))
+            scores.append((best.scores * self._factor(asked)[:, None].cpu()).numpy())
+            positions.append(best.positions.numpy())
+        return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
+
+    def _parts(self, kept: Kept, name: str, texts: list[str], collection: Collection, depth: int) -> Shards:
+        folder, (fewest, most) = kept.folder / name / str(depth), _PASSAGES_PER_PART
+        size = min(max(len(collection) // _PARTS, fewest), most)
+        return Shards(folder, len(collection), size, "int32", height=len(texts))
+
+    def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> Callable[[Iterable[int]], np.ndarray]:
+        """What finds the best of some passages for each query: scores without the factor, and positions, packed."""
+
+        def best_of(rows: Iterable[int]) -> np.ndarray:
+            best = Best(len(queries), depth, queries.tokens.device)
+            for block in blocks(rows, self.passages_per_block):
+                found = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
+                best.add(found, torch.tensor(block, device=found.device).expand(len(queries), -1))
+            return _packed(best)
+
+        return best_of
+
+    def _among(self, proposed: Run, queries: Mapping[str, str], collection: Collection, kept: Kept | None) -> Run:
         """The proposed lists with this scorer's scores."""
-        scores = np.empty(len(proposed.numbers), dtype=np.float32)
+        parts = [np.zeros(0, np.float32)]
+        for name, make, order in self._listed(proposed, queries, collection):
+            folder = kept.folder / name if kept else None
+            parts.append(np.empty(len(order), dtype=np.float32))
+            what = "late ranking of listed passages"
+            parts[-1][order] = scores_of(make, len(order), folder, at_once=_PAIRS_AT_ONCE, what=what)
+        scores = np.concatenate(parts)
+        return Run.of_rows(proposed.query_ids, proposed.rows, proposed.passage_ids, proposed.numbers, scores)
+
+    def _listed(
+        self, proposed: Run, queries: Mapping[str, str], collection: Collection
+    ) -> Iterator[tuple[str, Make, np.ndarray]]:
+        """For some queries at a time: a name, what scores their pairs by places in an order, and that order, in which
+        the pairs of a passage stand together.
+        """
+        passages = self._passages(collection)
         _, offsets, positions, _ = proposed.positions(collection)
         for first in range(0, len(proposed.query_ids), self.queries_per_block):
             some = proposed.query_ids[first : first + self.queries_per_block]
-            rows = slice(int(offsets[first]), int(offsets[first + len(some)]))
+            pairs = slice(int(offsets[first]), int(offsets[first + len(some)]))
             asked = self._queries([queries[query_id] for query_id in some])
-            scores[rows] = self._listed(asked, proposed.rows[rows] - first, positions[rows], passages)
-        return Run.of_rows(proposed.query_ids, proposed.rows, proposed.passage_ids, proposed.numbers, scores)
+            order = np.argsort(positions[pairs], kind="stable")
+            rows, places = proposed.rows[pairs][order] - first, positions[pairs][order]
+            yield str(first), self._scores(asked, rows, places, passages), order
 
-    def _listed(self, queries: TokenVectors, rows: np.ndarray, positions: np.ndarray, passages: Ragged) -> np.ndarray:
-        """Scores of (query, passage) pairs [pair]; each passage is encoded once."""
-        scores = np.empty(len(rows), dtype=np.float32)
-        order = np.argsort(positions, kind="stable")
-        used, starts = np.unique(positions[order], return_index=True)
-        ends = np.append(starts[1:], len(order))
+    def _scores(self, queries: TokenVectors, rows: np.ndarray, positions: np.ndarray, passages: Ragged) -> Make:
+        """What scores some of the (query, passage) pairs; passages stand in order, so that each is encoded once."""
         factor = self._factor(queries)
-        stream = track(range(len(used)), total=len(used), what="late ranking of listed passages")
-        for block in blocks(stream, self.passages_per_block):
-            pairs = order[starts[block[0]] : ends[block[-1]]]
-            vectors = self._vectors("passage", passages.take(used[block]))
-            query = torch.from_numpy(rows[pairs])
-            passage = torch.from_numpy(np.searchsorted(used[block], positions[pairs]))
-            found = listed_pairs(queries, vectors, query, passage)
-            scores[pairs] = (found * factor[query.to(factor.device)]).cpu().numpy()
-        return scores
+
+        def make(numbers: np.ndarray) -> np.ndarray:
+            used, starts = np.unique(positions[numbers], return_index=True)
+            ends, found = np.append(starts[1:], len(numbers)), []
+            for first in range(0, len(used), self.passages_per_block):
+                some = used[first : first + self.passages_per_block]
+                pairs = numbers[starts[first] : ends[first + len(some) - 1]]
+                query = torch.from_numpy(rows[pairs])
+                passage = torch.from_numpy(np.searchsorted(some, positions[pairs]))
+                scores = listed_pairs(queries, self._vectors("passage", passages.take(some)), query, passage)
+                found.append((scores * factor[query.to(factor.device)]).cpu().numpy())
+            return np.concatenate(found)[:, None]
+
+        return make
+
+    def _passages(self, collection: Collection) -> Ragged:
+        form = self.scorer.written("passage")
+        assert form is not None
+        return tokenised(collection, form.folder, self.artifacts)
 
     def _queries(self, texts: list[str]) -> TokenVectors:
         form = self.scorer.written("query")
@@ -109,3 +191,13 @@ class Late(Ranker):
         """What the scorer multiplies MaxSim by, [query]."""
         counted = torch.arange(max(int(queries.lengths.max()), 1)) < queries.lengths[:, None]
         return self.scorer.factor(counted)[:, 0].to(queries.tokens)
+
+
+def _packed(best: Best) -> np.ndarray:
+    """Scores and positions side by side, [query 2 · depth], as one array of 32 bits can hold both."""
+    return np.hstack([best.scores.cpu().numpy().view(np.int32), best.positions.cpu().numpy()])
+
+
+def _unpacked(held: np.ndarray) -> tuple[Tensor, Tensor]:
+    scores, positions = np.split(np.array(held), 2, axis=1)
+    return torch.from_numpy(scores.view(np.float32)), torch.from_numpy(positions)

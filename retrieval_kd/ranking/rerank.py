@@ -1,7 +1,5 @@
 """Ranking somebody's lists anew, by any scorer that reads query and passage."""
 
-import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
@@ -9,21 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.ranking.blocks import blocks
+from retrieval_kd.ranking.kept import CANDIDATES, Kept, candidates_of
+from retrieval_kd.ranking.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Make, Shards, assist, fill
+from retrieval_kd.ranking.shards import Make
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.fuse import standardised
-from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
-
-_CANDIDATES = "candidates.trec"
-_PAIRS_AT_ONCE = 1024  # what an encoder sorts by length together
-_PAIRS_PER_SHARD = 16384  # what a kill may cost
 
 
 class Rerank(Ranker):
@@ -49,20 +43,19 @@ class Rerank(Ranker):
         self.scratch, self.named = scratch, named
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        folder = self._folder(queries)
-        proposed = self._proposed(queries, collection, folder)
-        return self._rescoring(proposed, queries, collection).scored(folder).top(depth)
+        kept = self._kept(queries)
+        proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, kept)
+        return self._rescoring(proposed, queries, collection).scored(kept.folder if kept else None).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         self.candidates.assist(queries, collection)
-        folder = self._folder(queries)
-        if folder is None or self.scratch is None:
-            return
-        while self.scratch.is_dir() and not (folder / _CANDIDATES).exists():
-            time.sleep(0.2)
-        if (folder / _CANDIDATES).exists():
-            proposed = Run.read(folder / _CANDIDATES)
-            self._rescoring(proposed, queries, collection).assist(folder, within=self.scratch)
+        kept = self._kept(queries)
+        path = kept.awaited(CANDIDATES) if kept else None
+        if kept is not None and path is not None:
+            self._rescoring(Run.read(path), queries, collection).assist(kept.folder, within=kept.within)
+
+    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
+        return Kept.of(self.scratch, self.named, str(self.candidates_per_query), *queries)
 
     def _rescoring(self, proposed: Run, queries: Mapping[str, str], collection: Collection) -> "Rescoring":
         return Rescoring(
@@ -73,21 +66,6 @@ class Rerank(Ranker):
             artifacts=self.artifacts,
             tokens_per_group=self.tokens_per_group,
         )
-
-    def _proposed(self, queries: Mapping[str, str], collection: Collection, folder: Path | None) -> Run:
-        """The candidates; kept beside their scores, so that a resumed ranking and its helpers score the same ones."""
-        if folder is None:
-            return self.candidates.rank(queries, collection, self.candidates_per_query)
-        if not (folder / _CANDIDATES).exists():
-            self.candidates.rank(queries, collection, self.candidates_per_query).write(folder / _CANDIDATES)
-        return Run.read(folder / _CANDIDATES)
-
-    def _folder(self, queries: Mapping[str, str]) -> Path | None:
-        """Where the scores of these queries' lists lie until their ranking is whole."""
-        if self.scratch is None:
-            return None
-        words = "\n".join((self.named, str(self.candidates_per_query), *queries))
-        return self.scratch / hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -114,7 +92,7 @@ class Rescoring:
             return self._fused(self.scorer, folder)
         make, order = self._maker()
         scores = np.empty(len(order), dtype=np.float32)
-        scores[order] = _all_rows(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
+        scores[order] = scores_of(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
         return self._with(scores)
 
     def assist(self, folder: Path, *, within: Path) -> None:
@@ -126,7 +104,7 @@ class Rescoring:
                 self._by(self.scorer.member(name)).assist(folder / name, within=within)
             return
         make, order = self._maker()
-        assist(Shards(folder, len(order), _PAIRS_PER_SHARD), make, within=within)
+        assist_scores(make, len(order), folder, within=within)
 
     def _maker(self) -> tuple[Make, np.ndarray]:
         """(what scores some of the run's rows, by their places in an order; that order of the rows)."""
@@ -168,14 +146,3 @@ class Rescoring:
 
     def _with(self, scores: np.ndarray) -> Run:
         return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)
-
-
-def _all_rows(make: Make, count: int, folder: Path | None, *, what: str) -> np.ndarray:
-    """The one column of what `make` makes."""
-    if folder is not None:
-        kept = fill(Shards(folder, count, _PAIRS_PER_SHARD), make, what=what)
-        parts = [block for _, block in kept.blocks(_PAIRS_PER_SHARD)]
-    else:
-        pairs = track(range(count), total=count, what=what)
-        parts = [make(np.array(block)) for block in blocks(pairs, _PAIRS_AT_ONCE)]
-    return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]

@@ -20,17 +20,28 @@ from retrieval_kd.text.progress import track
 Array = NDArray[Any]
 Make = Callable[[Array], Array]  # row numbers [row] → their values [row column]
 
-_ROWS_AT_ONCE = 1024  # what an encoder sorts by length together
+
+@dataclass(frozen=True)
+class Whole:
+    """Makes a shard at once from all of its rows, which pass by one after the other: what they come to together."""
+
+    make: Callable[[Iterable[int]], Array]
 
 
 @dataclass(frozen=True)
 class Shards:
-    """[row column] in the files 00000.npy, 00001.npy … of `rows_per_shard` rows each; the last has the rest."""
+    """[row column] in the files 00000.npy, 00001.npy … of `rows_per_shard` rows each; the last has the rest.
+
+    `rows_at_once` are made together: an encoder sorts them by length. `height`: how many rows a file has where they are
+    not one for each row that it is made from.
+    """
 
     folder: Path
     count: int
     rows_per_shard: int
     dtype: str = "float32"
+    rows_at_once: int = 1024
+    height: int | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -48,6 +59,10 @@ class Shards:
         first = shard * self.rows_per_shard
         return range(first, min(first + self.rows_per_shard, self.count))
 
+    def length(self, shard: int) -> int:
+        """How many rows a shard's file has."""
+        return len(self.rows(shard)) if self.height is None else self.height
+
     def path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.npy"
 
@@ -61,7 +76,7 @@ class Shards:
             found = self.shard(shard)
         except (FileNotFoundError, ValueError, EOFError):
             return False
-        return len(found) == len(self.rows(shard)) and found.dtype == self.dtype
+        return len(found) == self.length(shard) and found.dtype == self.dtype
 
     def blocks(self, rows_per_block: int) -> Iterator[tuple[int, Array]]:
         """(first row, float32 [row column]) of the whole array in order; what is float32 on disk is not copied."""
@@ -76,7 +91,7 @@ class Shards:
         return np.concatenate([block[-first % step :: step] for first, block in self.blocks(self.rows_per_shard)])
 
 
-def fill(shards: Shards, make: Make, *, what: str) -> Shards:
+def fill(shards: Shards, make: Make | Whole, *, what: str) -> Shards:
     """Make the shards that are missing or cut short; `what` names the rows on the bar.
 
     Each is written aside and renamed, so a kill costs one shard at most. Processes that do this at once share the work:
@@ -96,7 +111,7 @@ def fill(shards: Shards, make: Make, *, what: str) -> Shards:
     return shards
 
 
-def assist(shards: Shards, make: Make, *, within: Path) -> None:
+def assist(shards: Shards, make: Make | Whole, *, within: Path) -> None:
     """Make shards that another process is to fill and nobody is making yet, the last ones first. Nothing is waited for;
     where that process has done and put the folder away (or that `within` which it lies), nothing is made.
     """
@@ -110,7 +125,7 @@ def assist(shards: Shards, make: Make, *, within: Path) -> None:
                 _make_one(shards, shard, shards.rows(shard), make, wait=False)
 
 
-def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make, *, wait: bool) -> None:
+def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make | Whole, *, wait: bool) -> None:
     """Make a shard unless it is there, or another process is at it (then wait for that one, if asked to)."""
     aside = shards.path(shard).with_suffix(".part")
     with open(aside, "ab") as file:
@@ -123,17 +138,25 @@ def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make, *, wa
         try:
             if not shards.is_whole(shard):
                 file.truncate(0)  # what a killed process left
-                _write(file, shards, shard, (make(np.array(block)) for block in blocks(rows, _ROWS_AT_ONCE)))
+                _write(file, shards, shard, _parts(rows, make, shards.rows_at_once))
                 os.replace(aside, shards.path(shard))
         finally:
             aside.unlink(missing_ok=True)
+
+
+def _parts(rows: Iterable[int], make: Make | Whole, at_once: int) -> Iterator[Array]:
+    """What a shard is made of, in order."""
+    if isinstance(make, Whole):
+        yield make.make(rows)
+    else:
+        yield from (make(np.array(block)) for block in blocks(rows, at_once))
 
 
 def _write(file: BinaryIO, shards: Shards, shard: int, parts: Iterable[Array]) -> None:
     """A shard from its parts in order, of which one at a time is in memory."""
     for number, part in enumerate(parts):
         if not number:
-            shape = (len(shards.rows(shard)), part.shape[1])
+            shape = (shards.length(shard), part.shape[1])
             descr = npy.dtype_to_descr(np.dtype(shards.dtype))
             npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
         file.write(part.astype(shards.dtype).tobytes())

@@ -1,14 +1,17 @@
 """Another process takes over some of what a ranker encodes."""
 
 import shutil
+from collections.abc import Sized
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval_kd.ranking import rerank
+from retrieval_kd.ranking import late as late_ranking
+from retrieval_kd.ranking import pairs, rerank
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.hybrid import Hybrid
+from retrieval_kd.ranking.late import Late as LateRanker
 from retrieval_kd.ranking.not_itself import NotItself
 from retrieval_kd.ranking.rerank import Rerank
 from retrieval_kd.ranking.shards import Shards, assist, fill
@@ -67,7 +70,7 @@ def test_vectors_that_a_helper_made_are_not_made_again(
 def test_scores_that_a_helper_made_are_not_made_again(
     cross: Cross, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rerank, "_PAIRS_PER_SHARD", 20)
+    monkeypatch.setattr(pairs, "_PAIRS_PER_SHARD", 20)
     both = Ensemble(members={"cross": cross, "late": late}, weights=None, scale=1.0)
     for number, scorer in enumerate((cross, both)):
         (scratch := tmp_path / f"scores-{number}").mkdir()
@@ -79,6 +82,74 @@ def test_scores_that_a_helper_made_are_not_made_again(
         with monkeypatch.context() as patch:
             patch.setattr(offline, "pair_scores", None)
             assert_same(reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5), alone)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of 7 passages of the 40, and shards of 20 pairs."""
+    monkeypatch.setattr(late_ranking, "_PASSAGES_PER_PART", (7, 7))
+    monkeypatch.setattr(pairs, "_PAIRS_PER_SHARD", 20)
+
+
+def interacting(scorer: Late, artifacts: Path, scratch: Path | None, candidates: Told | None) -> LateRanker:
+    """Blocks of three queries, and of four passages."""
+    sizes = {"tokens_per_group": 128, "passages_per_block": 4, "queries_per_block": 3}
+    given = {"candidates": candidates, "candidates_per_query": 9, "scratch": scratch}
+    return LateRanker(scorer=scorer, artifacts=artifacts, **sizes, **given)  # type: ignore[arg-type]
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -> list[int]:
+    """How many passages late interaction encodes from now on, and when it is killed."""
+    found: list[int] = []
+    direct = offline.token_vectors
+
+    def note(scorer: Late, kind: str, texts: Sized, **options: int) -> object:
+        if kind == "passage":
+            if len(found) == killed_after:
+                raise KeyboardInterrupt
+            found.append(len(texts))
+        return direct(scorer, kind, texts, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(offline, "token_vectors", note)
+    return found
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("candidates", [None, Told(LISTS)], ids=["all", "listed"])
+def test_late_interaction_goes_on_where_it_was_killed(
+    candidates: Told | None, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = interacting(late, tmp_path, None, candidates).rank(QUERIES, collection, 10)
+    ranker = interacting(late, tmp_path, tmp_path / "kept", candidates)
+    with monkeypatch.context() as patch:
+        whole = noted(patch)
+        assert_same(interacting(late, tmp_path, tmp_path / "other", candidates).rank(QUERIES, collection, 10), alone)
+    with monkeypatch.context() as patch:
+        noted(patch, killed_after=len(whole) // 2)
+        with pytest.raises(KeyboardInterrupt):
+            ranker.rank(QUERIES, collection, 10)
+    with monkeypatch.context() as patch:
+        left = noted(patch)
+        assert_same(ranker.rank(QUERIES, collection, 10), alone)
+    assert len(whole) // 4 < len(left) < len(whole)
+    assert_same(ranker.rank(QUERIES, collection, 5), alone.top(5))
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("candidates", [None, Told(LISTS)], ids=["all", "listed"])
+def test_what_a_helper_found_by_late_interaction_is_not_looked_for_again(
+    candidates: Told | None, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = interacting(late, tmp_path, None, candidates).rank(QUERIES, collection, 10)
+    ranker = interacting(late, tmp_path, tmp_path / "kept", candidates)
+    with monkeypatch.context() as patch:
+        noted(patch, killed_after=0)  # a first process that says what it is at, and no more
+        with pytest.raises(KeyboardInterrupt):
+            ranker.rank(QUERIES, collection, 10)
+    ranker.assist(QUERIES, collection)
+    encoded = noted(monkeypatch)
+    assert_same(ranker.rank(QUERIES, collection, 10), alone)
+    assert encoded == []
 
 
 def test_other_queries_and_other_scorers_have_their_own_scores(

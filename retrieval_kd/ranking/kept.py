@@ -1,0 +1,47 @@
+"""What a ranking keeps on disk until it is whole: a killed one goes on from there, and helpers read what they need."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.run import Run
+
+CANDIDATES = "candidates.trec"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The folder of one ranking. Whoever gave `within`, in which it lies, puts it away when the ranking is whole."""
+
+    folder: Path
+    within: Path
+
+    @classmethod
+    def of(cls, scratch: Path | None, *words: str) -> "Kept | None":
+        """That of the ranking which these words tell from others; None where there is no place for any."""
+        if scratch is None:
+            return None
+        return cls(scratch / hashlib.sha256("\n".join(words).encode()).hexdigest()[:16], scratch)
+
+    def awaited(self, name: str) -> Path | None:
+        """The file, as soon as the process that ranks has written it; None where that has put the folder away."""
+        path = self.folder / name
+        while self.within.is_dir() and not path.exists():
+            time.sleep(0.2)
+        return path if path.exists() else None
+
+
+def candidates_of(
+    ranker: Ranker, queries: Mapping[str, str], collection: Collection, depth: int, kept: Kept | None
+) -> Run:
+    """The lists that another ranker proposes; kept, so that a resumed ranking and its helpers score the same ones."""
+    if kept is None:
+        return ranker.rank(queries, collection, depth)
+    path = kept.folder / CANDIDATES
+    if not path.exists():
+        ranker.rank(queries, collection, depth).write(path)
+    return Run.read(path)
