@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.app.tracking import Sink
 
-_SCRATCH = ".scores"
-_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", ".begun-*")  # what a sealed artifact has no use for
+_SCRATCH = ".scratch"
+# what a sealed artifact has no use for
+_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Work:
 
     @property
     def scratch(self) -> Path:
-        """Where scores of pairs lie until the artifact is sealed; while it is there, helpers may write into it."""
+        """What a ranking keeps until the artifact is sealed; while it is there, helpers may write into it."""
         return self.folder / _SCRATCH
 
     @property

@@ -32,7 +32,8 @@ def tower_faults(config: Node) -> Iterator[str]:
     if node is None:
         yield (
             f"{roles.TOWER}={role} is nobody: the teacher group has {', '.join(teachers) or 'no role at all'}; say "
-            "teacher=dual, or student=dual, which has a tower of its own for passages"
+            "teacher=dual, or student=dual, which has a tower of its own for passages; where a recipe's stage has no "
+            "teacher, leave experiment= out"
         )
     elif not str(node.get("_target_", "")).endswith(".Dual"):
         kind = str(node.get("_target_", "")).rpartition(".")[2].lower()

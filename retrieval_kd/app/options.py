@@ -73,6 +73,11 @@ class Options:
 
     def fault_of_choice(self, word: Word) -> str | None:
         """What is wrong with a word that chooses an option, if anything."""
+        if "@" in word.key:
+            return (
+                f"{word.said}: on the command line an option takes its group's place; to put it inside another one, "
+                "write an option file (--config-dir)"
+            )
         if word.group not in CHOSEN and not word.group.startswith("hydra"):
             return f"{word.said}: {word.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
         if word.deletes or word.adds or not isinstance(word.value, str):

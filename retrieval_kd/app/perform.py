@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work, write_json
 from retrieval_kd.app.build import build
 from retrieval_kd.app.tracking import Sink, Subject
-from retrieval_kd.text.fault import Fault
 
 Verb = Callable[[DictConfig, Work], dict[str, Any]]
 TOGETHER = "train"  # the verb that all processes perform; of any other they take over some of the work
@@ -84,7 +83,7 @@ def assist(task: Task) -> None:
     work = Work(Path(task.folder), Path(task.artifacts), task.machine)
     try:
         assistant(task.run)(OmegaConf.create(task.config), work)
-    except (Fault, OSError, RuntimeError) as failure:  # the first process does without, or tells of the fault
+    except Exception as failure:  # the first process does without, or tells of the fault
         print(f"{task.stage}: a process that helped has stopped ({failure})", file=sys.stderr, flush=True)
 
 

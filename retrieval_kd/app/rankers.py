@@ -9,28 +9,39 @@ from retrieval_kd.app.build import build
 from retrieval_kd.app.ranks import local_rank
 from retrieval_kd.app.schema import HALVES
 from retrieval_kd.app.scorers import open_student
+from retrieval_kd.ranking.not_itself import without_itself
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.scorers.scorer import Scorer
 
 _TOKENS_PER_GROUP = {"cpu": 1024, "cuda": 65536}  # read at once without gradients, padding included
 
 
-def open_ranker(node: Mapping[str, Any], config: Mapping[str, Any], work: Work, *, seed: int) -> Ranker:
-    """The ranker that a node describes, with the student of a stage's config where it has one."""
+def open_ranker(
+    node: Mapping[str, Any], config: Mapping[str, Any], work: Work, *, seed: int, but_itself: bool
+) -> Ranker:
+    """The ranker that a node describes, with the student of a stage's config where it has one. `but_itself`: no list
+    may hold the passage whose id is the query's.
+    """
     student, scorer = config.get("student"), None
     if student is not None:
         scorer = placed(open_student(student, config.get("teacher") or {}, seed=seed), config, work.machine)
     given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
-    return ranker_of(node, {**given, "artifacts": work.artifacts, "scratch": work.scratch})
+    return ranker_of(node, {**given, "artifacts": work.artifacts, "scratch": work.scratch}, but_itself=but_itself)
 
 
-def ranker_of(node: Mapping[str, Any], given: Mapping[str, Any]) -> Ranker:
-    """A ranker, those inside it first; each gets what of `given` its signature names."""
-    inner = {key: ranker_of(value, given) for key, value in node.items() if isinstance(value, Mapping)}
+def ranker_of(
+    node: Mapping[str, Any], given: Mapping[str, Any], *, but_itself: bool = False, named: str = ""
+) -> Ranker:
+    """A ranker, those inside it first; each gets what of `given` its signature names, and is `named` by its place."""
+    parts = {key: value for key, value in node.items() if isinstance(value, Mapping)}
+    inner = {
+        key: ranker_of(value, given, but_itself=but_itself, named=f"{named}.{key}") for key, value in parts.items()
+    }
     make = build({**{key: value for key, value in node.items() if key not in inner}, "_partial_": True})
     wanted = inspect.signature(make.func).parameters
-    ranker: Ranker = make(**inner, **{key: value for key, value in given.items() if key in wanted})
-    return ranker
+    told = {"named": named, **given}
+    ranker: Ranker = make(**inner, **{key: value for key, value in told.items() if key in wanted})
+    return without_itself(ranker, asked=but_itself and not inner)
 
 
 def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]) -> Scorer:
@@ -53,10 +64,10 @@ def tokens_per_group(scorer: Scorer) -> int:
     return _TOKENS_PER_GROUP[device]
 
 
-def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int, role: str) -> Ranker:
-    """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates, whose
-    scores lie in `scratch` until the stage is done.
-    """
+def teacher_ranker(
+    scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *, passages: int, role: str, but_itself: bool
+) -> Ranker:
+    """How a teacher ranks: dual by search, late by every passage if they are few; else by re-ranking candidates."""
     from retrieval_kd.ranking.dense import Dense
     from retrieval_kd.ranking.late import Late
     from retrieval_kd.ranking.rerank import Rerank
@@ -65,11 +76,12 @@ def teacher_ranker(scorer: Scorer, evaluation: Mapping[str, Any], work: Work, *,
     given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
     kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.kind == "dual":
-        return Dense(**given)
+        return without_itself(Dense(**given), asked=but_itself)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
-        return Late(**given, **kept)
+        return without_itself(Late(**given, **kept), asked=but_itself)
+    place, inner = f"{role}.candidates", {**given, "scratch": work.scratch}
     some = {
-        "candidates": ranker_of(evaluation["candidates"], {**given, **kept}),
+        "candidates": ranker_of(evaluation["candidates"], inner, but_itself=but_itself, named=place),
         "candidates_per_query": evaluation["candidates_per_query"],
     }
     return (Late if scorer.kind == "late" else Rerank)(**given, **some, **kept)

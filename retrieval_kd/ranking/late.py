@@ -1,6 +1,6 @@
 """Ranking by late interaction: tokens of a query with tokens of every passage, or of those that somebody lists."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs
 from retrieval_kd.ranking.kept import CANDIDATES, Kept, candidates_of
 from retrieval_kd.ranking.pairs import assist_scores, scores_of
+from retrieval_kd.ranking.parts import BestOf, Parts
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Make, Shards, Whole, assist, fill
+from retrieval_kd.ranking.shards import Make
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.scorers.scorer import Kind
@@ -25,8 +26,6 @@ from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
 _DEPTH = "depth"
-_PASSAGES_PER_PART = (2048, 65536)  # what a kill may cost; the best of each part is kept for every query of a block
-_PARTS = 64  # where the collection allows them
 _PAIRS_AT_ONCE = 16384  # of a few thousand passages, which are encoded in blocks
 
 
@@ -82,8 +81,8 @@ class Late(Ranker):
             return
         depth = int(path.read_text(encoding="utf-8"))
         for name, texts in self._blocks(queries):
-            best_of = Whole(self._best(self._queries(texts), self._passages(collection), depth))
-            assist(self._parts(kept, name, texts, collection, depth), best_of, within=kept.within)
+            best_of = self._best(self._queries(texts), self._passages(collection), depth)
+            Parts(kept, name, len(texts), len(collection), depth).assist(best_of)
 
     def _kept(self, queries: Mapping[str, str]) -> Kept | None:
         words = ("late", self.named, str(self.candidates_per_query), str(self.queries_per_block))
@@ -100,31 +99,24 @@ class Late(Ranker):
         scores, positions = [np.zeros((0, depth), np.float32)], [np.zeros((0, depth), np.int32)]
         for name, texts in self._blocks(queries):
             asked = self._queries(texts)
-            make, best = self._best(asked, passages, depth), Best(len(texts), depth)
+            best_of = self._best(asked, passages, depth)
             if kept is None:
-                best.add(*_unpacked(make(track(range(len(passages)), total=len(passages), what=what))))
+                best = best_of(track(range(len(passages)), total=len(passages), what=what))
             else:
-                parts = fill(self._parts(kept, name, texts, collection, depth), Whole(make), what=what)
-                for part in range(parts.shards):
-                    best.add(*_unpacked(parts.shard(part)))
-            scores.append((best.scores * self._factor(asked)[:, None].cpu()).numpy())
-            positions.append(best.positions.numpy())
+                best = Parts(kept, name, len(texts), len(passages), depth).best(best_of, what=what)
+            scores.append((best.scores.cpu() * self._factor(asked)[:, None].cpu()).numpy())
+            positions.append(best.positions.cpu().numpy())
         return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
 
-    def _parts(self, kept: Kept, name: str, texts: list[str], collection: Collection, depth: int) -> Shards:
-        folder, (fewest, most) = kept.folder / name / str(depth), _PASSAGES_PER_PART
-        size = min(max(len(collection) // _PARTS, fewest), most)
-        return Shards(folder, len(collection), size, "int32", height=len(texts))
+    def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> BestOf:
+        """What finds the best of some passages for each query, by scores without the factor."""
 
-    def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> Callable[[Iterable[int]], np.ndarray]:
-        """What finds the best of some passages for each query: scores without the factor, and positions, packed."""
-
-        def best_of(rows: Iterable[int]) -> np.ndarray:
+        def best_of(rows: Iterable[int]) -> Best:
             best = Best(len(queries), depth, queries.tokens.device)
             for block in blocks(rows, self.passages_per_block):
                 found = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
                 best.add(found, torch.tensor(block, device=found.device).expand(len(queries), -1))
-            return _packed(best)
+            return best
 
         return best_of
 
@@ -147,12 +139,13 @@ class Late(Ranker):
         """
         passages = self._passages(collection)
         _, offsets, positions, _ = proposed.positions(collection)
+        row_of = proposed.rows
         for first in range(0, len(proposed.query_ids), self.queries_per_block):
             some = proposed.query_ids[first : first + self.queries_per_block]
             pairs = slice(int(offsets[first]), int(offsets[first + len(some)]))
             asked = self._queries([queries[query_id] for query_id in some])
             order = np.argsort(positions[pairs], kind="stable")
-            rows, places = proposed.rows[pairs][order] - first, positions[pairs][order]
+            rows, places = row_of[pairs][order] - first, positions[pairs][order]
             yield str(first), self._scores(asked, rows, places, passages), order
 
     def _scores(self, queries: TokenVectors, rows: np.ndarray, positions: np.ndarray, passages: Ragged) -> Make:
@@ -191,13 +184,3 @@ class Late(Ranker):
         """What the scorer multiplies MaxSim by, [query]."""
         counted = torch.arange(max(int(queries.lengths.max()), 1)) < queries.lengths[:, None]
         return self.scorer.factor(counted)[:, 0].to(queries.tokens)
-
-
-def _packed(best: Best) -> np.ndarray:
-    """Scores and positions side by side, [query 2 · depth], as one array of 32 bits can hold both."""
-    return np.hstack([best.scores.cpu().numpy().view(np.int32), best.positions.cpu().numpy()])
-
-
-def _unpacked(held: np.ndarray) -> tuple[Tensor, Tensor]:
-    scores, positions = np.split(np.array(held), 2, axis=1)
-    return torch.from_numpy(scores.view(np.float32)), torch.from_numpy(positions)

@@ -6,12 +6,14 @@ import numpy as np
 
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
 
 class NotItself(Ranker):
-    """Another ranker's lists without the passage whose id is the query's."""
+    """Another ranker's lists without the passage whose id is the query's.
+
+    It wraps rankers that read nobody else's lists, so that what fuses, tunes on or re-ranks lists never sees it either.
+    """
 
     def __init__(self, ranker: Ranker) -> None:
         self.ranker = ranker
@@ -24,13 +26,6 @@ class NotItself(Ranker):
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         self.ranker.assist(queries, collection)
-
-    def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "NotItself":
-        return NotItself(self.ranker.tuned(queries, collection, judgments))
-
-    @property
-    def chosen(self) -> Mapping[str, float]:
-        return self.ranker.chosen
 
 
 def without_itself(ranker: Ranker, *, asked: bool) -> Ranker:

@@ -17,6 +17,7 @@ from retrieval_kd.text.records import Passage
 
 SPLITS = ("train", "dev", "test")
 REVISION = 1  # of the files that a sealed corpus consists of
+_LEFT_OUT = 2  # revision of how lists leave a query's own passage out, where `drop_same_id` asks for it
 
 
 class Questions(NamedTuple):
@@ -65,7 +66,7 @@ class Source(ABC):
     def fingerprint(self) -> str:
         """SHA-256 of the files' bytes, the options and the reader's REVISION; nothing is parsed."""
         files, digest = list(self.files()), hashlib.sha256()
-        about = [type(self).__name__, self.REVISION, REVISION, self.drop_same_id, dict(self.options())]
+        about = [type(self).__name__, self.REVISION, REVISION, self.drop_same_id and _LEFT_OUT, dict(self.options())]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for path in files:
             with path.open("rb") as file:

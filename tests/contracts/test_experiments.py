@@ -17,6 +17,8 @@ from tests.contracts.options import CONF, file_of, names
 from tests.planted import planted_backbone
 
 HERE = [name for name in names("experiment") if not name.startswith("paper/")]
+SHARED = ("lexical", "warm_up", "start", "mined", "ranker", "late", "more", "taught")
+OF_THEIR_OWN = {"tct_colbert": {"warm_up"}, "distil": set(SHARED) - {"lexical"}}  # stages of such a name
 NAMED = {"student", "teacher", "loss", "curriculum", "data"}  # what a stage that trains a teacher must choose itself
 
 pytestmark = pytest.mark.slow  # every recipe is planned several times
@@ -48,6 +50,18 @@ def recipe(name: str) -> dict[str, object]:
     found = yaml.safe_load(file_of("experiment", name).read_text(encoding="utf-8"))
     assert isinstance(found, dict)
     return found
+
+
+@pytest.mark.parametrize("stage", SHARED)
+def test_what_recipes_share_is_written_alike(stage: str) -> None:
+    found: dict[str, list[str]] = {}
+    for name in HERE:
+        stages = recipe(name)["stages"]
+        assert isinstance(stages, dict)
+        if stage in stages and stage not in OF_THEIR_OWN.get(name, ()):
+            found.setdefault(str((stages[stage]["run"], stages[stage]["with"])), []).append(name)
+    assert len(found) == 1, found
+    assert len(next(iter(found.values()))) > 1
 
 
 def planned(name: str, words: list[str], options: Options) -> Plan:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval_kd.ranking import late as late_ranking
-from retrieval_kd.ranking import pairs, rerank
+from retrieval_kd.ranking import pairs, parts, rerank
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.hybrid import Hybrid
 from retrieval_kd.ranking.late import Late as LateRanker
@@ -50,9 +49,9 @@ def passages_encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kinds
 
 
-def hybrid(scorer: Dual, artifacts: Path) -> NotItself:
+def hybrid(scorer: Dual, artifacts: Path) -> Hybrid:
     told = {"how": "interpolate", "alpha": 0.5, "grid": [0.5], "tuning_queries": 1, "k": 60, "list_depth": 10}
-    return NotItself(Hybrid(sparse=Told(LISTS), dense=dense(scorer, artifacts), **told))  # type: ignore[arg-type]
+    return Hybrid(sparse=Told(LISTS), dense=NotItself(dense(scorer, artifacts)), **told)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [dense, hybrid])
@@ -87,7 +86,7 @@ def test_scores_that_a_helper_made_are_not_made_again(
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 7 passages of the 40, and shards of 20 pairs."""
-    monkeypatch.setattr(late_ranking, "_PASSAGES_PER_PART", (7, 7))
+    monkeypatch.setattr(parts, "_PASSAGES_PER_PART", (7, 7))
     monkeypatch.setattr(pairs, "_PAIRS_PER_SHARD", 20)
 
 
@@ -132,6 +131,7 @@ def test_late_interaction_goes_on_where_it_was_killed(
         left = noted(patch)
         assert_same(ranker.rank(QUERIES, collection, 10), alone)
     assert len(whole) // 4 < len(left) < len(whole)
+    assert not list((tmp_path / "kept").rglob("*/*/*") if candidates is None else ()), "merged parts are removed"
     assert_same(ranker.rank(QUERIES, collection, 5), alone.top(5))
 
 

@@ -13,19 +13,23 @@ def test_the_passage_with_the_querys_id_is_left_out_and_the_list_keeps_its_depth
     assert names(run) == {"p01": ["p02", "p03"], "q": ["p01", "p02"]}
 
 
-def test_it_is_tuned_on_lists_without_the_query_itself(collection: Collection) -> None:
-    words = Told({"p01": {"p01": 9.0, "p02": 8.0, "p03": 1.0}})
-    meaning = Told({"p01": {"p01": 9.0, "p03": 8.0, "p02": 1.0}})
+def test_what_fuses_lists_is_tuned_on_lists_without_the_query_itself(collection: Collection) -> None:
+    """The relevant p12 is first of ten where words count, eleventh with the query's own passage among them."""
+    others = {f"p{number:02d}": 90.0 - number for number in range(2, 11)}
+    words = Told({"p01": {"p01": 100.0, **others, "p12": 50.0, "p13": 40.0}})
+    meaning = Told(
+        {"p01": {"p01": 1.0, **{name: score / 100 for name, score in others.items()}, "p13": 0.5, "p12": 0.1}}
+    )
     both = Hybrid(
-        sparse=words,
-        dense=meaning,
+        sparse=NotItself(words),
+        dense=NotItself(meaning),
         how="interpolate",
         alpha=None,
         grid=[0.0, 9.0],
         tuning_queries=9,
         k=60,
-        list_depth=3,
+        list_depth=20,
     )
-    tuned = NotItself(both).tuned({"p01": "?"}, collection, Judgments({"p01": {"p02": 1}}))
+    tuned = both.tuned({"p01": "?"}, collection, Judgments({"p01": {"p12": 1}}))
     assert tuned.chosen == {"alpha": 9.0}
-    assert names(tuned.rank({"p01": "?"}, collection, 2)) == {"p01": ["p02", "p03"]}
+    assert "p01" not in names(tuned.rank({"p01": "?"}, collection, 20))["p01"]

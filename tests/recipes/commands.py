@@ -11,12 +11,12 @@ from tests.house.tree import ROOT
 
 
 def train_py(*words: str) -> str:
-    """What the command printed; it must end well."""
+    """What the command printed, and of its errors; it must end well."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     command = [sys.executable, "train.py", *words]
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    return answer.stdout
+    return answer.stdout + answer.stderr
 
 
 def stage(artifacts: Path, name: str) -> Path:

@@ -69,4 +69,5 @@ def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_pat
         assert len(both) >= 0.9 * len(listed)
         assert all(row.score == pytest.approx(scores[row.passage_id], abs=1e-4) for row in both)
     assert not list(tmp_path.glob("*/*.part"))
-    assert not list(tmp_path.glob("*/*/.scores"))
+    assert not list(tmp_path.glob("*/*/.scratch"))
+    assert "a process that helped has stopped" not in said

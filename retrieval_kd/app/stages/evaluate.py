@@ -14,7 +14,6 @@ from retrieval_kd.app.rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.roles import reads_text
 from retrieval_kd.app.scorers import open_scorer
 from retrieval_kd.measures.evaluate import evaluate as measured
-from retrieval_kd.ranking.not_itself import without_itself
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
@@ -60,12 +59,11 @@ def _everyone(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corpus, work: Work) -> Ranker:
     """How one of them ranks."""
+    but_itself, passages = corpus.drop_same_id, len(corpus.collection)
     if plain["evaluation"]["whom"] == "student":
-        ranker = open_ranker(plain["ranker"], plain, work, seed=0)
-    else:
-        scorer = placed(open_scorer(node, seed=0), plain, work.machine)
-        ranker = teacher_ranker(scorer, plain["evaluation"], work, passages=len(corpus.collection), role=role)
-    return without_itself(ranker, asked=corpus.drop_same_id)
+        return open_ranker(plain["ranker"], plain, work, seed=0, but_itself=but_itself)
+    scorer = placed(open_scorer(node, seed=0), plain, work.machine)
+    return teacher_ranker(scorer, plain["evaluation"], work, passages=passages, role=role, but_itself=but_itself)
 
 
 def _queries(corpus: Corpus, splits: list[str]) -> dict[str, str]:

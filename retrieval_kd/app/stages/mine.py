@@ -8,7 +8,6 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import open_ranker
-from retrieval_kd.ranking.not_itself import without_itself
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.corpus import Corpus, open_corpus
@@ -53,5 +52,5 @@ def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], 
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)
     if not names:
         raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
-    ranker = without_itself(open_ranker(plain["ranker"], plain, work, seed=0), asked=corpus.drop_same_id)
+    ranker = open_ranker(plain["ranker"], plain, work, seed=0, but_itself=corpus.drop_same_id)
     return corpus, {name: corpus.queries[name] for name in names}, ranker

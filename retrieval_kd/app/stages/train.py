@@ -108,7 +108,8 @@ def _miner(
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
         queries = {name: corpus.queries[name] for name in names}
         select = Hard(first=1, last=max(100, *(window.last for window in windows)), drop_judged=False)
-        with tempfile.TemporaryDirectory(dir=work.folder) as folder:
+        work.scratch.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=work.scratch) as folder:
             ranker = Dense(
                 scorer=student,
                 artifacts=Path(folder),

@@ -1,0 +1,74 @@
+"""The best of a collection for some queries, found part by part on disk: a killed search goes on, helpers help."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from retrieval_kd.ranking.best import Best
+from retrieval_kd.ranking.kept import Kept
+from retrieval_kd.ranking.shards import Shards, Whole, assist, fill
+
+BestOf = Callable[[Iterable[int]], Best]  # positions of passages → the best of them for each query
+
+_PASSAGES_PER_PART = (2048, 65536)  # what a kill may cost; a part keeps `depth` scores and positions a query
+_PARTS = 64  # where the collection allows them
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A search of a whole collection by a block of queries; `name` tells it from the ranking's other blocks."""
+
+    kept: Kept
+    name: str
+    queries: int
+    passages: int
+    depth: int
+
+    def best(self, best_of: BestOf, *, what: str) -> Best:
+        """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
+        if not self._whole.exists():
+            parts, best = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what), self._none()
+            for part in range(parts.shards):
+                best.add(*_unpacked(parts.shard(part)))
+            aside = self._whole.with_suffix(".part")
+            with open(aside, "wb") as file:
+                np.save(file, _packed(best))
+            os.replace(aside, self._whole)
+        shutil.rmtree(self._shards.folder, ignore_errors=True)
+        best = self._none()
+        best.add(*_unpacked(np.load(self._whole)))
+        return best
+
+    def assist(self, best_of: BestOf) -> None:
+        """Takes over some of the parts of another process that is at `best`."""
+        if not self._whole.exists():
+            assist(self._shards, Whole(lambda rows: _packed(best_of(rows))), within=self.kept.within)
+
+    @property
+    def _shards(self) -> Shards:
+        fewest, most = _PASSAGES_PER_PART
+        size = min(max(self.passages // _PARTS, fewest), most)
+        return Shards(self._whole.with_suffix(""), self.passages, size, "int32", height=self.queries)
+
+    @property
+    def _whole(self) -> Path:
+        return self.kept.folder / f"{self.name}-{self.depth}.npy"
+
+    def _none(self) -> Best:
+        return Best(self.queries, self.depth)
+
+
+def _packed(best: Best) -> np.ndarray:
+    """Scores and positions side by side, [query 2 · depth], as one array of 32 bits can hold both."""
+    return np.hstack([best.scores.cpu().numpy().view(np.int32), best.positions.cpu().numpy()])
+
+
+def _unpacked(held: np.ndarray) -> tuple[Tensor, Tensor]:
+    scores, positions = np.split(np.array(held), 2, axis=1)
+    return torch.from_numpy(scores.view(np.float32)), torch.from_numpy(positions)
