@@ -98,7 +98,7 @@ def seal(folder: Path) -> None:
     if (part / _SCRATCH).is_dir():  # moved away first, since a helper may still be writing there
         _remove(part / _SCRATCH, folder)
     for pattern in _FOR_RESUMING:
-        for path in part.glob(pattern):
+        for path in part.rglob(pattern):
             path.unlink()
     for path in sorted(part.rglob("*")):
         _to_disk(path)

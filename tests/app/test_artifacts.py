@@ -29,10 +29,12 @@ def test_what_was_begun_is_there_when_it_is_begun_again(tmp_path: Path) -> None:
 def test_what_was_kept_for_resuming_is_gone_once_sealed(tmp_path: Path) -> None:
     folder = tmp_path / "train-0123"
     part = artifacts.begin(folder, config={}, inputs={})
-    for name in ("state.ckpt", "task.yaml", "kept.txt"):
+    (part / ".scratch" / "vectors").mkdir()  # of a re-mining that was killed
+    (part / "payload").mkdir()
+    for name in ("state.ckpt", "task.yaml", "fault.txt", "mined-25.trec", "payload/.run.trec.x.part", "kept.txt"):
         (part / name).touch()
     artifacts.seal(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "inputs.json", "kept.txt"]
+    assert sorted(path.name for path in folder.rglob("*")) == ["config.yaml", "inputs.json", "kept.txt", "payload"]
 
 
 def test_a_discarded_artifact_is_gone_sealed_or_not(tmp_path: Path) -> None:
