@@ -65,6 +65,7 @@ def test_a_change_reaches_the_keys_of_all_that_descends(plan: Planned) -> None:
     assert {name for name in before if before[name] != after[name]} == {"train", "student", "teacher"}
 
 
+@pytest.mark.slow
 def test_recipes_share_the_stages_that_read_the_same(plan: Planned) -> None:
     mine, theirs = keys(plan("experiment=tct_colbert")), keys(plan("experiment=ernie_search"))
     assert mine["lexical"] == theirs["lexical"]

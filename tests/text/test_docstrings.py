@@ -17,6 +17,7 @@ def stdlib(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return open_corpus(Docstrings(packages=["stdlib"], unjudged=True), tmp_path_factory.mktemp("artifacts"))
 
 
+@pytest.mark.slow
 def test_the_standard_library_is_some_thousands_of_passages(stdlib: Corpus) -> None:
     if sys.version_info[:2] == (3, 11):
         assert len(stdlib.collection) == pytest.approx(7400, rel=0.05)
@@ -27,12 +28,14 @@ def test_the_standard_library_is_some_thousands_of_passages(stdlib: Corpus) -> N
     assert len(stdlib.splits["test"]) == pytest.approx(0.2 * queries, rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_record_states_pythons_version_and_the_digest(stdlib: Corpus) -> None:
     assert stdlib.about["python"] == sys.version.split()[0]
     assert stdlib.about["packages"] == f"stdlib {sys.version.split()[0]}"
     assert len(stdlib.digest) == len(stdlib.collection.digest) == 64
 
 
+@pytest.mark.slow
 def test_queries_and_passages_have_their_lengths(stdlib: Corpus) -> None:
     for query_id in (query_id for of in stdlib.splits.values() for query_id in of):
         assert 4 <= len(stdlib.queries[query_id].split()) <= 40
@@ -41,16 +44,19 @@ def test_queries_and_passages_have_their_lengths(stdlib: Corpus) -> None:
             assert len(stdlib.collection[passage_id].text.split()) >= 12
 
 
+@pytest.mark.slow
 def test_no_query_stands_in_a_passage(stdlib: Corpus) -> None:
     everything = "\n".join(" ".join(words(passage.text)) for passage in stdlib.collection.values())
     asked = [query_id for of in stdlib.splits.values() for query_id in of]
     assert [query_id for query_id in asked if f" {' '.join(words(stdlib.queries[query_id]))} " in everything] == []
 
 
+@pytest.mark.slow
 def test_a_name_is_never_part_of_the_text(stdlib: Corpus) -> None:
     assert {passage.title for passage in stdlib.collection.values()} == {""}
 
 
+@pytest.mark.slow
 def test_passages_and_queries_are_told_apart_by_their_words(stdlib: Corpus) -> None:
     passages = [words(passage.text) for passage in stdlib.collection.values()]
     queries = [words(text) for text in stdlib.queries.values()]
@@ -58,11 +64,13 @@ def test_passages_and_queries_are_told_apart_by_their_words(stdlib: Corpus) -> N
     assert len(set(queries)) == len(queries)
 
 
+@pytest.mark.slow
 def test_no_passage_is_relevant_in_two_splits(stdlib: Corpus) -> None:
     held = {split: {p for q in of for p in stdlib.judgments.relevant(q)} for split, of in stdlib.splits.items()}
     assert held["train"] & held["test"] == held["train"] & held["dev"] == held["dev"] & held["test"] == set()
 
 
+@pytest.mark.slow
 def test_unjudged_queries_are_nobodys_else(stdlib: Corpus) -> None:
     assert len(stdlib.unjudged) > 5000
     assert set(stdlib.unjudged) == set(stdlib.queries) - {q for of in stdlib.splits.values() for q in of}
