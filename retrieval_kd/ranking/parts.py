@@ -32,8 +32,11 @@ class Parts:
 
     def best(self, best_of: BestOf, *, what: str) -> Best:
         """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
-        if not self._whole.exists():
-            parts, best = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what), self._none()
+        best = Best(self.queries, self.depth)
+        if self._whole.exists():
+            best.add(*_unpacked(np.load(self._whole)))
+        else:
+            parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
             for part in range(parts.shards):
                 best.add(*_unpacked(parts.shard(part)))
             aside = self._whole.with_suffix(".part")
@@ -41,8 +44,6 @@ class Parts:
                 np.save(file, _packed(best))
             os.replace(aside, self._whole)
         shutil.rmtree(self._shards.folder, ignore_errors=True)
-        best = self._none()
-        best.add(*_unpacked(np.load(self._whole)))
         return best
 
     def assist(self, best_of: BestOf) -> None:
@@ -59,9 +60,6 @@ class Parts:
     @property
     def _whole(self) -> Path:
         return self.kept.folder / f"{self.name}-{self.depth}.npy"
-
-    def _none(self) -> Best:
-        return Best(self.queries, self.depth)
 
 
 def _packed(best: Best) -> np.ndarray:

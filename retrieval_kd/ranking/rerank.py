@@ -93,7 +93,7 @@ class Rescoring:
         make, order = self._maker()
         scores = np.empty(len(order), dtype=np.float32)
         scores[order] = scores_of(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
-        return self._with(scores)
+        return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)
 
     def assist(self, folder: Path, *, within: Path) -> None:
         """Takes over some of the pairs of another process that is at `scored` with these; `within` is a folder that is
@@ -143,6 +143,3 @@ class Rescoring:
 
     def _by(self, scorer: Scorer) -> "Rescoring":
         return replace(self, scorer=scorer)
-
-    def _with(self, scores: np.ndarray) -> Run:
-        return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)

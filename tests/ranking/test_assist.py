@@ -113,6 +113,14 @@ def noted(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -
     return found
 
 
+def killed(ranker: LateRanker, collection: Collection, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """Ranks until so many blocks of passages are encoded."""
+    with monkeypatch.context() as patch:
+        noted(patch, killed_after=after)
+        with pytest.raises(KeyboardInterrupt):
+            ranker.rank(QUERIES, collection, 10)
+
+
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("candidates", [None, Told(LISTS)], ids=["all", "listed"])
 def test_late_interaction_goes_on_where_it_was_killed(
@@ -123,10 +131,7 @@ def test_late_interaction_goes_on_where_it_was_killed(
     with monkeypatch.context() as patch:
         whole = noted(patch)
         assert_same(interacting(late, tmp_path, tmp_path / "other", candidates).rank(QUERIES, collection, 10), alone)
-    with monkeypatch.context() as patch:
-        noted(patch, killed_after=len(whole) // 2)
-        with pytest.raises(KeyboardInterrupt):
-            ranker.rank(QUERIES, collection, 10)
+    killed(ranker, collection, monkeypatch, after=len(whole) // 2)
     with monkeypatch.context() as patch:
         left = noted(patch)
         assert_same(ranker.rank(QUERIES, collection, 10), alone)
@@ -142,10 +147,7 @@ def test_what_a_helper_found_by_late_interaction_is_not_looked_for_again(
 ) -> None:
     alone = interacting(late, tmp_path, None, candidates).rank(QUERIES, collection, 10)
     ranker = interacting(late, tmp_path, tmp_path / "kept", candidates)
-    with monkeypatch.context() as patch:
-        noted(patch, killed_after=0)  # a first process that says what it is at, and no more
-        with pytest.raises(KeyboardInterrupt):
-            ranker.rank(QUERIES, collection, 10)
+    killed(ranker, collection, monkeypatch, after=0)  # a first process that says what it is at, and no more
     ranker.assist(QUERIES, collection)
     encoded = noted(monkeypatch)
     assert_same(ranker.rank(QUERIES, collection, 10), alone)
