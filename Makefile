@@ -77,7 +77,7 @@ wheel: setup ## Build dist/*.whl, which carries conf/ so that `retrieval-kd` wor
 .PHONY: faiss-gpu
 faiss-gpu: setup ## Put FAISS's GPU build in the place of its CPU build in .venv.
 	$(BIN)/python -m pip uninstall --yes --quiet faiss-cpu
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt 'faiss-gpu-cu12>=1.9,<2'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt 'faiss-gpu-cu12>=1.11,<2'
 
 .PHONY: clean
 clean: ## Remove caches and builds; .venv and artifacts stay.

@@ -76,7 +76,7 @@ def teacher_ranker(
     given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
     kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.kind == "dual":
-        return without_itself(Dense(**given), asked=but_itself)
+        return without_itself(Dense(**given, **kept), asked=but_itself)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
         return without_itself(Late(**given, **kept), asked=but_itself)
     place, inner = f"{role}.candidates", {**given, "scratch": work.scratch}

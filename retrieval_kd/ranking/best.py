@@ -1,9 +1,12 @@
 """The best passages so far, while a collection passes by in blocks."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 _QUERIES_AT_ONCE = 1024  # that are merged together: a sort of 1 024 × 400 scores is 5 MB
@@ -35,3 +38,14 @@ def _merged(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, dep
     best, order = torch.cat([held, scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
     found = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
     return best[:, :depth], found
+
+
+def packed(scores: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.int32]:
+    """Scores and positions side by side, [query 2 · depth], as one array of 32 bits can hold both on disk."""
+    return np.hstack([scores.astype(np.float32, copy=False).view(np.int32), positions.astype(np.int32, copy=False)])
+
+
+def unpacked(held: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """(scores, positions), each [query depth], of what was packed."""
+    scores, positions = np.split(np.array(held), 2, axis=1)
+    return scores.view(np.float32), positions

@@ -1,17 +1,19 @@
 """Ranking by one vector a text: the collection encoded once, then searched by inner product."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise
+from retrieval_kd.ranking.best import packed, unpacked
 from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.encode import passage_vectors
 from retrieval_kd.ranking.index import EXACT, searcher
+from retrieval_kd.ranking.kept import Kept
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Shards
+from retrieval_kd.ranking.shards import Shards, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
@@ -20,12 +22,16 @@ from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
+_Found = tuple[np.ndarray, np.ndarray]  # scores and positions, [query depth]
+_Search = Callable[[np.ndarray], _Found]
+
 
 class Dense(Ranker):
     """The passages whose vectors have the greatest inner product with the query's.
 
     `index` is a FAISS factory string: Flat compares with every passage, others approximate, searched with the
     parameters `search` ("nprobe=16") and trained on `sample` passages. Vectors are kept as `dtype` (float32, float16).
+    What is found for a block of queries is kept in `scratch`, as `Rerank` keeps scores.
     """
 
     def __init__(
@@ -40,31 +46,61 @@ class Dense(Ranker):
         dtype: Literal["float32", "float16"] = "float32",
         passages_per_shard: int = 32_768,
         queries_per_block: int = 4096,
+        scratch: Path | None = None,
+        named: str = "",
     ) -> None:
         if dtype not in ("float32", "float16"):
             raise Fault(f"dtype={dtype!r}: give float32 or float16")
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.index, self.search, self.sample = index, search, sample
         self.dtype, self.passages_per_shard, self.queries_per_block = dtype, passages_per_shard, queries_per_block
+        self.scratch, self.named = scratch, named
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over blocks of queries, and for each over the passages' vectors on disk."""
-        passages = self._passages(collection)
-        device = next(self.scorer.parameters()).device
-        find = searcher(passages, index=self.index, search=self.search, sample=self.sample, device=device)
-        depth = min(depth, len(collection))
+        passages, depth, kept = self._passages(collection), min(depth, len(collection)), self._kept(queries)
+        if kept is not None:
+            kept.tell_depth(depth)
         scores = np.empty((len(queries), depth), dtype=np.float32)
         positions = np.empty((len(queries), depth), dtype=np.int32)
         start = 0
-        texts = track(queries.values(), total=len(queries), what="dense ranking for queries")
-        for block in blocks(texts, self.queries_per_block):
-            rows = slice(start, start := start + len(block))
-            scores[rows], positions[rows] = find(self._vectors(block), depth)
+        for found in self._found(self._search(queries, passages, depth), len(queries), depth, kept):
+            rows = slice(start, start := start + len(found[0]))
+            scores[rows], positions[rows] = found
         scores *= self.scorer.scale
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        self._passages(collection, assisting=True)
+        passages, kept = self._passages(collection, assisting=True), self._kept(queries)
+        depth = kept.awaited_depth() if kept is not None else None
+        if kept is not None and depth is not None:
+            search = self._search(queries, passages, depth)
+            assist(self._shards(len(queries), depth, kept), lambda rows: packed(*search(rows)), within=kept.within)
+
+    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
+        return Kept.of(self.scratch, "dense", self.named, str(self.queries_per_block), *queries)
+
+    def _shards(self, queries: int, depth: int, kept: Kept) -> Shards:
+        """What is found for each query."""
+        size = self.queries_per_block
+        return Shards(kept.folder / str(depth), queries, size, "int32", rows_at_once=size)
+
+    def _search(self, queries: Mapping[str, str], passages: Shards, depth: int) -> _Search:
+        """What finds scores, without the scorer's scale, and positions for some of the queries, by their numbers."""
+        device, texts = next(self.scorer.parameters()).device, list(queries.values())
+        find = searcher(passages, index=self.index, search=self.search, sample=self.sample, device=device)
+        return lambda rows: find(self._vectors([texts[row] for row in rows.tolist()]), depth)
+
+    def _found(self, search: _Search, queries: int, depth: int, kept: Kept | None) -> Iterator[_Found]:
+        """What is found for all of the queries, some at a time."""
+        what = "dense ranking for queries"
+        if kept is None:
+            for block in blocks(track(range(queries), total=queries, what=what), self.queries_per_block):
+                yield search(np.array(block))
+            return
+        shards = fill(self._shards(queries, depth, kept), lambda rows: packed(*search(rows)), what=what)
+        for number in range(shards.shards):
+            yield unpacked(shards.shard(number))
 
     def _passages(self, collection: Collection, *, assisting: bool = False) -> Shards:
         return passage_vectors(

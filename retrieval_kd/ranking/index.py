@@ -5,16 +5,17 @@ index_factory.
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import faiss
 import numpy as np
 import torch
 
 from retrieval_kd.ranking.best import Best
+from retrieval_kd.ranking.once import make_once
 from retrieval_kd.ranking.shards import Shards
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
@@ -24,6 +25,7 @@ Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 EXACT = "Flat"
 _PASSAGES_AT_ONCE = 32768  # × 384 dimensions × 4 bytes = 48 MB
+_PASSAGES_PER_PART = 1 << 20  # of an index: what a kill may cost, and its memory, 1.6 GB at 384 dimensions uncompressed
 
 
 def searcher(passages: Shards, *, index: str, search: str | None, sample: int, device: torch.device) -> Search:
@@ -58,51 +60,74 @@ class Exact:
 
 
 class Approximate:
-    """A FAISS index over the passages, trained on an evenly spaced sample and kept beside their vectors.
+    """FAISS indexes over parts of the passages, all trained on one evenly spaced sample and kept beside the vectors.
 
-    Raises Fault for a string or parameters that FAISS does not know, or a sample too small to train on.
+    A part has 2^20 passages. Each is made once, written aside and renamed, so a kill costs one; processes that ask at
+    once share them. They are read through the page cache, and each is searched. Raises Fault for a string or
+    parameters that FAISS does not know, or a sample too small to train on.
     """
 
     def __init__(self, passages: Shards, *, index: str, search: str | None, sample: int) -> None:
-        key = hashlib.sha256(f"{index} {sample}".encode()).hexdigest()[:16]
-        path = passages.folder / f"index-{key}.faiss"
-        if not path.exists():
-            _write(_built(passages, index, sample), path)
-        self._index = faiss.read_index(str(path))
-        if search is not None:
-            try:
-                faiss.ParameterSpace().set_index_parameters(self._index, search)  # type: ignore[arg-type]  # its stubs know numbers only
-            except RuntimeError as fault:
-                raise Fault(
-                    f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16"
-                ) from None
+        self._parts: list[tuple[int, faiss.Index]] = []
+        for first, path in _built(passages, index, sample):
+            part = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            if search is not None:
+                _set(part, search, index)
+            self._parts.append((first, part))
 
     def __call__(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        scores, positions = self._index.search(queries, depth)
-        return scores, positions
+        best = Best(len(queries), depth)
+        for first, part in self._parts:
+            scores, places = part.search(queries, depth)
+            best.add(torch.from_numpy(scores), torch.from_numpy(np.where(places < 0, -1, places + first)))
+        return best.scores.numpy(), best.positions.numpy()
 
 
-def _built(passages: Shards, index: str, sample: int) -> faiss.Index:
+def _set(part: faiss.Index, search: str, index: str) -> None:
     try:
-        built = faiss.index_factory(passages.width, index, faiss.METRIC_INNER_PRODUCT)
-        if not built.is_trained:
-            built.train(passages.sample(sample))
+        faiss.ParameterSpace().set_index_parameters(part, search)  # type: ignore[arg-type]  # its stubs know numbers only
+    except RuntimeError as fault:
+        raise Fault(f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16") from None
+
+
+def _built(passages: Shards, index: str, sample: int) -> list[tuple[int, Path]]:
+    """(first passage, file) of every part of the index, made where they are not there."""
+    key = hashlib.sha256(f"{index} {sample}".encode()).hexdigest()[:16]
+    folder = passages.folder / f"index-{key}"
+    folder.mkdir(exist_ok=True)
+    parts = [
+        range(at, min(at + _PASSAGES_PER_PART, len(passages))) for at in range(0, len(passages), _PASSAGES_PER_PART)
+    ]
+    paths = [folder / f"{number:05d}.faiss" for number in range(len(parts))]
+    if not all(path.exists() for path in paths):
+        empty = folder / "empty.faiss"
+        make_once(empty, lambda file: _train(passages, index, sample, file), empty.exists, wait=True)
+        for wait in (False, True):
+            for path, rows in zip(paths, parts, strict=True):
+                make_once(path, partial(_add, passages, rows, empty, index), path.exists, wait=wait)
+    return [(rows.start, path) for rows, path in zip(parts, paths, strict=True)]
+
+
+def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
+    try:
+        empty = faiss.index_factory(passages.width, index, faiss.METRIC_INNER_PRODUCT)
+        if not empty.is_trained:
+            empty.train(passages.sample(sample))
     except RuntimeError as fault:
         raise Fault(
             f"index={index!r} cannot be made of {len(passages)} vectors of {passages.width} dimensions "
             f"({_reason(fault)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
         ) from None
-    blocks = -(-len(passages) // _PASSAGES_AT_ONCE)
-    for _, block in track(passages.blocks(_PASSAGES_AT_ONCE), total=blocks, what=f"indexing by {index} (blocks)"):
-        built.add(block)
-    return built
+    faiss.write_index(empty, file.name)
 
 
-def _write(index: faiss.Index, path: Path) -> None:
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    faiss.write_index(index, aside)
-    os.replace(aside, path)
+def _add(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO) -> None:
+    part, found = faiss.read_index(str(empty)), passages.blocks(_PASSAGES_AT_ONCE, within=rows)
+    blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
+    what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
+    for _, block in track(found, total=blocks, what=what):
+        part.add(block)
+    faiss.write_index(part, file.name)
 
 
 def _reason(fault: RuntimeError) -> str:

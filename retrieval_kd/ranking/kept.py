@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
 
 CANDIDATES = "candidates.trec"
+_DEPTH = "depth"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,16 @@ class Kept:
         if scratch is None:
             return None
         return cls(scratch / hashlib.sha256("\n".join(words).encode()).hexdigest()[:16], scratch)
+
+    def tell_depth(self, depth: int) -> None:
+        """Let helpers know how deep is ranked, and that they may begin."""
+        with whole_file(self.folder / _DEPTH) as file:
+            file.write(str(depth))
+
+    def awaited_depth(self) -> int | None:
+        """What `tell_depth` says, as soon as it does; None where it no longer will."""
+        path = self.awaited(_DEPTH)
+        return None if path is None else int(path.read_text(encoding="utf-8"))
 
     def awaited(self, name: str) -> Path | None:
         """The file, as soon as the process that ranks has written it; None where that has put the folder away."""

@@ -20,12 +20,10 @@ from retrieval_kd.ranking.shards import Make
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.scorers.scorer import Kind
-from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
-_DEPTH = "depth"
 _PAIRS_AT_ONCE = 16384  # of a few thousand passages, which are encoded in blocks
 
 
@@ -64,22 +62,23 @@ class Late(Ranker):
             return self._among(proposed, queries, collection, kept).top(depth)
         depth = min(depth, len(collection))
         if kept is not None:
-            with whole_file(kept.folder / _DEPTH) as file:
-                file.write(str(depth))
+            kept.tell_depth(depth)
         return self._among_all(queries, collection, depth, kept)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         if self.candidates is not None:
             self.candidates.assist(queries, collection)
         kept = self._kept(queries)
-        path = kept.awaited(_DEPTH if self.candidates is None else CANDIDATES) if kept else None
-        if kept is None or path is None:
+        if kept is None:
             return
         if self.candidates is not None:
-            for name, make, order in self._listed(Run.read(path), queries, collection):
+            path = kept.awaited(CANDIDATES)
+            for name, make, order in self._listed(Run.read(path), queries, collection) if path else ():
                 assist_scores(make, len(order), kept.folder / name, at_once=_PAIRS_AT_ONCE, within=kept.within)
             return
-        depth = int(path.read_text(encoding="utf-8"))
+        depth = kept.awaited_depth()
+        if depth is None:
+            return
         for name, texts in self._blocks(queries):
             best_of = self._best(self._queries(texts), self._passages(collection), depth)
             Parts(kept, name, len(texts), len(collection), depth).assist(best_of)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from retrieval_kd.ranking.best import Best
+from retrieval_kd.ranking.best import Best, packed, unpacked
 from retrieval_kd.ranking.kept import Kept
 from retrieval_kd.ranking.shards import Shards, Whole, assist, fill
 
@@ -34,11 +33,11 @@ class Parts:
         """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
         best = Best(self.queries, self.depth)
         if self._whole.exists():
-            best.add(*_unpacked(np.load(self._whole)))
+            _add(best, np.load(self._whole))
         else:
             parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
             for part in range(parts.shards):
-                best.add(*_unpacked(parts.shard(part)))
+                _add(best, parts.shard(part))
             aside = self._whole.with_suffix(".part")
             with open(aside, "wb") as file:
                 np.save(file, _packed(best))
@@ -63,10 +62,9 @@ class Parts:
 
 
 def _packed(best: Best) -> np.ndarray:
-    """Scores and positions side by side, [query 2 · depth], as one array of 32 bits can hold both."""
-    return np.hstack([best.scores.cpu().numpy().view(np.int32), best.positions.cpu().numpy()])
+    return packed(best.scores.cpu().numpy(), best.positions.cpu().numpy())
 
 
-def _unpacked(held: np.ndarray) -> tuple[Tensor, Tensor]:
-    scores, positions = np.split(np.array(held), 2, axis=1)
-    return torch.from_numpy(scores.view(np.float32)), torch.from_numpy(positions)
+def _add(best: Best, held: np.ndarray) -> None:
+    scores, positions = unpacked(held)
+    best.add(torch.from_numpy(scores), torch.from_numpy(positions))

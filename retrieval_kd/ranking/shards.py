@@ -1,7 +1,5 @@
 """A tall array on disk in shards, each whole or not there: what encoding and scoring leave, and go on from."""
 
-import fcntl
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from retrieval_kd.ranking.blocks import blocks
+from retrieval_kd.ranking.once import make_once
 from retrieval_kd.text.progress import track
 
 Array = NDArray[Any]
@@ -78,12 +77,17 @@ class Shards:
             return False
         return len(found) == self.length(shard) and found.dtype == self.dtype
 
-    def blocks(self, rows_per_block: int) -> Iterator[tuple[int, Array]]:
-        """(first row, float32 [row column]) of the whole array in order; what is float32 on disk is not copied."""
-        for shard in range(self.shards):
-            held, first = self.shard(shard), self.rows(shard).start
-            for start in range(0, len(held), rows_per_block):
-                yield first + start, np.asarray(held[start : start + rows_per_block], dtype=np.float32)
+    def blocks(self, rows_per_block: int, *, within: range | None = None) -> Iterator[tuple[int, Array]]:
+        """(first row, float32 [row column]) of the array in order, or of those rows; what is float32 on disk is not
+        copied.
+        """
+        within = range(self.count) if within is None else within
+        for shard in range(within.start // self.rows_per_shard, -(-within.stop // self.rows_per_shard)):
+            held, whole = self.shard(shard), self.rows(shard)
+            rows = range(max(whole.start, within.start), min(whole.stop, within.stop))
+            for first in range(rows.start, rows.stop, rows_per_block):
+                some = held[first - whole.start : min(first + rows_per_block, rows.stop) - whole.start]
+                yield first, np.asarray(some, dtype=np.float32)
 
     def sample(self, most: int) -> Array:
         """At most so many rows, evenly spaced, float32."""
@@ -106,8 +110,7 @@ def fill(shards: Shards, make: Make | Whole, *, what: str) -> Shards:
         _make_one(shards, shard, rows, make, wait=False)
         deque(rows, maxlen=0)
     for shard in missing:
-        while not shards.is_whole(shard):
-            _make_one(shards, shard, shards.rows(shard), make, wait=True)
+        _make_one(shards, shard, shards.rows(shard), make, wait=True)
     return shards
 
 
@@ -127,21 +130,11 @@ def assist(shards: Shards, make: Make | Whole, *, within: Path) -> None:
 
 def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make | Whole, *, wait: bool) -> None:
     """Make a shard unless it is there, or another process is at it (then wait for that one, if asked to)."""
-    aside = shards.path(shard).with_suffix(".part")
-    with open(aside, "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        if not _is_at(file, aside):  # renamed or removed by another process meanwhile
-            return
-        try:
-            if not shards.is_whole(shard):
-                file.truncate(0)  # what a killed process left
-                _write(file, shards, shard, _parts(rows, make, shards.rows_at_once))
-                os.replace(aside, shards.path(shard))
-        finally:
-            aside.unlink(missing_ok=True)
+
+    def write(file: BinaryIO) -> None:
+        _write(file, shards, shard, _parts(rows, make, shards.rows_at_once))
+
+    make_once(shards.path(shard), write, lambda: shards.is_whole(shard), wait=wait)
 
 
 def _parts(rows: Iterable[int], make: Make | Whole, at_once: int) -> Iterator[Array]:
@@ -160,12 +153,3 @@ def _write(file: BinaryIO, shards: Shards, shard: int, parts: Iterable[Array]) -
             descr = npy.dtype_to_descr(np.dtype(shards.dtype))
             npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
         file.write(part.astype(shards.dtype).tobytes())
-    file.flush()
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether the open file still has this name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False

@@ -10,6 +10,7 @@ import pytest
 from retrieval_kd.ranking import pairs, parts, rerank
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.hybrid import Hybrid
+from retrieval_kd.ranking.index import Exact
 from retrieval_kd.ranking.late import Late as LateRanker
 from retrieval_kd.ranking.not_itself import NotItself
 from retrieval_kd.ranking.rerank import Rerank
@@ -64,6 +65,46 @@ def test_vectors_that_a_helper_made_are_not_made_again(
     kinds = passages_encoded(monkeypatch)
     assert_same(make(dual, tmp_path / "helped").rank(QUERIES, collection, 10), alone)  # type: ignore[call-arg]
     assert set(kinds) == {"query"}
+
+
+def searched(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -> list[int]:
+    """How many queries are searched for from now on, block by block, and when the search is killed."""
+    found: list[int] = []
+    direct = Exact.__call__
+
+    def note(exact: Exact, queries: np.ndarray, depth: int) -> object:
+        if len(found) == killed_after:
+            raise KeyboardInterrupt
+        found.append(len(queries))
+        return direct(exact, queries, depth)
+
+    monkeypatch.setattr(Exact, "__call__", note)
+    return found
+
+
+def searching(scorer: Dual, artifacts: Path, scratch: Path | None) -> Dense:
+    """Two queries a block."""
+    return Dense(scorer=scorer, artifacts=artifacts, tokens_per_group=128, queries_per_block=2, scratch=scratch)
+
+
+def test_a_search_goes_on_where_it_was_killed_and_helpers_search_too(
+    dual: Dual, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = searching(dual, tmp_path, None).rank(QUERIES, collection, 10)
+    ranker = searching(dual, tmp_path, tmp_path / "kept")
+    with monkeypatch.context() as patch:
+        searched(patch, killed_after=1)
+        with pytest.raises(KeyboardInterrupt):
+            ranker.rank(QUERIES, collection, 10)
+    with monkeypatch.context() as patch:
+        helped = searched(patch)
+        ranker.assist(QUERIES, collection)
+        assert sum(helped) == len(QUERIES) - 2
+    left = searched(monkeypatch)
+    assert_same(ranker.rank(QUERIES, collection, 10), alone)
+    assert left == []
+    assert_same(ranker.rank(QUERIES, collection, 5), alone.top(5))
+    assert sum(left) == len(QUERIES), "another depth is another search"
 
 
 def test_scores_that_a_helper_made_are_not_made_again(

@@ -1,6 +1,7 @@
 """Search in vectors on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,13 +54,60 @@ def test_a_factory_string_makes_an_index_that_finds_what_brute_force_finds(
     assert np.mean(positions == brute(1)[1]) > 0.9
 
 
+@pytest.mark.parametrize(("factory", "search"), [("IVF4,Flat", "nprobe=4"), ("HNSW16", "efSearch=300")])
+def test_an_index_in_parts_finds_what_brute_force_finds(
+    passages: Shards, factory: str, search: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 110)  # parts and shards of vectors (70) do not coincide
+    monkeypatch.setattr(index_module, "_PASSAGES_AT_ONCE", 33)
+    scores, positions = searcher(passages, index=factory, search=search, sample=200, device=CPU)(QUERIES, 25)
+    assert len(list(passages.folder.glob("index-*/0*.faiss"))) == 3
+    np.testing.assert_array_equal(positions, brute(25)[1])
+    np.testing.assert_allclose(scores, brute(25)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_where_fewer_are_found_than_asked_for_the_rest_is_nobody(
+    passages: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 150)
+    find = searcher(passages, index="IVF16,Flat", search="nprobe=1", sample=300, device=CPU)
+    scores, positions = find(QUERIES, 200)
+    there = positions >= 0
+    assert there.any(1).all()
+    assert not there.all()
+    assert (there[:, :-1] >= there[:, 1:]).all(), "what is found comes first"
+    np.testing.assert_allclose(scores[there], (QUERIES @ PASSAGES.T)[np.nonzero(there)[0], positions[there]], atol=1e-5)
+
+
 def test_an_index_is_made_once(passages: Shards) -> None:
     first = searcher(passages, index="IVF4,Flat", search="nprobe=1", sample=200, device=CPU)(QUERIES, 5)
-    made = {path: path.stat().st_mtime_ns for path in passages.folder.glob("*.faiss")}
+    made = {path: path.stat().st_mtime_ns for path in passages.folder.rglob("*.faiss")}
     second = searcher(passages, index="IVF4,Flat", search="nprobe=1", sample=200, device=CPU)(QUERIES, 5)
-    assert {path: path.stat().st_mtime_ns for path in passages.folder.iterdir() if path.suffix == ".faiss"} == made
-    assert len(made) == 1
+    assert {path: path.stat().st_mtime_ns for path in passages.folder.rglob("*.faiss")} == made
+    assert sorted(path.name for path in made) == ["00000.faiss", "empty.faiss"]
     np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
+    passages: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 100)
+    direct, begun = index_module._add, []
+
+    def until_the_second(vectors: Shards, rows: range, *others: Any) -> None:
+        begun.append(rows.start)
+        if begun == [0, 100]:
+            raise KeyboardInterrupt
+        direct(vectors, rows, *others)
+
+    monkeypatch.setattr(index_module, "_add", until_the_second)
+    told: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
+    with pytest.raises(KeyboardInterrupt):
+        searcher(passages, **told)
+    assert [path.name for path in passages.folder.rglob("*.part")] == []
+    _, positions = searcher(passages, **told)(QUERIES, 25)
+    assert begun == [0, 100, 100, 200]
+    np.testing.assert_array_equal(positions, brute(25)[1])
 
 
 def test_what_faiss_does_not_know_is_refused_with_what_to_give(passages: Shards) -> None:
