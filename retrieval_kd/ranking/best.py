@@ -1,6 +1,5 @@
 """The best passages so far, while a collection passes by in blocks."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,15 @@ class Best:
 
     def add(self, scores: Float[Tensor, "query block"], positions: Int[Tensor, "query block"]) -> None:
         """Show a block; each of its rows in the order of preference among equal scores."""
-        some: Iterator[tuple[Tensor, ...]] = zip(
-            *(part.split(_QUERIES_AT_ONCE) for part in (self.scores, self.positions, scores, positions)), strict=True
-        )
-        parts = [_merged(held, places, block, numbers, self.depth) for held, places, block, numbers in some]
-        if parts:
-            self.scores, self.positions = (torch.cat(part) for part in zip(*parts, strict=True))
+        width = min(self.depth, self.scores.shape[1] + scores.shape[1])
+        before, places = self.scores, self.positions
+        if width > before.shape[1]:  # else what is held is overwritten, some queries at a time
+            self.scores, self.positions = before.new_empty(len(before), width), places.new_empty(len(before), width)
+        for first in range(0, len(before), _QUERIES_AT_ONCE):
+            some = slice(first, first + _QUERIES_AT_ONCE)
+            self.scores[some], self.positions[some] = _merged(
+                before[some], places[some], scores[some], positions[some], self.depth
+            )
 
 
 def _merged(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
@@ -47,5 +49,5 @@ def packed(scores: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.int32]:
 
 def unpacked(held: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """(scores, positions), each [query depth], of what was packed."""
-    scores, positions = np.split(np.array(held), 2, axis=1)
+    scores, positions = np.split(held, 2, axis=1)
     return scores.view(np.float32), positions

@@ -1,6 +1,6 @@
 """Ranking by one vector a text: the collection encoded once, then searched by inner product."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -63,10 +63,7 @@ class Dense(Ranker):
             kept.tell_depth(depth)
         scores = np.empty((len(queries), depth), dtype=np.float32)
         positions = np.empty((len(queries), depth), dtype=np.int32)
-        start = 0
-        for found in self._found(self._search(queries, passages, depth), len(queries), depth, kept):
-            rows = slice(start, start := start + len(found[0]))
-            scores[rows], positions[rows] = found
+        self._fill(scores, positions, self._search(queries, passages, depth), kept)
         scores *= self.scorer.scale
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
@@ -91,16 +88,18 @@ class Dense(Ranker):
         find = searcher(passages, index=self.index, search=self.search, sample=self.sample, device=device)
         return lambda rows: find(self._vectors([texts[row] for row in rows.tolist()]), depth)
 
-    def _found(self, search: _Search, queries: int, depth: int, kept: Kept | None) -> Iterator[_Found]:
-        """What is found for all of the queries, some at a time."""
-        what = "dense ranking for queries"
+    def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, kept: Kept | None) -> None:
+        """Write what is found for all of the queries, some at a time; nothing else holds it meanwhile."""
+        (queries, depth), what = scores.shape, "dense ranking for queries"
         if kept is None:
             for block in blocks(track(range(queries), total=queries, what=what), self.queries_per_block):
-                yield search(np.array(block))
+                rows = slice(block[0], block[-1] + 1)
+                scores[rows], positions[rows] = search(np.array(block))
             return
         shards = fill(self._shards(queries, depth, kept), lambda rows: packed(*search(rows)), what=what)
         for number in range(shards.shards):
-            yield unpacked(shards.shard(number))
+            rows = slice(shards.rows(number).start, shards.rows(number).stop)
+            scores[rows], positions[rows] = unpacked(shards.shard(number))
 
     def _passages(self, collection: Collection, *, assisting: bool = False) -> Shards:
         return passage_vectors(

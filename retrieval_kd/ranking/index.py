@@ -44,19 +44,19 @@ class Exact:
     def __call__(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
         best = Best(len(queries), depth, self.device)
         for first, block in self.passages.blocks(_PASSAGES_AT_ONCE):
-            if self.device.type == "cpu":
-                scores, places = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-                best.add(torch.from_numpy(scores), torch.from_numpy(places).int() + first)
-            else:
-                best.add(*self._on_device(queries, block, depth, first))
+            best.add(*self._among(queries, block, depth, first))
         return best.scores.cpu().numpy(), best.positions.cpu().numpy()
 
-    def _on_device(
+    def _among(
         self, queries: np.ndarray, block: np.ndarray, depth: int, first: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        found = torch.from_numpy(queries).to(self.device) @ torch.tensor(block, device=self.device).T
-        scores, places = found.topk(min(depth, len(block)), dim=1)
-        return scores, places + first
+        """Scores and positions of the best of a block, whose first passage is the collection's `first`."""
+        if self.device.type == "cpu":
+            found, numbers = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+            return torch.from_numpy(found), torch.from_numpy(numbers).int().add_(first)
+        product = torch.from_numpy(queries).to(self.device) @ torch.tensor(block, device=self.device).T
+        scores, places = product.topk(min(depth, len(block)), dim=1)
+        return scores, places.int().add_(first)
 
 
 class Approximate:

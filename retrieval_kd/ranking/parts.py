@@ -66,5 +66,5 @@ def _packed(best: Best) -> np.ndarray:
 
 
 def _add(best: Best, held: np.ndarray) -> None:
-    scores, positions = unpacked(held)
+    scores, positions = unpacked(np.array(held))
     best.add(torch.from_numpy(scores), torch.from_numpy(positions))

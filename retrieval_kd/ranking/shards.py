@@ -152,4 +152,4 @@ def _write(file: BinaryIO, shards: Shards, shard: int, parts: Iterable[Array]) -
             shape = (shards.length(shard), part.shape[1])
             descr = npy.dtype_to_descr(np.dtype(shards.dtype))
             npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
-        file.write(part.astype(shards.dtype).tobytes())
+        file.write(np.ascontiguousarray(part, shards.dtype).data)

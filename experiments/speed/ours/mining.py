@@ -1,8 +1,10 @@
 """Ours: mining from queries and a collection to a run without judged positives, vectors given.
 
-The ranker is the one of `ranker=dense`; only what would encode gives the vectors that are there instead.
+The ranker is the one of `ranker=dense`; only what would encode gives the vectors that are there instead. What it
+finds goes through the disk, as in the stage `mine`.
 """
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,8 @@ def run(settings: dict[str, Any], turn: Turn) -> None:
         judgments = Judgments.of(Judgment(f"q{n}", f"p{n % len(collection)}", 1) for n in range(count))
         shards = _on_disk(folder, settings)
         dense.passage_vectors = lambda *_, **__: shards
-        ranker = Given(scorer=student_of(settings), artifacts=folder, tokens_per_group=1024)
+        (scratch := folder / "scratch").mkdir()
+        ranker = Given(scorer=student_of(settings), artifacts=folder, tokens_per_group=1024, scratch=scratch)
         ranker.given = vectors(settings, "queries")
         queries, select = (
             {f"q{n}": str(n) for n in range(count)},
@@ -48,6 +51,7 @@ def run(settings: dict[str, Any], turn: Turn) -> None:
         turn.ready()
         while True:
             found = mine(ranker, queries, collection, judgments, select=select)
+            shutil.rmtree(scratch)  # as sealing does
             turn([float(found.top(100).scores.mean())])
 
 
