@@ -14,7 +14,7 @@ _QUERIES_AT_ONCE = 1024  # that are merged together: a sort of 1 024 × 400 scor
 class Best:
     """For each query the `depth` best of what was shown, best first; of equal scores the one shown first.
 
-    `positions` is -1 (and the score -inf) where fewer were shown.
+    Narrower where fewer were shown; -1 and -inf stand where a search found nobody.
     """
 
     def __init__(self, queries: int, depth: int, device: torch.device | str = "cpu") -> None:

@@ -71,7 +71,7 @@ class Dense(Ranker):
         passages, kept = self._passages(collection, assisting=True), self._kept(queries)
         depth = kept.awaited_depth() if kept is not None else None
         if kept is not None and depth is not None:
-            search = self._search(queries, passages, depth)
+            search = self._search(queries, passages, depth, assisting=True)
             assist(self._shards(len(queries), depth, kept), lambda rows: packed(*search(rows)), within=kept.within)
 
     def _kept(self, queries: Mapping[str, str]) -> Kept | None:
@@ -82,10 +82,12 @@ class Dense(Ranker):
         size = self.queries_per_block
         return Shards(kept.folder / str(depth), queries, size, "int32", rows_at_once=size)
 
-    def _search(self, queries: Mapping[str, str], passages: Shards, depth: int) -> _Search:
+    def _search(self, queries: Mapping[str, str], passages: Shards, depth: int, *, assisting: bool = False) -> _Search:
         """What finds scores, without the scorer's scale, and positions for some of the queries, by their numbers."""
         device, texts = next(self.scorer.parameters()).device, list(queries.values())
-        find = searcher(passages, index=self.index, search=self.search, sample=self.sample, device=device)
+        find = searcher(
+            passages, index=self.index, search=self.search, sample=self.sample, device=device, assisting=assisting
+        )
         return lambda rows: find(self._vectors([texts[row] for row in rows.tolist()]), depth)
 
     def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, kept: Kept | None) -> None:

@@ -5,7 +5,8 @@ index_factory.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -28,11 +29,17 @@ _PASSAGES_AT_ONCE = 32768  # × 384 dimensions × 4 bytes = 48 MB
 _PASSAGES_PER_PART = 1 << 20  # of an index: what a kill may cost, and its memory, 1.6 GB at 384 dimensions uncompressed
 
 
-def searcher(passages: Shards, *, index: str, search: str | None, sample: int, device: torch.device) -> Search:
-    """Search in these passages by an index's factory string; `search` are its parameters ("nprobe=16"), or None."""
+def searcher(
+    passages: Shards, *, index: str, search: str | None, sample: int, device: torch.device, assisting: bool = False
+) -> Search:
+    """Search in these passages by an index's factory string; `search` are its parameters ("nprobe=16"), or None.
+
+    Where this process is `assisting` another one that makes the index too, it begins with the last part and draws no
+    bar.
+    """
     if index == EXACT:
         return Exact(passages, device)
-    return Approximate(passages, index=index, search=search, sample=sample)
+    return Approximate(passages, index=index, search=search, sample=sample, assisting=assisting)
 
 
 class Exact:
@@ -63,13 +70,15 @@ class Approximate:
     """FAISS indexes over parts of the passages, all trained on one evenly spaced sample and kept beside the vectors.
 
     A part has 2^20 passages. Each is made once, written aside and renamed, so a kill costs one; processes that ask at
-    once share them. They are read through the page cache, and each is searched. Raises Fault for a string or
-    parameters that FAISS does not know, or a sample too small to train on.
+    once share them. They are mapped where FAISS can map their kind, and each is searched. Raises Fault for a string or
+    parameters that FAISS does not know, a kind that knows no inner product, or a sample too small to train on.
     """
 
-    def __init__(self, passages: Shards, *, index: str, search: str | None, sample: int) -> None:
+    def __init__(
+        self, passages: Shards, *, index: str, search: str | None, sample: int, assisting: bool = False
+    ) -> None:
         self._parts: list[tuple[int, faiss.Index]] = []
-        for first, path in _built(passages, index, sample):
+        for first, path in _built(passages, index, sample, assisting=assisting):
             part = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
             if search is not None:
                 _set(part, search, index)
@@ -79,6 +88,7 @@ class Approximate:
         best = Best(len(queries), depth)
         for first, part in self._parts:
             scores, places = part.search(queries, depth)
+            scores[places < 0] = -np.inf
             best.add(torch.from_numpy(scores), torch.from_numpy(np.where(places < 0, -1, places + first)))
         return best.scores.numpy(), best.positions.numpy()
 
@@ -90,44 +100,62 @@ def _set(part: faiss.Index, search: str, index: str) -> None:
         raise Fault(f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16") from None
 
 
-def _built(passages: Shards, index: str, sample: int) -> list[tuple[int, Path]]:
+def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> list[tuple[int, Path]]:
     """(first passage, file) of every part of the index, made where they are not there."""
-    key = hashlib.sha256(f"{index} {sample}".encode()).hexdigest()[:16]
-    folder = passages.folder / f"index-{key}"
+    key = hashlib.sha256(f"{index} {sample} {_PASSAGES_PER_PART}".encode()).hexdigest()[:16]
+    folder, starts = passages.folder / f"index-{key}", range(0, len(passages), _PASSAGES_PER_PART)
     folder.mkdir(exist_ok=True)
+    empty, paths = folder / "empty.faiss", [folder / f"{number:05d}.faiss" for number in range(len(starts))]
     parts = [
-        range(at, min(at + _PASSAGES_PER_PART, len(passages))) for at in range(0, len(passages), _PASSAGES_PER_PART)
+        (range(at, min(at + _PASSAGES_PER_PART, len(passages))), path) for at, path in zip(starts, paths, strict=True)
     ]
-    paths = [folder / f"{number:05d}.faiss" for number in range(len(parts))]
     if not all(path.exists() for path in paths):
-        empty = folder / "empty.faiss"
-        make_once(empty, lambda file: _train(passages, index, sample, file), empty.exists, wait=True)
+        make_once(empty, partial(_train, passages, index, sample), empty.exists, wait=True)
         for wait in (False, True):
-            for path, rows in zip(paths, parts, strict=True):
-                make_once(path, partial(_add, passages, rows, empty, index), path.exists, wait=wait)
-    return [(rows.start, path) for rows, path in zip(parts, paths, strict=True)]
+            for rows, path in reversed(parts) if assisting else parts:
+                make = partial(_add, passages, rows, empty, index, quiet=assisting)
+                make_once(path, make, path.exists, wait=wait)
+    return [(rows.start, path) for rows, path in parts]
 
 
 def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
-    try:
+    with _refusing(passages, index):
         empty = faiss.index_factory(passages.width, index, faiss.METRIC_INNER_PRODUCT)
+        if empty.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise Fault(
+                f"index={index!r} searches by Euclidean distance whatever it is asked for, and scores are inner "
+                "products: give a FAISS factory string such as HNSW32, HNSW32_SQ8 or IVF256,PQ48"
+            )
         if not empty.is_trained:
             empty.train(passages.sample(sample))
+    _write(empty, file)
+
+
+def _add(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO, *, quiet: bool) -> None:
+    part, found = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
+    blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
+    what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
+    with _refusing(passages, index):
+        for block in found if quiet else track(found, total=blocks, what=what):
+            part.add(block)
+    _write(part, file)
+
+
+def _write(index: faiss.Index, file: BinaryIO) -> None:
+    """Through Python's file: FAISS's own does not tell of a full disk."""
+    faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]  # its stubs lack it
+
+
+@contextmanager
+def _refusing(passages: Shards, index: str) -> Iterator[None]:
+    """What FAISS cannot make is a Fault."""
+    try:
+        yield
     except RuntimeError as fault:
         raise Fault(
             f"index={index!r} cannot be made of {len(passages)} vectors of {passages.width} dimensions "
             f"({_reason(fault)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
         ) from None
-    faiss.write_index(empty, file.name)
-
-
-def _add(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO) -> None:
-    part, found = faiss.read_index(str(empty)), passages.blocks(_PASSAGES_AT_ONCE, within=rows)
-    blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
-    what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
-    for _, block in track(found, total=blocks, what=what):
-        part.add(block)
-    faiss.write_index(part, file.name)
 
 
 def _reason(fault: RuntimeError) -> str:

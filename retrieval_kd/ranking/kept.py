@@ -47,6 +47,12 @@ class Kept:
         return path if path.exists() else None
 
 
+def assist_candidates(ranker: Ranker, queries: Mapping[str, str], collection: Collection, kept: Kept | None) -> None:
+    """Takes over some of what the ranker of `candidates_of` has to do, unless its lists are there already."""
+    if kept is None or not (kept.folder / CANDIDATES).exists():
+        ranker.assist(queries, collection)
+
+
 def candidates_of(
     ranker: Ranker, queries: Mapping[str, str], collection: Collection, depth: int, kept: Kept | None
 ) -> Run:

@@ -12,7 +12,7 @@ from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.ranking.best import Best
 from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs
-from retrieval_kd.ranking.kept import CANDIDATES, Kept, candidates_of
+from retrieval_kd.ranking.kept import CANDIDATES, Kept, assist_candidates, candidates_of
 from retrieval_kd.ranking.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.parts import BestOf, Parts
 from retrieval_kd.ranking.ranker import Ranker
@@ -66,9 +66,9 @@ class Late(Ranker):
         return self._among_all(queries, collection, depth, kept)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        if self.candidates is not None:
-            self.candidates.assist(queries, collection)
         kept = self._kept(queries)
+        if self.candidates is not None:
+            assist_candidates(self.candidates, queries, collection, kept)
         if kept is None:
             return
         if self.candidates is not None:

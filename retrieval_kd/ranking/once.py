@@ -31,6 +31,7 @@ def _try_once(path: Path, write: Callable[[BinaryIO], None], is_whole: Callable[
                 file.truncate(0)  # what a killed process left
                 write(file)
                 file.flush()
+                os.fsync(file.fileno())  # to be there is to be whole, after a power cut too
                 os.replace(aside, path)
         finally:
             aside.unlink(missing_ok=True)

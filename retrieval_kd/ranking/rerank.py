@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.ranking.kept import CANDIDATES, Kept, candidates_of
+from retrieval_kd.ranking.kept import CANDIDATES, Kept, assist_candidates, candidates_of
 from retrieval_kd.ranking.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.shards import Make
@@ -48,8 +48,8 @@ class Rerank(Ranker):
         return self._rescoring(proposed, queries, collection).scored(kept.folder if kept else None).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        self.candidates.assist(queries, collection)
         kept = self._kept(queries)
+        assist_candidates(self.candidates, queries, collection, kept)
         path = kept.awaited(CANDIDATES) if kept else None
         if kept is not None and path is not None:
             self._rescoring(Run.read(path), queries, collection).assist(kept.folder, within=kept.within)

@@ -216,6 +216,16 @@ def test_a_resumed_ranking_scores_the_candidates_that_it_began_with(
     assert ranker.rank(QUERIES, collection, 9) == first
 
 
+def test_a_helper_waits_for_no_ranker_whose_lists_are_there(
+    cross: Cross, dual: Dual, collection: Collection, tmp_path: Path
+) -> None:
+    ranker = reranking(cross, tmp_path, tmp_path / "scores")
+    alone = ranker.rank(QUERIES, collection, 9)
+    ranker.candidates = searching(dual, tmp_path, tmp_path / "scores")  # whose depth nobody will ever tell
+    ranker.assist(QUERIES, collection)
+    assert ranker.rank(QUERIES, collection, 9) == alone
+
+
 def test_a_helper_that_comes_late_leaves_nothing_behind(cross: Cross, collection: Collection, tmp_path: Path) -> None:
     gone = tmp_path / "work.part" / ".scores"
     reranking(cross, tmp_path, gone).assist(QUERIES, collection)

@@ -1,11 +1,17 @@
 """The best so far, while blocks pass by."""
 
+import pytest
 import torch
 
+from retrieval_kd.ranking import best as best_module
 from retrieval_kd.ranking.best import Best
 
 
-def test_the_best_two_of_five_are_found_in_blocks_of_any_size() -> None:
+@pytest.mark.parametrize("queries_at_once", [1, 1024])
+def test_the_best_two_of_five_are_found_in_blocks_of_any_size(
+    queries_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(best_module, "_QUERIES_AT_ONCE", queries_at_once)
     scores = torch.tensor([[1.0, 5.0, 3.0, 4.0, 2.0], [9.0, 1.0, 2.0, 3.0, 9.5]])
     for size in (1, 2, 3, 5):
         best = Best(2, 2)

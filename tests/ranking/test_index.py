@@ -1,7 +1,8 @@
 """Search in vectors on disk."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def test_where_fewer_are_found_than_asked_for_the_rest_is_nobody(
     there = positions >= 0
     assert there.any(1).all()
     assert not there.all()
+    assert np.isneginf(scores[~there]).all()
     assert (there[:, :-1] >= there[:, 1:]).all(), "what is found comes first"
     np.testing.assert_allclose(scores[there], (QUERIES @ PASSAGES.T)[np.nonzero(there)[0], positions[there]], atol=1e-5)
 
@@ -94,25 +96,63 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 100)
     direct, begun = index_module._add, []
 
-    def until_the_second(vectors: Shards, rows: range, *others: Any) -> None:
+    def until_the_second(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
         begun.append(rows.start)
         if begun == [0, 100]:
             raise KeyboardInterrupt
-        direct(vectors, rows, *others)
+        direct(vectors, rows, *others, **options)
 
     monkeypatch.setattr(index_module, "_add", until_the_second)
     told: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
     with pytest.raises(KeyboardInterrupt):
         searcher(passages, **told)
-    assert [path.name for path in passages.folder.rglob("*.part")] == []
+    next(passages.folder.glob("index-*")).joinpath("00002.part").write_bytes(b"as SIGKILL leaves it")
     _, positions = searcher(passages, **told)(QUERIES, 25)
     assert begun == [0, 100, 100, 200]
     np.testing.assert_array_equal(positions, brute(25)[1])
 
 
+def test_two_that_index_at_once_share_the_parts(passages: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 20)
+    direct, begun = index_module._add, []
+
+    def noted(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
+        begun.append(rows.start)
+        direct(vectors, rows, *others, **options)
+
+    monkeypatch.setattr(index_module, "_add", noted)
+    told: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(searcher, passages, **told, assisting=assisting) for assisting in (False, True)]
+    assert sorted(begun) == list(range(0, 300, 20))
+    for find in both:
+        np.testing.assert_array_equal(find.result()(QUERIES, 25)[1], brute(25)[1])
+
+
+def test_a_disk_that_is_full_leaves_no_index(passages: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {"index": "HNSW16", "search": "efSearch=300", "sample": 200, "device": CPU}
+    with monkeypatch.context() as patch:
+        patch.setattr(index_module, "_train", lambda *parts: _on_a_full_disk(*parts))
+        with pytest.raises(OSError, match="No space left"):
+            searcher(passages, **told)
+    assert not list(passages.folder.rglob("*.faiss"))
+    np.testing.assert_array_equal(searcher(passages, **told)(QUERIES, 25)[1], brute(25)[1])
+
+
+def _on_a_full_disk(
+    passages: Shards, index: str, sample: int, file: BinaryIO, direct: Any = index_module._train
+) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        direct(passages, index, sample, full)
+
+
 def test_what_faiss_does_not_know_is_refused_with_what_to_give(passages: Shards) -> None:
     with pytest.raises(Fault, match=r"index='Flt'.*give a FAISS factory string such as"):
         searcher(passages, index="Flt", search=None, sample=200, device=CPU)
+    with pytest.raises(Fault, match=r"index='HNSW16,PQ4' searches by Euclidean distance.*HNSW32_SQ8"):
+        searcher(passages, index="HNSW16,PQ4", search=None, sample=300, device=CPU)
+    with pytest.raises(Fault, match=r"index='NSG16' cannot be made of 300 vectors"):
+        searcher(passages, index="NSG16", search=None, sample=300, device=CPU)
     with pytest.raises(Fault, match=r"search='nprobes=4'.*nprobe=16"):
         searcher(passages, index="IVF4,Flat", search="nprobes=4", sample=200, device=CPU)
 
