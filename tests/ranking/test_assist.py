@@ -108,10 +108,10 @@ def test_a_search_goes_on_where_it_was_killed_and_helpers_search_too(
 
 
 def test_scores_that_a_helper_made_are_not_made_again(
-    cross: Cross, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cross: Cross, dual: Dual, late: Late, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pairs, "_PAIRS_PER_SHARD", 20)
-    both = Ensemble(members={"cross": cross, "late": late}, weights=None, scale=1.0)
+    both = Ensemble(members={"dual": dual, "late": late}, weights=None, scale=1.0)
     for number, scorer in enumerate((cross, both)):
         (scratch := tmp_path / f"scores-{number}").mkdir()
         alone = reranking(scorer, tmp_path, None).rank(QUERIES, collection, 5)
