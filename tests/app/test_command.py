@@ -142,6 +142,7 @@ def test_help_lists_groups_and_options_and_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
+@pytest.mark.slow
 def test_planning_imports_torch_at_most() -> None:
     code = (
         "import sys\nfrom retrieval_kd.app.run import run\n"

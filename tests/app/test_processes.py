@@ -95,6 +95,7 @@ def test_of_several_ranks_one_makes_what_is_no_training_and_all_train(start: Sta
     assert sealed(tmp_path) == ["evaluate", "mine", "train", "train", "train"]
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_than_the_machine_has_is_refused(start: Started) -> None:
     run = start(RANK="0", WORLD_SIZE="2", MASTER_PORT="1")
     said, _ = run.communicate(timeout=60)

@@ -105,6 +105,7 @@ def test_a_collection_without_a_word_is_refused(collect: Collect) -> None:
         found(bm25(), collect({"a": "the", "b": "..."}), "fox")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SCIFACT.is_dir(), reason="needs the folder ../shared/data/scifact")
 def test_scifact_scores_what_is_published(tmp_path: Path) -> None:
     def lines(name: str) -> list[dict[str, str]]:
