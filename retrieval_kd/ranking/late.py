@@ -67,21 +67,13 @@ class Late(Ranker):
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
         kept = self._kept(queries)
-        if self.candidates is not None:
-            assist_candidates(self.candidates, queries, collection, kept)
-        if kept is None:
+        if self.candidates is None:
+            if kept is not None:
+                self._assist_among_all(queries, collection, kept)
             return
-        if self.candidates is not None:
-            path = kept.awaited(CANDIDATES)
-            for name, make, order in self._listed(Run.read(path), queries, collection) if path else ():
-                assist_scores(make, len(order), kept.folder / name, at_once=_PAIRS_AT_ONCE, within=kept.within)
-            return
-        depth = kept.awaited_depth()
-        if depth is None:
-            return
-        for name, texts in self._blocks(queries):
-            best_of = self._best(self._queries(texts), self._passages(collection), depth)
-            Parts(kept, name, len(texts), len(collection), depth).assist(best_of)
+        assist_candidates(self.candidates, queries, collection, kept)
+        if kept is not None:
+            self._assist_among(queries, collection, kept)
 
     def _kept(self, queries: Mapping[str, str]) -> Kept | None:
         words = ("late", self.named, str(self.candidates_per_query), str(self.queries_per_block))
@@ -107,6 +99,14 @@ class Late(Ranker):
             positions.append(best.positions.cpu().numpy())
         return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
 
+    def _assist_among_all(self, queries: Mapping[str, str], collection: Collection, kept: Kept) -> None:
+        depth = kept.awaited_depth()
+        if depth is None:
+            return
+        for name, texts in self._blocks(queries):
+            best_of = self._best(self._queries(texts), self._passages(collection), depth)
+            Parts(kept, name, len(texts), len(collection), depth).assist(best_of)
+
     def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> BestOf:
         """What finds the best of some passages for each query, by scores without the factor."""
 
@@ -129,6 +129,11 @@ class Late(Ranker):
             parts[-1][order] = scores_of(make, len(order), folder, at_once=_PAIRS_AT_ONCE, what=what)
         scores = np.concatenate(parts)
         return Run.of_rows(proposed.query_ids, proposed.rows, proposed.passage_ids, proposed.numbers, scores)
+
+    def _assist_among(self, queries: Mapping[str, str], collection: Collection, kept: Kept) -> None:
+        path = kept.awaited(CANDIDATES)
+        for name, make, order in self._listed(Run.read(path), queries, collection) if path else ():
+            assist_scores(make, len(order), kept.folder / name, at_once=_PAIRS_AT_ONCE, within=kept.within)
 
     def _listed(
         self, proposed: Run, queries: Mapping[str, str], collection: Collection

@@ -1,6 +1,5 @@
 """The best of a collection for some queries, found part by part on disk: a killed search goes on, helpers help."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import torch
 
 from retrieval_kd.ranking.best import Best, packed, unpacked
 from retrieval_kd.ranking.kept import Kept
+from retrieval_kd.ranking.once import make_once
 from retrieval_kd.ranking.shards import Shards, Whole, assist, fill
 
 BestOf = Callable[[Iterable[int]], Best]  # positions of passages → the best of them for each query
@@ -38,10 +38,7 @@ class Parts:
             parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
             for part in range(parts.shards):
                 _add(best, parts.shard(part))
-            aside = self._whole.with_suffix(".part")
-            with open(aside, "wb") as file:
-                np.save(file, _packed(best))
-            os.replace(aside, self._whole)
+            make_once(self._whole, lambda file: np.save(file, _packed(best)), self._whole.exists, wait=True)
         shutil.rmtree(self._shards.folder, ignore_errors=True)
         return best
 
