@@ -17,7 +17,7 @@ from tests.contracts.options import CONF, file_of, names
 from tests.planted import planted_backbone
 
 HERE = [name for name in names("experiment") if not name.startswith("paper/")]
-SHARED = ("lexical", "warm_up", "start", "mined", "ranker", "late", "more", "taught")
+SHARED = ("lexical", "warm_up", "start", "mined", "ranker", "late", "more", "taught", "teacher_on_start")
 OF_THEIR_OWN = {"tct_colbert": {"warm_up"}, "distil": set(SHARED) - {"lexical"}}  # stages of such a name
 NAMED = {"student", "teacher", "loss", "curriculum", "data"}  # what a stage that trains a teacher must choose itself
 

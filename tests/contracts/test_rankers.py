@@ -39,8 +39,9 @@ def kind_read(node: Mapping[str, Any]) -> str:
 def ranker(request: pytest.FixtureRequest, ground: Ground) -> Ranker:
     """A ranker with the scorer that it reads."""
     node = option("ranker", request.param)
-    if "path" in node:
-        node["path"] = str(ground.candidates)
+    for one in (node, node.get("candidates") or {}):
+        if "path" in one:
+            one["path"] = str(ground.candidates)
     scorer = open_scorer(training.scorer_node(ground, kind_read(node)), seed=0)
     given = {"scorer": scorer, "artifacts": ground.artifacts, "tokens_per_group": 512}
     return ranker_of(node, given)
