@@ -25,7 +25,7 @@ def lambda_rank(
     order = seen.argsort(dim=1, descending=True, stable=True)
     rank = order.argsort(dim=1).to(scores.dtype) + 1
     gain = (1 / rank[:, :, None] - 1 / rank[:, None, :]).abs()
-    return paced_mean(gain * pair_costs(scores), ordered_pairs(labels, present), pace)
+    return paced_mean(gain * pair_costs(scores, present), ordered_pairs(labels, present), pace)
 
 
 class LambdaRank(Term):

@@ -22,9 +22,12 @@ def ordered_pairs(labels: ListScores, present: ListMask | None) -> Bool[Tensor, 
     return higher if present is None else higher & present[:, :, None] & present[:, None, :]
 
 
-def pair_costs(scores: ListScores) -> Pairs:
-    """log(1 + exp(-(s_i - s_j))), which does not overflow."""
-    return softplus(scores[:, None, :] - scores[:, :, None])
+def pair_costs(scores: ListScores, present: ListMask | None) -> Pairs:
+    """log(1 + exp(-(s_i - s_j))), which does not overflow; what an absent candidate scores takes no part."""
+    there = (
+        scores if present is None else scores.masked_fill(~present, 0.0)
+    )  # before differences: inf - inf is no number
+    return softplus(there[:, None, :] - there[:, :, None])
 
 
 def rank_net(
@@ -34,7 +37,7 @@ def rank_net(
 
     Source: Burges et al. (2005), eq. 3 with target probability 1.
     """
-    return paced_mean(pair_costs(scores), ordered_pairs(labels, present), pace)
+    return paced_mean(pair_costs(scores, present), ordered_pairs(labels, present), pace)
 
 
 class RankNet(Term):

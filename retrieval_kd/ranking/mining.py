@@ -51,8 +51,8 @@ class Confusing(Selection):
     """The student's first k irrelevant passages for queries at which it errs and the teacher does not.
 
     `path` is the teacher's run, which may be over other queries. A query stays if its first relevant passage has a rank
-    within `student_window` here and within `teacher_window` there (text.select.confusing; PROD's data progressive
-    distillation); the nearest ones join where fewer than `fewest` do.
+    within `student_window` here and within `teacher_window` there, better there than here with `teacher_ahead`
+    (text.select.confusing; PROD's data progressive distillation); the nearest ones join where fewer than `fewest` do.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class Confusing(Selection):
         student_window: Sequence[int],
         teacher_window: Sequence[int],
         k: int,
+        teacher_ahead: bool = False,
         fewest: int = 0,
     ) -> None:
         self.teacher = Run.read(Path(path))
         self.depth, self.k = _ranks("depth", (1, depth))[1], _ranks("k", (1, k))[1]
         self.student_window = _ranks("student_window", student_window)
         self.teacher_window = _ranks("teacher_window", teacher_window)
+        self.teacher_ahead = teacher_ahead
         if fewest < 0:
             raise Fault(f"mining.fewest={fewest}: give 0 or a number of queries")
         self.fewest = fewest
@@ -80,6 +82,7 @@ class Confusing(Selection):
             judgments,
             student_window=self.student_window,
             teacher_window=self.teacher_window,
+            teacher_ahead=self.teacher_ahead,
             k=self.k,
             fewest=self.fewest,
         )

@@ -45,6 +45,7 @@ def confusing(
     *,
     student_window: tuple[int, int] = (2, 15),
     teacher_window: tuple[int, int] = (1, 1),
+    teacher_ahead: bool = False,
     k: int = 15,
     fewest: int = 0,
 ) -> Run:
@@ -52,18 +53,21 @@ def confusing(
 
     A query stays if the best rank of a relevant passage lies in `student_window` in the student's list and in
     `teacher_window` as the teacher ranks that list (both ends included); what else the teacher's run has is left out.
-    The others fall out: how many is for the caller to say. Where fewer than `fewest` stay, those with the fewest ranks
-    to go join them.
+    With `teacher_ahead` the teacher's rank must also be better than the student's. The others fall out: how many is
+    for the caller to say. Where fewer than `fewest` stay, those with the fewest ranks to go join them.
 
     Source: PROD's data progressive distillation (Lin et al. 2023, section 3.3); windows and k of its released code
-    for MS MARCO. Differs: it has no `fewest` (0), which a small collection needs.
+    for MS MARCO. For NQ that code has a teacher ahead, in ranks 1 to 15, and any rank of the student's
+    (dataset_division_nq.py). Differs: it has no `fewest` (0), which a small collection needs.
     """
     _check(Window(*student_window))
     _check(Window(*teacher_window))
     student_rank = _first_relevant(student_run, judgments)
     teacher_rank = _first_relevant(_of_its_lists(teacher_run, student_run), judgments)
     to_go = {
-        query_id: _to_go(rank, student_window) + _to_go(teacher_rank[query_id], teacher_window)
+        query_id: _to_go(rank, student_window)
+        + _to_go(teacher_rank[query_id], teacher_window)
+        + (max(teacher_rank[query_id] - rank + 1, 0) if teacher_ahead else 0)
         for query_id, rank in student_rank.items()
         if query_id in teacher_rank
     }

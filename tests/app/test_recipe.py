@@ -9,6 +9,7 @@ from retrieval_kd.text.fault import Fault
 
 Planned = Callable[..., Plan]
 LADDER = "experiment=ladder"
+NO_REINFORCED = ("data.dark.reinforced_negatives=0",)  # they are made of listed negatives
 KEPT = "+stages.kept={run: evaluate, with: ['student.checkpoint=${artifact:warm_up}']}"  # so that warm_up stays
 
 
@@ -44,9 +45,9 @@ def test_a_word_for_one_stage_stands_over_all_others(plan: Planned) -> None:
 
 
 def test_a_word_for_one_stage_may_choose_an_option_there(plan: Planned) -> None:
-    made = plan(LADDER, "+at.warm_up.curriculum=constant", "+at.warm_up.loss=listwise_kl")
-    assert set(made.named("warm_up").config["loss"]["terms"]) == {"contrastive", "kl"}
-    assert set(made.named("distil").config["loss"]["terms"]) == {"kl"}
+    made = plan(LADDER, "+at.warm_up.curriculum=constant", "+at.warm_up.loss=margin_mse")
+    assert set(made.named("warm_up").config["loss"]["terms"]) == {"margin"}
+    assert set(made.named("distil").config["loss"]["terms"]) == {"contrastive", "kl"}
 
 
 def test_a_word_for_one_stage_needs_no_plus(plan: Planned) -> None:
@@ -130,6 +131,22 @@ def test_a_teacher_that_no_term_names_is_told_and_not_loaded(plan: Planned) -> N
     made = plan("teacher=colbert", "loss=contrastive")
     assert made.named("train").config["teacher"] == {}
     assert any("train does not load late" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "idle"),
+    [
+        (["teacher=colbert", "loss=margin_mse", "data=in_batch"], "loss.terms.margin"),
+        (["loss=contrastive_list", "data=sampled", "data.negatives=0"], "loss.terms.contrastive"),
+        (["teacher=cross_encoder", "loss=word_and_sentence", "data=in_batch"], "loss.terms.kl"),
+        (["teacher=colbert", "loss=tight_coupling", "data=in_batch"], None),
+        (["teacher=colbert", "loss=margin_mse", "data=sampled"], None),
+        (["teacher=colbert", "loss=margin_mse", "data=dark", "data.negatives=0", *NO_REINFORCED], None),
+    ],
+)
+def test_a_term_that_compares_lists_of_one_candidate_is_told(plan: Planned, words: list[str], idle: str | None) -> None:
+    told = [note for note in plan(*words).notes if "learns nothing" in note]
+    assert [note.partition(":")[0] for note in told] == ([f"train learns nothing of {idle}"] if idle else [])
 
 
 def test_the_word_teacher_means_the_only_role(plan: Planned) -> None:

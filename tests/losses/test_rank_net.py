@@ -1,10 +1,13 @@
 """Every pair of a list in the order of its labels."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
+from retrieval_kd.losses.lambda_rank import lambda_rank
 from retrieval_kd.losses.rank_net import RankNet, rank_net
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import LN2, LN3, flags, rows
@@ -35,6 +38,16 @@ def test_pairs_weigh_by_their_querys_pace() -> None:
 def test_what_is_absent_is_in_no_pair() -> None:
     scores, labels = rows([LN3, 0.0, 50.0]), rows([1.0, 0.0, -1.0])
     assert rank_net(scores, labels, present=flags([1, 1, 0])).item() == pytest.approx(math.log(4 / 3))
+
+
+@pytest.mark.parametrize("absent", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("loss", [rank_net, lambda_rank])
+def test_what_an_absent_candidate_scores_reaches_no_gradient(loss: Callable[..., Tensor], absent: float) -> None:
+    scores = rows([LN3, 0.0, absent])
+    loss(scores, rows([1.0, 0.0, 2.0]), present=flags([1, 1, 0])).backward()
+    alone = rows([LN3, 0.0])
+    loss(alone, rows([1.0, 0.0])).backward()
+    assert scores.grad.tolist() == [[*alone.grad.tolist()[0], 0.0]]
 
 
 def test_without_any_pair_it_is_zero_with_a_graph() -> None:

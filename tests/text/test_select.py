@@ -1,5 +1,7 @@
 """Which rows stay."""
 
+from typing import Any
+
 import pytest
 
 from retrieval_kd.text.fault import Fault
@@ -59,6 +61,20 @@ def test_a_deeper_teacher_window_lets_more_queries_in() -> None:
     student, teacher = ranked(q="axbc"), ranked(q="axb")
     assert letters(confusing(student, teacher, judgments)) == {}
     assert letters(confusing(student, teacher, judgments, teacher_window=(1, 2))) == {"q": "abc"}
+
+
+def test_a_teacher_ahead_ranks_a_relevant_passage_better_than_the_student_does() -> None:
+    judgments = Judgments({query_id: {"x": 1} for query_id in ("ahead", "level", "behind")})
+    student = ranked(ahead="abxc", level="axb", behind="xab")
+    teacher = ranked(ahead="axbc", level="axb", behind="axb")
+
+    def chosen(**options: Any) -> list[str]:
+        found = confusing(student, teacher, judgments, student_window=(1, 9), teacher_window=(1, 2), **options)
+        return list(letters(found))
+
+    assert chosen() == ["ahead", "level", "behind"]
+    assert chosen(teacher_ahead=True) == ["ahead"]
+    assert chosen(teacher_ahead=True, fewest=2) == ["ahead", "level"]
 
 
 def test_what_only_the_teachers_run_has_gives_no_rank() -> None:
