@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import paced_mean, upcast
 from retrieval_kd.losses.term import Term, positive_number
-from retrieval_kd.scorers.view import View, Want, wanted
+from retrieval_kd.scorers.view import Heads, View, Want, wanted
 from retrieval_kd.shapes import Attention, ListMask, PassageWords, PerQuery, QueryWords, Scalar
 
 Distance = Literal["kl", "mse"]
@@ -81,8 +81,10 @@ def softened(attention: Attention, temperature: float) -> Attention:
 class AttentionKL(Term):
     """The learner's word attention follows the guide's over the own list.
 
-    `distance`: `kl`, or `mse` (VIRT's). `learner_temperature` divides the learner's products: they come divided by
-    sqrt(dim), which 1 / sqrt(dim) takes back.
+    `distance`: `kl`, or `mse` (VIRT's). `heads`: a cross-encoder's shares among a passage's words are those of its
+    heads' `mean`, or the mean of `each` head's, which has the gradient of a distance to every head alone.
+    `learner_temperature` divides the learner's products: they come divided by sqrt(dim), which 1 / sqrt(dim) takes
+    back.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class AttentionKL(Term):
         learner: str,
         guide: str,
         distance: Distance,
+        heads: Heads,
         learner_temperature: float,
         detach_guide: bool,
         paced: bool,
@@ -99,11 +102,14 @@ class AttentionKL(Term):
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
         self.guide: str = guide
         self.distance = {"kl": attention_kl, "mse": attention_mse}[distance]
+        self.heads: Heads = heads
         self.learner_temperature = positive_number("learner_temperature", learner_temperature)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
-        attention = frozenset({Want("attention")})
-        return {self.learner: attention, self.guide: attention}
+        return {
+            self.learner: frozenset({Want("attention")}),
+            self.guide: frozenset({Want("attention", heads=self.heads)}),
+        }
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         one, other = views[self.learner], views[self.guide]

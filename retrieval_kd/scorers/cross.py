@@ -30,13 +30,13 @@ class Cross(Scorer):
     `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; or `pooler`, that state through a dense
     layer with tanh, as BERT's sequence classifiers have: a checkpoint that `transformers` saved as such a classifier
     with one label brings its head along. Scores by block use the same head. Word attention is
-    `attention_layer`'s, mean over heads, rows query words, columns passage words; it needs eager attention, which is
-    used if `word_attention` is true (null: where a term of the loss reads it). Raises Fault if weights are missing, or
-    the checkpoint is a classifier and the pooling `mean`.
+    `attention_layer`'s, rows query words, columns passage words, of the heads' mean or the mean of each head's; it
+    needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). Raises
+    Fault if weights are missing, or the checkpoint is a classifier and the pooling `mean`.
     """
 
     kind: ClassVar[str] = "cross"
-    offers: ClassVar[frozenset[str]] = frozenset({"scores", "layers", "attention"})
+    offers: ClassVar[frozenset[str]] = frozenset({"scores", "layers", "attention", "states"})
 
     def __init__(
         self,
@@ -92,9 +92,12 @@ class Cross(Scorer):
             kept["score"] = self._score(encoded.states, encoded.text)
         for layer in sorted(encoded.layers):
             kept[f"layer {layer}"] = self._score(encoded.layers[layer], encoded.text)
+        if wants_of(wants, "states"):
+            kept["state"] = pool(encoded.states, encoded.text, self.pooling)
         if wants_of(wants, "attention"):
             assert encoded.attention is not None
-            kept |= _block(encoded.attention.mean(1), encoded.text.word, encoded.text.segment == 1)
+            heads = encoded.attention if _each_head(wants) else encoded.attention.mean(1, keepdim=True)
+            kept |= _block(heads, encoded.text.word, encoded.text.segment == 1)
         return kept
 
     def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
@@ -109,6 +112,7 @@ class Cross(Scorer):
             attention=pair.get("attention"),
             query_mask=pair["query_mask"].any(1) if "query_mask" in pair else None,
             passage_mask=pair.get("passage_mask"),
+            states=pair.get("state"),
         )
 
     def _score(self, states: Float[Tensor, "text token dim"], text: Tokens) -> Float[Tensor, "text"]:
@@ -117,16 +121,26 @@ class Cross(Scorer):
         return found
 
 
+def _each_head(wants: frozenset[Want]) -> bool:
+    """Whether attention is wanted head by head. Raises ValueError where it is wanted both ways in one step."""
+    ways = {want.heads for want in wants if want.feature == "attention"}
+    if len(ways) > 1:
+        raise ValueError("one step wants attention of each head and of their mean: give its terms one word for heads")
+    return ways == {"each"}
+
+
 def _block(attention: Tensor, word: Tensor, second: Tensor) -> Kept:
     """Rows of query words and columns of passage words, moved to the front, with their masks; a row's shares of the
-    passage's words sum to 1.
+    passage's words sum to 1 in each head, of which the mean is kept.
     """
     rows, query = word_places(word & ~second)
     columns, passage = word_places(word & second)
-    some = attention.gather(1, rows[..., None].expand(-1, -1, attention.shape[-1]))
-    block = some.gather(2, columns[:, None].expand(-1, rows.shape[1], -1)) * query[..., None] * passage[:, None]
+    heads = attention.shape[1]
+    some = attention.gather(2, rows[:, None, :, None].expand(-1, heads, -1, attention.shape[-1]))
+    block = some.gather(3, columns[:, None, None].expand(-1, heads, rows.shape[1], -1))
+    block = block * (query[..., None] * passage[:, None])[:, None]
     shares = block / block.sum(-1, keepdim=True).clamp(min=torch.finfo(block.dtype).tiny)
-    return {"attention": shares, "query_mask": query, "passage_mask": passage}
+    return {"attention": shares.mean(1), "query_mask": query, "passage_mask": passage}
 
 
 def _read_classifier(classifier: nn.Module, folder: Path, pooling: Pooling) -> bool:

@@ -8,14 +8,21 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-Feature = Literal["scores", "pool", "layers", "pool_layers", "attention", "vectors"]
+Feature = Literal["scores", "pool", "layers", "pool_layers", "attention", "vectors", "states"]
+
+Heads = Literal["mean", "each"]
 
 
 class Want(NamedTuple):
-    """One thing to be seen; `layer` names a block of the scorer's encoder, from 0, negative from the last."""
+    """One thing to be seen; `layer` names a block of the scorer's encoder, from 0, negative from the last.
+
+    `heads`, of a cross-encoder's attention: `mean`, shares among passage words of the heads' mean; `each`, the mean of
+    every head's own shares.
+    """
 
     feature: Feature
     layer: int | None = None
+    heads: Heads = "mean"
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class View:
 
     scores: each query's own list; pool: its whole pool; layers, pool_layers: the same by block; attention: per pair, a
     distribution over passage words for each query word, with its masks; vectors: {"query": [query dim], "passage":
-    [query candidate dim]}.
+    [query candidate dim]}; states: per pair, what was pooled of its tokens.
     """
 
     scores: Float[Tensor, "query candidate"] | None = None
@@ -35,6 +42,7 @@ class View:
     query_mask: Bool[Tensor, "query query_token"] | None = None
     passage_mask: Bool[Tensor, "query candidate passage_token"] | None = None
     vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    states: Float[Tensor, "query candidate dim"] | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "View":
         """The same view with every tensor changed (gathered, detached)."""
@@ -48,7 +56,8 @@ class View:
 
     def permuted(self, own: Tensor, pool: Tensor, queries: Tensor, passages: Tensor) -> "View":
         """Candidates exchanged within lists and pools, vectors over the step: for each place, the one shown there."""
-        lists = {name: _taken(getattr(self, name), own) for name in ("scores", "layers", "attention", "passage_mask")}
+        by_list = ("scores", "layers", "attention", "passage_mask", "states")
+        lists = {name: _taken(getattr(self, name), own) for name in by_list}
         order = {"query": queries, "passage": passages.view(own.shape)}
         vectors = {kind: some.flatten(0, -2)[order[kind]] for kind, some in self.vectors.items()}
         pools = {name: _taken(getattr(self, name), pool) for name in ("pool", "pool_layers")}

@@ -11,7 +11,7 @@ from retrieval_kd.losses.objective import Objective
 from retrieval_kd.text.fault import Fault
 from tests.contracts.options import option
 
-HOW = {"distance": "kl", "learner_temperature": 1.0, "detach_guide": True, "paced": True}
+HOW = {"distance": "kl", "heads": "mean", "learner_temperature": 1.0, "detach_guide": True, "paced": True}
 
 
 def arrow(guide: str = "cross") -> Objective:

@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[list[str], dict[str, object]]] = {
         {"query_mask": REQUIRED, "passage_mask": REQUIRED, "present": None},
     ),
     "retrieval_kd.losses.embedding.embedding": (["learner", "guide"], {"present": None, "normalize": True}),
+    "retrieval_kd.losses.pair_state.pair_state": (["learner", "guide"], {"present": None}),
     "retrieval_kd.losses.agreement.agreement": (["first", "second"], {"present": None}),
     "retrieval_kd.scorers.late.max_sim": (["query", "passage", "query_mask", "passage_mask"], {}),
     "retrieval_kd.scorers.dual.dot": (["query", "passage"], {}),

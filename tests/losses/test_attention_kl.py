@@ -24,6 +24,7 @@ TERM: dict[str, Any] = {
     "learner": "student",
     "guide": "cross",
     "distance": "kl",
+    "heads": "mean",
     "learner_temperature": 1.0,
     "detach_guide": True,
     "paced": True,

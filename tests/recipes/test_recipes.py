@@ -32,6 +32,18 @@ MAIN_JOBS = {
         "data=ranked",
         "data.refresh_every=2",
     ],
+    "sentences by states, words by every head": [
+        "teacher=cross_encoder",
+        "loss=word_and_sentence",
+        "loss.terms.kl.weight=0.0",
+        "loss.terms.state.weight=1.0",
+        "loss.terms.words.heads=each",
+    ],
+    "a cascade whose cross-encoder learns too": [
+        "teacher=cascade",
+        "loss=cascade",
+        "loss.terms.cross_contrastive.weight=1.0",
+    ],
     "a late-interaction student": ["teacher=none", "loss=contrastive", "student=colbert", "ranker=late"],
 }
 

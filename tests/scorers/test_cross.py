@@ -8,6 +8,7 @@ from torch import Tensor
 
 from retrieval_kd.batch.tokens import joined, vocabulary
 from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.scorers.view import Want
 from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import LISTS, QUERIES, batch, cross, features, look
 
@@ -63,7 +64,7 @@ def test_a_pooler_is_a_dense_layer_with_tanh(backbone: Path) -> None:
 
 def test_it_has_no_pool(backbone: Path) -> None:
     scorer = cross(backbone)
-    assert scorer.offers == {"scores", "layers", "attention"}
+    assert scorer.offers == {"scores", "layers", "attention", "states"}
     assert look(scorer, batch(scorer), features("scores")).pool is None
 
 
@@ -79,6 +80,32 @@ def test_its_words_attention_is_the_mean_over_heads_among_passage_words(backbone
     assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
     assert view.query_mask[0].tolist() == [True] * 2 + [False] * 3
     assert view.passage_mask[0, 0].tolist() == [True] * 3 + [False] * 6
+
+
+def test_attention_may_be_the_mean_of_every_heads_shares(backbone: Path) -> None:
+    scorer = cross(backbone, word_attention=True, attention_layer=1)
+    with torch.no_grad():
+        scorer.towers.query.backbone.encoder.layer[1].attention.self.query.weight.mul_(300)  # heads that differ
+    view = look(scorer, batch(scorer), frozenset({Want("attention", heads="each")}))
+    words = vocabulary(scorer.tokenisation.folder)
+    pair = joined(words.ragged([QUERIES[0]]), words.ragged([LISTS[0][0]]), scorer.tokenisation.frames())
+    out = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment, output_attentions=True)
+    block = out.attentions[1][0][:, 1:3, 4:7]
+    expected = (block / block.sum(2, keepdim=True)).mean(0)
+    assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
+    of_the_mean = look(scorer, batch(scorer), features("attention")).attention[0, 0, :2, :3]
+    assert not torch.allclose(expected, of_the_mean, atol=1e-5)
+    with pytest.raises(ValueError, match="give its terms one word for heads"):
+        look(scorer, batch(scorer), frozenset({Want("attention"), Want("attention", heads="each")}))
+
+
+def test_a_state_is_what_the_head_reads(backbone: Path) -> None:
+    scorer = cross(backbone, pooling="mean")
+    step = batch(scorer)
+    view = look(scorer, step, features("scores", "states"))
+    assert view.states.shape == (*view.scores.shape, scorer.towers.query.width)
+    found = scorer.classifier(view.states).squeeze(-1) * scorer.scale
+    assert torch.allclose(found[step.present], view.scores[step.present], atol=1e-5)
 
 
 def test_a_gradient_reaches_encoder_and_head(backbone: Path) -> None:

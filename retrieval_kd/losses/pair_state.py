@@ -1,0 +1,55 @@
+"""Sentence-level distillation of states: the learner's two vectors say of a pair what the guide's state says."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.mean import paced_mean, upcast
+from retrieval_kd.losses.term import Term
+from retrieval_kd.scorers.scorer import Size
+from retrieval_kd.scorers.view import View, Want, wanted
+from retrieval_kd.shapes import ListMask, PerQuery, Scalar
+
+States = Float[Tensor, "query candidate dim"]
+
+
+def pair_state(
+    learner: States, guide: States, *, present: ListMask | None = None, pace: PerQuery | None = None
+) -> Scalar:
+    """(learner - guide)², mean over components, then over present (query, candidate) pairs.
+
+    Source: none; methods §2 names it as the other reading of MD2PR's sentence level.
+    """
+    there = torch.ones_like(guide[..., 0], dtype=torch.bool) if present is None else present
+    distance = ((learner - guide).masked_fill(~there[..., None], 0.0) ** 2).mean(-1)
+    return paced_mean(distance, there, pace)
+
+
+class PairState(Term):
+    """A linear map of [h_q; h_p; h_q · h_p], the learner's vectors and their products by component, follows the state
+    that a cross-encoder pools of the pair, over the own list. The map is thrown away after training.
+    """
+
+    def __init__(self, *, learner: str, guide: str, detach_guide: bool, paced: bool, weight: float) -> None:
+        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+        self.guide: str = guide
+        self.map: nn.Module = nn.Identity()
+
+    def meet(self, sizes: Mapping[str, Size]) -> None:
+        """Draws the map, always the same one."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.map = nn.Linear(3 * sizes[self.learner].width, sizes[self.guide].width)
+
+    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
+        return {self.learner: frozenset({Want("vectors")}), self.guide: frozenset({Want("states")})}
+
+    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
+        passage = upcast(views[self.learner].vectors["passage"])
+        query = upcast(views[self.learner].vectors["query"])[:, None].expand_as(passage)
+        found = self.map(torch.cat([query, passage, query * passage], dim=-1))
+        target = self.guided(wanted(views[self.guide].states, "states"))
+        return pair_state(found, target, present=batch.listed, pace=self.pace(batch))
