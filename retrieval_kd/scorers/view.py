@@ -9,15 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Feature = Literal["scores", "pool", "layers", "pool_layers", "attention", "vectors", "states"]
-
 Heads = Literal["mean", "each"]
 
 
 class Want(NamedTuple):
-    """One thing to be seen; `layer` names a block of the scorer's encoder, from 0, negative from the last.
-
-    `heads`, of a cross-encoder's attention: `mean`, shares among passage words of the heads' mean; `each`, the mean of
-    every head's own shares.
+    """One thing to be seen; `layer` names a block of the scorer's encoder, from 0, negative from the last; `heads`:
+    a cross-encoder's shares of attention are those of its heads' mean, or the mean of each head's.
     """
 
     feature: Feature

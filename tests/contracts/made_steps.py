@@ -92,7 +92,7 @@ def view(
         query_mask=torch.tensor([[True, True], [True, False]] * 2) if "attention" in features else None,
         passage_mask=words if "attention" in features else None,
         vectors={"query": leaf(QUERIES, DIM), "passage": leaf(QUERIES, listed, DIM)} if "vectors" in features else {},
-        states=leaf(QUERIES, listed, DIM) if "states" in features else None,
+        states=leaf(QUERIES, listed, 3 * DIM) if "states" in features else None,
     )
 
 
