@@ -65,7 +65,8 @@ def test_a_layer_term_reads_the_blocks_that_its_scorers_have(ground: Ground, tmp
 
 def test_in_the_cascade_the_cross_encoder_moves_the_late_head_and_is_not_moved(ground: Ground, tmp_path: Path) -> None:
     kinds = {"late": "late", "cross": "cross"}
-    assert made(ground, "cascade", kinds=kinds).objective.learners == {"student", "late"}
+    assert training.objective("cascade", kinds).learners == {"student", "late"}
+    assert made(ground, "cascade", kinds=kinds).objective.learners == {"student", "late", "cross"}  # every term on
     one = made(ground, "cascade", only=("cross_kl",), kinds=kinds)
     found = moved(one, ground, tmp_path, negatives=3)
     assert set(found["late"]) >= {"projection.weight", "projection.bias"}
