@@ -42,7 +42,7 @@ REFUSED = [
     (["student=colbert"], "ranks by a dual student, and this one is late: say ranker=late"),
     (
         ["teacher=cross_encoder", "loss=listwise_kl", "loss.terms.kl.over=pool"],
-        "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores: say",
+        "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores, states: say",
     ),
     (["loss.terms.kl.detach_guide=false", "~loss.terms.late_contrastive"], "detach_guide=false moves late"),
     (["machine.devices=3"], "data.queries_per_step=32 cannot be divided over 3 processes: give a multiple, such as 33"),
