@@ -1,6 +1,6 @@
 """What a plan tells of a training that would learn nothing of some terms: lists of one candidate."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from retrieval_kd.app.build import build
@@ -13,7 +13,7 @@ _OVER_LISTS = frozenset({"scores", "layers"})  # features of a view that hold a 
 def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
     """A sentence for each training whose lists have one candidate and whose terms compare candidates of a list."""
     for stage in stay:
-        if stage.run != "train" or not _alone(stage.config["data"]):
+        if stage.run != "train" or not _alone(build(stage.config["data"])):
             continue
         objective = build(stage.config["loss"])
         terms = [name for name, term in objective.terms.items() if _compares_lists(objective, term)]
@@ -24,9 +24,8 @@ def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
             )
 
 
-def _alone(data: Mapping[str, Any]) -> bool:
-    windows = [data["negatives"], *(window["negatives"] for window in data["further"])]
-    return not any(windows) and data["dark"] is None
+def _alone(data: Any) -> bool:
+    return not any(window.negatives for window in data.windows) and data.dark is None
 
 
 def _compares_lists(objective: Any, term: Any) -> bool:

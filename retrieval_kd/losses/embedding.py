@@ -9,7 +9,7 @@ from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import paced_mean, upcast
-from retrieval_kd.losses.term import Term
+from retrieval_kd.losses.term import Term, linear_map
 from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import PerQuery, Scalar
@@ -58,9 +58,7 @@ class Embedding(Term):
         """Draws the map where the widths differ, always the same one."""
         learner, guide = sizes[self.learner].width, sizes[self.guide].width
         if learner != guide:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                self.map = nn.Linear(learner, guide)
+            self.map = linear_map(learner, guide)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         vectors = frozenset({Want("vectors")})

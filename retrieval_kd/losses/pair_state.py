@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.losses.mean import paced_mean, upcast
-from retrieval_kd.losses.term import Term
+from retrieval_kd.losses.term import Term, linear_map
 from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want, wanted
 from retrieval_kd.shapes import ListMask, PerQuery, Scalar
@@ -40,9 +40,7 @@ class PairState(Term):
 
     def meet(self, sizes: Mapping[str, Size]) -> None:
         """Draws the map, always the same one."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.map = nn.Linear(3 * sizes[self.learner].width, sizes[self.guide].width)
+        self.map = linear_map(3 * sizes[self.learner].width, sizes[self.guide].width)
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {self.learner: frozenset({Want("vectors")}), self.guide: frozenset({Want("states")})}

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
@@ -58,6 +59,13 @@ class Term(nn.Module, ABC):
     def guided(self, scores: Tensor) -> Tensor:
         """A guide's numbers, cut off from its gradient unless the option says otherwise."""
         return upcast(scores.detach() if self.detach_guide else scores)
+
+
+def linear_map(learner: int, guide: int) -> nn.Linear:
+    """From the learner's width to the guide's, always the same one; nobody else's draws are changed by it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Linear(learner, guide)
 
 
 def read(view: View, over: Over) -> Tensor:

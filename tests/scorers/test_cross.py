@@ -68,14 +68,20 @@ def test_it_has_no_pool(backbone: Path) -> None:
     assert look(scorer, batch(scorer), features("scores")).pool is None
 
 
+def heads_of(scorer: Cross) -> Tensor:
+    """Attention of the first pair's words in the second layer by the bare backbone, [head query_word passage_word]."""
+    assert scorer.tokenisation is not None
+    words = vocabulary(scorer.tokenisation.folder)
+    pair = joined(words.ragged([QUERIES[0]]), words.ragged([LISTS[0][0]]), scorer.tokenisation.frames())
+    out = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment, output_attentions=True)
+    return out.attentions[1][0][:, 1:3, 4:7]  # [CLS] red fox [SEP] red fox ran [SEP]
+
+
 def test_its_words_attention_is_the_mean_over_heads_among_passage_words(backbone: Path) -> None:
     scorer = cross(backbone, word_attention=True, attention_layer=1)
     assert scorer.attention_layer == 1
     view = look(scorer, batch(scorer), features("attention"))
-    words = vocabulary(scorer.tokenisation.folder)
-    pair = joined(words.ragged([QUERIES[0]]), words.ragged([LISTS[0][0]]), scorer.tokenisation.frames())
-    out = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment, output_attentions=True)
-    block = out.attentions[1][0].mean(0)[1:3, 4:7]  # [CLS] red fox [SEP] red fox ran [SEP]
+    block = heads_of(scorer).mean(0)
     expected = block / block.sum(1, keepdim=True)
     assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
     assert view.query_mask[0].tolist() == [True] * 2 + [False] * 3
@@ -87,10 +93,7 @@ def test_attention_may_be_the_mean_of_every_heads_shares(backbone: Path) -> None
     with torch.no_grad():
         scorer.towers.query.backbone.encoder.layer[1].attention.self.query.weight.mul_(300)  # heads that differ
     view = look(scorer, batch(scorer), frozenset({Want("attention", heads="each")}))
-    words = vocabulary(scorer.tokenisation.folder)
-    pair = joined(words.ragged([QUERIES[0]]), words.ragged([LISTS[0][0]]), scorer.tokenisation.frames())
-    out = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment, output_attentions=True)
-    block = out.attentions[1][0][:, 1:3, 4:7]
+    block = heads_of(scorer)
     expected = (block / block.sum(2, keepdim=True)).mean(0)
     assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
     of_the_mean = look(scorer, batch(scorer), features("attention")).attention[0, 0, :2, :3]
