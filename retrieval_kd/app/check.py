@@ -5,9 +5,11 @@ from typing import Any
 
 from retrieval_kd.app import reads, roles, signatures
 from retrieval_kd.app.build import build, targets
+from retrieval_kd.app.check_forms import form_faults
 from retrieval_kd.app.check_roles import lacking_tower_faults
 from retrieval_kd.app.check_scorers import scorer_faults
 from retrieval_kd.app.check_train import train_faults
+from retrieval_kd.app.forms import with_forms
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.ranks import Ranks, ranks
 from retrieval_kd.app.schema import HALVES
@@ -29,9 +31,10 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
         forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
         found += forms
         if stage.run == "train" and not forms:
-            found += train_faults(stage.whole, words, options)
+            found += train_faults(with_forms(stage.whole, made_by), words, options)
         if not forms:
-            found += scorer_faults(stage.config, made_by)
+            found += scorer_faults(with_forms(stage.config, made_by), made_by)
+            found += form_faults(stage.config, made_by)
         if stage.run in ("mine", "evaluate"):
             found += ranker_faults(stage.config)
         if stage.run != "train" and roles.passages_of(stage.config):

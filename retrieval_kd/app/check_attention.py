@@ -73,7 +73,7 @@ def _specials(node: Node, side: str) -> int:
     scorer: Any = get_class(node["_target_"])
     if scorer.kind == "cross":
         return 2 if side == "query" else 1
-    return 1 + bool(node.get("close", True)) + (node.get(f"{side}_marker") is not None)
+    return 1 + bool(node.get("close", True)) + bool(node.get(f"{side}_marker"))
 
 
 def _path(role: str) -> str:

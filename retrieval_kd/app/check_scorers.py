@@ -30,6 +30,8 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
     for key in ("query_length", "passage_length"):
         if key in node and node[key] < SHORTEST:
             yield f"{path}.{key}={node[key]}: give at least {SHORTEST}, as special tokens count"
+    if node.get("projection", 0) < 0:
+        yield f"{path}.projection={node['projection']}: give a number of components, or 0 for none"
     if "dropout" in node and not 0 <= node["dropout"] < 1:
         yield f"{path}.dropout={node['dropout']}: give a number from 0 on, below 1"
 
@@ -37,7 +39,7 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
 def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """What a backbone or checkpoint does not have: room for so long a text, or layers, where it is there already."""
     from retrieval_kd.encoders.weights import Unreached, layers_to_keep, locate
-    from retrieval_kd.scorers.scorer import encoder_folder
+    from retrieval_kd.scorers.record import encoder_folder
 
     begins = _beginning(node, made_by)
     if "layers" not in node or begins is None:

@@ -146,13 +146,12 @@ def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
 
 def untaught_faults(config: Node) -> Iterator[str]:
     """Guides and judges with a fresh head that nobody trains: they teach noise."""
-    echoes = {name: str(echo["of"]) for name, echo in roles.echoes(config).items()}
-    learners = {echoes.get(str(term["learner"]), str(term["learner"])) for term in roles.terms(config).values()}
+    learners = roles.learners(config)
     guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}
     for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
         if node.get("checkpoint") is not None:
             continue
-        if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection") is not None:
+        if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection"):
             yield (
                 f"{path} has a head that was never trained, and no term trains it, so it teaches noise: give "
                 f"{path}.checkpoint=<folder>, or leave experiment= out, which trains one first"

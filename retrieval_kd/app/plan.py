@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from retrieval_kd.app import reads
 from retrieval_kd.app.check import faults_of, unread_faults
+from retrieval_kd.app.check_forms import form_notes
 from retrieval_kd.app.faults import refuse
 from retrieval_kd.app.idle import idle_notes
 from retrieval_kd.app.options import Options
@@ -61,7 +62,7 @@ def plan_of(texts: Sequence[str], options: Options) -> Plan:
     away = unreached(stage.config for stage in stay)
     refuse([*faults, *unkeyed, *([] if plain["dry_run"] else away)])
     guessed = [f"{sentence}: planned without a look at it, and under keys of its name alone" for sentence in away]
-    return _plan(plain, done, left, [*notes(words, made, stay), *idle_notes(stay), *guessed])
+    return _plan(plain, done, left, [*notes(words, made, stay), *form_notes(stay), *idle_notes(stay), *guessed])
 
 
 def _unknown_stages(words: Sequence[Word], root: DictConfig, names: Sequence[str]) -> list[str]:

@@ -13,6 +13,23 @@ def group(config: Node) -> dict[str, Any]:
     return dict(config.get("teacher") or {})
 
 
+def everyone(config: Node) -> dict[str, Any]:
+    """The student, where there is one, and the teacher group: role -> scorer node."""
+    return {**({"student": config["student"]} if config.get("student") else {}), **group(config)}
+
+
+def tied(config: Node) -> list[str]:
+    """The roles that read through the encoders of the first."""
+    return [str(role) for role in (config.get("loss") or {}).get("tied") or []]
+
+
+def learners(config: Node) -> set[str]:
+    """The roles that some arrow trains; an echo counts as the scorer it repeats."""
+    repeats = {name: str(echo["of"]) for name, echo in echoes(config).items()}
+    ends = [str(term["learner"]) for term in terms(config).values() if isinstance(term, Mapping)]
+    return {repeats.get(role, role) for role in ends}
+
+
 def terms(config: Node) -> dict[str, Any]:
     """The arrows of the loss by name; one of weight 0 is as if it were not there."""
     every = (config.get("loss") or {}).get("terms") or {}

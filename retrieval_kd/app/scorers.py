@@ -6,6 +6,8 @@ from typing import Any
 
 from retrieval_kd.app.build import build
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.ensemble import Ensemble
+from retrieval_kd.scorers.record import WRITING, Form
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.fault import Fault
 
@@ -28,9 +30,10 @@ def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **
         torch.manual_seed(seed)
         scorer: Scorer = build(dict(node), **given)
     source, head = node.get("checkpoint") or node.get("backbone"), scorer.head()
-    if source is None or head is None or not any(True for _ in head.parameters()):
+    if source is None:
         return scorer
-    if not scorer.load_head(locate(str(source))) and trained:
+    found = "towers" not in given and scorer.load_head(locate(str(source)))  # (who is given encoders opens no folder)
+    if trained and not found and head is not None and any(True for _ in head.parameters()):
         raise Fault(
             f"{source} has no head of a {scorer.kind} scorer, so its scores would be noise: give one that was "
             "trained as such"
@@ -55,7 +58,9 @@ def open_all(
     first = student.get(PASSAGES_OF) or next(iter(tied), "student")  # whom others read through is there before them
     scorers: dict[str, Scorer] = {}
     for role in sorted(nodes, key=lambda role: role != first):
-        given: dict[str, Any] = {"towers": _towers(scorers[tied[0]])} if role in tied[1:] else {}
+        given: dict[str, Any] = {}
+        if role in tied[1:]:
+            given, nodes[role] = {"towers": _towers(scorers[tied[0]])}, written_as(nodes[role], scorers[tied[0]].form)
         if role == "student" and student.get(PASSAGES_OF) in scorers:
             given = {"passages": scorers[student[PASSAGES_OF]]}
         scorers[role] = open_scorer(nodes[role], seed=_seed(seed, role), trained=role not in learners, **given)
@@ -67,6 +72,19 @@ def open_student(student: Mapping[str, Any], teachers: Mapping[str, Any], *, see
     role = str(student.get(PASSAGES_OF))
     given: dict[str, Any] = {"passages": open_scorer(teachers[role], seed=seed)} if role in teachers else {}
     return open_scorer(student, seed=seed, **given)
+
+
+def written_as(node: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """The node of a tied role: what it leaves open of how texts are written is as whom it reads through writes them."""
+    return {**node, **{key: form[key] for key in WRITING if key in form and key in node and node[key] is None}}
+
+
+def with_form(node: Mapping[str, Any], scorer: Scorer) -> dict[str, Any]:
+    """The node of a scorer that is open, with its form in the place of what it left open; members', too."""
+    if isinstance(scorer, Ensemble):
+        members = {name: with_form(one, scorer.member(name)) for name, one in node[MEMBERS].items()}
+        return {**node, MEMBERS: members}
+    return {**node, **scorer.form}
 
 
 def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:

@@ -66,7 +66,7 @@ class Recall:
     def _memory(self, asked: Asked, scorer: Scorer, name: str) -> Memory:
         if asked not in self._memories:
             assert self.folder is not None
-            said = f"{scorer.weights_digest(asked[1])} {scorer.form()} {name} {self.precision}"
+            said = f"{scorer.weights_digest(asked[1])} {scorer.beside_weights()} {name} {self.precision}"
             digest = hashlib.sha256(said.encode()).hexdigest()
             self._memories[asked] = Memory(self.folder / f"memory-{digest[:16]}")
         return self._memories[asked]

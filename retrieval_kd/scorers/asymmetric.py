@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,13 @@ from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.dual import Dual, dot
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
-from retrieval_kd.scorers.scorer import Kind, Scorer, Size, read_record, wants_of, write_record
-from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.record import Form, read_record, write_record, writing
+from retrieval_kd.scorers.scorer import Kind, Scorer, Size, wants_of
+from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 
-_PASSAGES = "passages"  # where a saved one has the scorer of its passages, in its folder and in its record
+_PASSAGES = "passages"  # where a saved one has the scorer of its passages, in its folder
 
 
 class Asymmetric(Scorer):
@@ -30,14 +31,21 @@ class Asymmetric(Scorer):
     v is mapped linearly where the widths differ or `projection` asks for it, and then a unit vector if `normalize`.
     `passages_of` names the role whose dual scorer reads the passages; the app gives that scorer as `passages`. Without
     it the passages are read by the copy that a saved one holds. What is not its own is trained, and put in training
-    mode, by its owner alone. Raises Fault if weights are missing, a checkpoint is no saved scorer of this form, or
-    `passages` is not dual.
+    mode, by its owner alone. An argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises
+    Fault if weights are missing, a checkpoint is no saved scorer of this form, or `passages` is not dual.
 
     Source: asymmetric students, Kim et al. (2023), arXiv 2301.12005.
     """
 
     kind: ClassVar[str] = "dual"
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "vectors"})
+    FORM: ClassVar[Form] = {
+        "pooling": "mean",
+        "projection": False,
+        "normalize": True,
+        "scale": 20.0,
+        **{key: value for key, value in WRITTEN.items() if not key.startswith("passage_")},
+    }
 
     def __init__(
         self,
@@ -46,36 +54,30 @@ class Asymmetric(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        pooling: Pooling,
-        projection: bool,
-        normalize: bool,
-        scale: float,
-        query_length: int,
+        pooling: Pooling | None,
+        projection: bool | None,
+        normalize: bool | None,
+        scale: float | None,
+        query_length: int | None,
         query_marker: str | None,
-        pad_queries: bool,
-        close: bool,
+        pad_queries: bool | None,
+        close: bool | None,
         passages_of: str,
         passages: Scorer | None = None,
     ) -> None:
         super().__init__()
+        form = self.formed(locals())
         saved = None if checkpoint is None else _saved(checkpoint)
         self.passages = _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of)
         towers = load_towers(backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True)
         self.tower = towers.query
-        self.pooling, self.normalize, self.scale = pooling, normalize, scale
+        self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
         width, target = self.tower.width, self.passages.size.width
-        self.projection = nn.Linear(width, target) if projection or width != target else nn.Identity()
-        theirs = self.written("passage")
-        assert theirs is not None
-        self.tokenisation = write_as(  # passages as the other scorer's, so that equal forms are one
-            towers,
-            query_length=query_length,
-            passage_length=theirs.passage_length,
-            query_marker=query_marker,
-            passage_marker=theirs.passage_marker,
-            pad_queries=pad_queries,
-            close=close,
-        )
+        self.form = {**form, "projection": form["projection"] or width != target}
+        self.projection = nn.Linear(width, target) if self.form["projection"] else nn.Identity()
+        theirs = writing(self.passages.form)
+        same = {name: theirs[name] for name in ("passage_length", "passage_marker")}  # so that equal forms are one
+        self.tokenisation = write_as(towers, {**form, **same})
 
     def written(self, kind: Kind) -> Tokenisation | None:
         return self.passages.written(kind) if kind == "passage" else self.tokenisation
@@ -151,7 +153,7 @@ class Asymmetric(Scorer):
     def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "vector"
 
-    def form(self) -> str:
+    def beside_weights(self) -> str:
         return f"asymmetric {self.pooling} {self.normalize}"
 
     def weights_digest(self, kind: Kind) -> str:
@@ -166,10 +168,7 @@ class Asymmetric(Scorer):
         self.save_head(folder)
         _of_passages(self.passages).save(folder / _PASSAGES)
         encoders = {"query": ".", "passage": _PASSAGES}
-        write_record(folder, {"kind": self.kind, "encoders": encoders, _PASSAGES: _options(self.passages)})
-
-    def load_head(self, folder: Path) -> bool:
-        return _PASSAGES in read_record(folder) and super().load_head(folder)
+        write_record(folder, kind=self.saved_as(), encoders=encoders, form=self.form)
 
 
 def _dual(passages: Scorer, role: str) -> Dual:
@@ -180,7 +179,7 @@ def _dual(passages: Scorer, role: str) -> Dual:
 
 def _saved(checkpoint: str) -> Path:
     folder = locate(checkpoint)
-    if _PASSAGES not in read_record(folder):
+    if read_record(folder).get("kind") != Asymmetric.saved_as():
         raise Fault(
             f"checkpoint={checkpoint}: no asymmetric scorer was saved there, so it holds no passage tower; to start "
             "the query tower from it give it as backbone"
@@ -195,9 +194,8 @@ def _own_copy(saved: Path | None, role: str) -> Dual:
             f"passages_of={role}: there is no such teacher here; choose teacher=dual, or give the checkpoint of a "
             "trained asymmetric scorer, which holds its passage tower"
         )
-    folder = saved / _PASSAGES
-    options = read_record(saved)[_PASSAGES]
-    passages = Dual(backbone=str(folder), checkpoint=None, layers=None, dropout=0.0, shared=True, **options)
+    folder, as_saved = saved / _PASSAGES, dict.fromkeys(Dual.FORM)
+    passages = Dual(backbone=str(folder), checkpoint=None, layers=None, dropout=0.0, **as_saved)
     passages.load_head(folder)
     return passages.eval()
 
@@ -210,23 +208,8 @@ def _of_passages(passages: Dual) -> Dual:
         checkpoint=None,
         layers=None,
         dropout=0.0,
-        shared=True,
         towers=Towers(tower, tower),
-        **_options(passages),
+        **passages.form,
     )
     alone.projection = passages.projection
     return alone
-
-
-def _options(passages: Dual) -> dict[str, Any]:
-    """What a dual scorer is, beside its weights."""
-    form = passages.tokenisation
-    assert form is not None
-    names = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close")
-    return {
-        "pooling": passages.pooling,
-        "projection": passages.size.width if isinstance(passages.projection, nn.Linear) else None,
-        "normalize": passages.normalize,
-        "scale": passages.scale,
-        **{name: vars(form)[name] for name in names},
-    }

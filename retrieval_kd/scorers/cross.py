@@ -16,6 +16,7 @@ from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share
+from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
@@ -31,11 +32,20 @@ class Cross(Scorer):
     layer with tanh, as BERT's sequence classifiers have: a checkpoint that `transformers` saved as such a classifier
     with one label brings its head along. Scores by block use the same head. Word attention is
     `attention_layer`'s, rows query words, columns passage words, of the heads' mean or the mean of each head's; it
-    needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). Raises
-    Fault if weights are missing, or the checkpoint is a classifier and the pooling `mean`.
+    needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). An
+    argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing,
+    there is no such `attention_layer`, or the checkpoint is a classifier and the pooling `mean`.
     """
 
     kind: ClassVar[str] = "cross"
+    FORM: ClassVar[Form] = {
+        "pooling": "mean",
+        "scale": 1.0,
+        "query_length": 64,
+        "passage_length": 256,
+        "attention_layer": -1,
+    }
+    HEAD: ClassVar[str] = "pooling"
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "layers", "attention", "states"})
 
     def __init__(
@@ -45,27 +55,30 @@ class Cross(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        pooling: Literal["mean", "cls", "pooler"],
-        scale: float,
-        query_length: int,
-        passage_length: int,
+        pooling: Literal["mean", "cls", "pooler"] | None,
+        scale: float | None,
+        query_length: int | None,
+        passage_length: int | None,
         word_attention: bool | None,
-        attention_layer: int,
+        attention_layer: int | None,
         towers: Towers | None = None,
     ) -> None:
         super().__init__()
         attention = "eager" if word_attention else "sdpa"
+        self.form = form = self.formed(locals())
         self.towers = towers or load_towers(
             backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True, attention=attention
         )
         encoder = self.towers.query
-        self.scale, self.attention_layer = scale, attention_layer % len(encoder.kept)
-        self.pooling: Pooling = "mean" if pooling == "mean" else "cls"
-        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if pooling == "pooler" else []
+        self.scale, self.attention_layer = form["scale"], _place(form["attention_layer"], len(encoder.kept))
+        self.pooling: Pooling = "mean" if form["pooling"] == "mean" else "cls"
+        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if form["pooling"] == "pooler" else []
         self.classifier = nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(encoder.width, 1))
-        self.tokenisation = write_as(
-            self.towers, layout="joined", query_length=query_length, passage_length=passage_length
-        )
+        self.tokenisation = write_as(self.towers, form, layout="joined")
+
+    @classmethod
+    def head_of(cls, form: Form) -> str:
+        return "pooling=pooler" if form["pooling"] == "pooler" else "pooling=mean or cls"
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -73,7 +86,7 @@ class Cross(Scorer):
     def encoder_of(self, kind: Kind) -> TextEncoder:
         return self.towers.query
 
-    def form(self) -> str:
+    def beside_weights(self) -> str:
         return f"{self.kind} {self.pooling} {self.scale}"
 
     def head(self) -> nn.Module:
@@ -119,6 +132,13 @@ class Cross(Scorer):
         with torch.autocast(states.device.type, enabled=False):
             found: Tensor = self.classifier(pool(states, text, self.pooling)).squeeze(-1) * self.scale
         return found
+
+
+def _place(layer: int, depth: int) -> int:
+    """A block counted from 0; negative ones from the last."""
+    if not -depth <= layer < depth:
+        raise Fault(f"attention_layer={layer}: the encoder has {depth} layers; give one from {-depth} to {depth - 1}")
+    return layer % depth
 
 
 def _each_head(wants: frozenset[Want]) -> bool:

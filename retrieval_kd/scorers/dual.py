@@ -15,8 +15,9 @@ from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
+from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
-from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
@@ -31,11 +32,19 @@ class Dual(Scorer):
 
     `projection` adds a linear layer to this many components; `normalize` makes v a unit vector, so that the score is a
     cosine times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (Sun et
-    al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (Reading: methods §2). Raises Fault
-    if weights are missing.
+    al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (Reading: methods §2). An argument of `FORM`
+    that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing.
     """
 
     kind: ClassVar[str] = "dual"
+    FORM: ClassVar[Form] = {
+        "shared": True,
+        "pooling": "mean",
+        "projection": 0,
+        "normalize": True,
+        "scale": 20.0,
+        **WRITTEN,
+    }
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention", "vectors"})
 
     def __init__(
@@ -45,35 +54,29 @@ class Dual(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        shared: bool,
-        pooling: Pooling,
+        shared: bool | None,
+        pooling: Pooling | None,
         projection: int | None,
-        normalize: bool,
-        scale: float,
-        query_length: int,
-        passage_length: int,
+        normalize: bool | None,
+        scale: float | None,
+        query_length: int | None,
+        passage_length: int | None,
         query_marker: str | None,
         passage_marker: str | None,
-        pad_queries: bool,
-        close: bool,
+        pad_queries: bool | None,
+        close: bool | None,
         towers: Towers | None = None,
     ) -> None:
         super().__init__()
+        form = self.formed(locals())
         self.towers = towers or load_towers(
-            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=shared
+            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=form["shared"]
         )
-        self.pooling, self.normalize, self.scale = pooling, normalize, scale
-        width = self.towers.query.width
-        self.projection = nn.Identity() if projection is None else nn.Linear(width, projection)
-        self.tokenisation = write_as(
-            self.towers,
-            query_length=query_length,
-            passage_length=passage_length,
-            query_marker=query_marker,
-            passage_marker=passage_marker,
-            pad_queries=pad_queries,
-            close=close,
-        )
+        self.form = {**form, "shared": self.towers.query is self.towers.passage}
+        self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
+        width, components = self.towers.query.width, form["projection"]
+        self.projection = nn.Linear(width, components) if components else nn.Identity()
+        self.tokenisation = write_as(self.towers, form)
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -136,7 +139,7 @@ class Dual(Scorer):
     def match(self, query: Kept, passage: Kept) -> Tensor:
         return (query["vector"] * passage["vector"]).sum(-1) * self.scale
 
-    def form(self) -> str:
+    def beside_weights(self) -> str:
         return f"dual {self.pooling} {self.normalize}"
 
     def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:

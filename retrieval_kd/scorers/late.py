@@ -13,8 +13,9 @@ from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.scorers.max_sim import MaxSim
 from retrieval_kd.scorers.pools import Share, list_scores, own_list, pool_scores
+from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
-from retrieval_kd.scorers.towers import Towers, load_towers, write_as
+from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
@@ -40,11 +41,21 @@ class Late(Scorer):
     Raw MaxSim is nearly one-hot in a softmax, so the default is an average of cosines times `scale`. `over` says which
     tokens take part: all `real` ones, or `words` without specials and markers. `projection` adds a linear
     layer; `normalize_query` and `normalize_passage` make token vectors unit ones. Scores by block are MaxSim of states,
-    neither projected nor normalised nor scaled. Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)). Raises
-    Fault if weights are missing.
+    neither projected nor normalised nor scaled. Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)). An argument
+    of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing.
     """
 
     kind: ClassVar[str] = "late"
+    FORM: ClassVar[Form] = {
+        "shared": True,
+        "over": "real",
+        "projection": 0,
+        "normalize_query": True,
+        "normalize_passage": True,
+        "average": True,
+        "scale": 20.0,
+        **WRITTEN,
+    }
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention"})
 
     def __init__(
@@ -54,38 +65,32 @@ class Late(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        shared: bool,
-        over: Literal["real", "words"],
+        shared: bool | None,
+        over: Literal["real", "words"] | None,
         projection: int | None,
-        normalize_query: bool,
-        normalize_passage: bool,
-        average: bool,
-        scale: float,
-        query_length: int,
-        passage_length: int,
+        normalize_query: bool | None,
+        normalize_passage: bool | None,
+        average: bool | None,
+        scale: float | None,
+        query_length: int | None,
+        passage_length: int | None,
         query_marker: str | None,
         passage_marker: str | None,
-        pad_queries: bool,
-        close: bool,
+        pad_queries: bool | None,
+        close: bool | None,
         towers: Towers | None = None,
     ) -> None:
         super().__init__()
+        form = self.formed(locals())
         self.towers = towers or load_towers(
-            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=shared
+            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=form["shared"]
         )
-        self.over, self.average, self.scale = over, average, scale
-        self.normalize = {"query": normalize_query, "passage": normalize_passage}
-        width = self.towers.query.width
-        self.projection = nn.Identity() if projection is None else nn.Linear(width, projection)
-        self.tokenisation = write_as(
-            self.towers,
-            query_length=query_length,
-            passage_length=passage_length,
-            query_marker=query_marker,
-            passage_marker=passage_marker,
-            pad_queries=pad_queries,
-            close=close,
-        )
+        self.form = {**form, "shared": self.towers.query is self.towers.passage}
+        self.over, self.average, self.scale = form["over"], form["average"], form["scale"]
+        self.normalize = {"query": form["normalize_query"], "passage": form["normalize_passage"]}
+        width, components = self.towers.query.width, form["projection"]
+        self.projection = nn.Linear(width, components) if components else nn.Identity()
+        self.tokenisation = write_as(self.towers, form)
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -148,7 +153,7 @@ class Late(Scorer):
         counted = query["counted"] & passage["counted"].any(1, keepdim=True)
         return best.masked_fill(~counted, 0.0).sum(-1) * self.factor(query["counted"])[:, 0]
 
-    def form(self) -> str:
+    def beside_weights(self) -> str:
         return f"late {self.over} {self.normalize}"
 
     def factor(self, counted: Bool[Tensor, "query query_token"]) -> Float[Tensor, "query 1"]:

@@ -1,7 +1,6 @@
 """The one abstraction of teachers and students: read texts, keep what is needed of each, compare between texts."""
 
 import hashlib
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -16,13 +15,14 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.record import Form, read_record, resolved, saved_form, write_record
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 
 Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
 Share = Callable[[Tensor], Tensor]
 _HEAD = "head.safetensors"
-_RECORD = "scorer.json"
 
 
 class Size(NamedTuple):
@@ -36,14 +36,37 @@ class Scorer(nn.Module, ABC):
     """A scorer reads texts with its encoders, keeps per text what its comparisons need, and compares.
 
     `kind` is the word of the config; `offers` are the features of its view. `head` holds every parameter beside the
-    encoders. `teachable` says whether it may be a learner.
+    encoders. `teachable` says whether it may be a learner. `FORM` has every key of its option that is part of its
+    form, with what that is where neither the option (null) nor the folder that it is opened from says it; `form` is
+    what it came to be, and is saved with it. `HEAD` is the key that says what the head is.
     """
 
     kind: ClassVar[str]
     offers: ClassVar[frozenset[str]]
     teachable: ClassVar[bool] = True
+    FORM: ClassVar[Form] = {}
+    HEAD: ClassVar[str] = "projection"
+    form: Form = {}
     tokenisation: Tokenisation | None = None
     attention_layer: int | None = None  # the block whose own attention is read; None: computed from states
+
+    @classmethod
+    def saved_as(cls) -> str:
+        """Its kind in what is saved of it: there asymmetric scorers, which rank as dual ones, are one of their own."""
+        return cls.__name__.lower()
+
+    @classmethod
+    def head_of(cls, form: Form) -> str:
+        """What head a form has, in words; empty: none with weights. Two that differ cannot take each other's."""
+        return f"projection={form[cls.HEAD]}" if form[cls.HEAD] else ""
+
+    def formed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The form that the arguments of its constructor come to: what they say, else the folder that is opened, else
+        the default. A scorer that is given its encoders opens none.
+        """
+        source = None if arguments.get("towers") else arguments["checkpoint"] or arguments["backbone"]
+        saved = {} if source is None else saved_form(locate(source), self.saved_as())
+        return resolved(self.FORM, saved, arguments)
 
     @abstractmethod
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
@@ -83,15 +106,15 @@ class Scorer(nn.Module, ABC):
         """Whether training may move what it makes of texts of this kind."""
         return any(value.requires_grad for value in self.parameters())
 
-    def form(self) -> str:
-        """What, beside its weights and its tokenisation, makes its vectors what they are."""
+    def beside_weights(self) -> str:
+        """What of its form, beside its tokenisation, makes what it keeps of a text what that is."""
         return self.kind
 
     def weights_digest(self, kind: Kind) -> str:
         """The content digest of what a text of this kind becomes: weights, tokenisation and form. Vectors are cached
         under it.
         """
-        digest = hashlib.sha256(repr((self.form(), self.written(kind))).encode())
+        digest = hashlib.sha256(repr((self.beside_weights(), self.written(kind))).encode())
         modules: list[nn.Module] = [self.encoder_of(kind), *([head] if (head := self.head()) is not None else [])]
         for module in modules:
             for name, value in module.state_dict().items():
@@ -135,7 +158,7 @@ class Scorer(nn.Module, ABC):
             if encoders_in is None:
                 encoder.save(home)
         self.save_head(folder)
-        write_record(folder, {"kind": self.kind, "encoders": towers})
+        write_record(folder, kind=self.saved_as(), encoders=towers, form=self.form)
 
     def save_head(self, folder: Path) -> None:
         """Write the parameters beside the encoders, where there are any."""
@@ -144,47 +167,25 @@ class Scorer(nn.Module, ABC):
             save_file({key: value.contiguous() for key, value in head.state_dict().items()}, folder / _HEAD)
 
     def load_head(self, folder: Path) -> bool:
-        """Read the head from a saved scorer of the same kind; False (and a fresh head) where the folder has none.
+        """Read the head from a saved scorer of the same kind; False (and a fresh head) where it was saved without one.
 
-        Raises Fault if the saved head has other sizes.
+        Raises Fault if the saved head has other sizes, this scorer has none for it, or it is not where it should be.
         """
-        head = self.head()
-        if head is None or read_record(folder).get("kind") != self.kind or not (folder / _HEAD).exists():
+        record = read_record(folder)
+        if record.get("kind") != self.saved_as():
             return False
-        saved = load_file(folder / _HEAD)
+        head = self.head() or nn.Identity()
+        saved = load_file(folder / _HEAD) if (folder / _HEAD).exists() else {}
         have, want = ({name: list(value.shape) for name, value in some.items()} for some in (saved, head.state_dict()))
+        if not have and want and not self.head_of(record["form"]):
+            return False
         if have != want:
             raise Fault(
-                f"{folder}: the saved head is {have}, and this {self.kind} scorer's {want or 'none'}: "
-                "give the projection or pooling that it was saved with"
+                f"{folder}: the saved head is {have or 'not there'}, and this {self.saved_as()} scorer's is "
+                f"{want or 'none'}: give the projection or pooling that it was saved with, or null"
             )
         head.load_state_dict(saved)
-        return True
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """What a saved scorer is: its kind, where its encoders lie, and what else its kind needs to be opened."""
-    (folder / _RECORD).write_text(json.dumps(record, indent=1) + "\n")
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a saved scorer; empty for a plain backbone."""
-    path = folder / _RECORD
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
-
-
-def encoder_folder(folder: Path, name: str) -> Path:
-    """Where a saved scorer's encoder lies (in another role's folder, if it was tied); a plain backbone is its own
-    encoder.
-
-    A scorer saved with one encoder gives it under every name, so that separate towers may start from shared ones.
-    """
-    record = read_record(folder)
-    if not record:
-        return folder
-    towers = record["encoders"]
-    return (folder / towers.get(name, next(iter(towers.values()), "."))).resolve()
+        return bool(have)
 
 
 def wants_of(wants: frozenset[Want], *features: str) -> bool:

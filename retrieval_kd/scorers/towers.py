@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from torch import nn
 
@@ -9,7 +10,16 @@ from retrieval_kd.batch.store import tokenizer_digest
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.weights import locate
-from retrieval_kd.scorers.scorer import encoder_folder
+from retrieval_kd.scorers.record import Form, encoder_folder, writing
+
+WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is none
+    "query_length": 64,
+    "passage_length": 256,
+    "query_marker": "",
+    "passage_marker": "",
+    "pad_queries": False,
+    "close": True,
+}
 
 
 class Towers(nn.Module):
@@ -50,7 +60,7 @@ def tokenizer_of(towers: Towers) -> tuple[str, str]:
     return tokenizer_digest(folder), str(folder)
 
 
-def write_as(towers: Towers, **form: object) -> Tokenisation:
-    """The tokenisation of a scorer with these encoders; `form` are Tokenisation's fields but the tokenizer."""
+def write_as(towers: Towers, form: Form, *, layout: Literal["apart", "joined"] = "apart") -> Tokenisation:
+    """The tokenisation of a scorer of this form with these encoders."""
     digest, folder = tokenizer_of(towers)
-    return Tokenisation(tokenizer=digest, folder=folder, **form)  # type: ignore[arg-type]
+    return Tokenisation(tokenizer=digest, folder=folder, layout=layout, **writing(form))

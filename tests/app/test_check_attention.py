@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from retrieval_kd.app.check_attention import attention_faults, refuse_other_words
+from retrieval_kd.app.forms import with_forms
 from retrieval_kd.losses.attention_kl import AttentionKL
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.text.fault import Fault
@@ -26,7 +27,7 @@ def faults(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> l
         "student": {**option("student", "dual"), **student},
         "teacher": {guide: {**option("scorer", guide), **values}},
     }
-    return list(attention_faults(arrow(guide), nodes))
+    return list(attention_faults(arrow(guide), with_forms(nodes, {})))
 
 
 def test_a_cross_encoder_must_show_its_attention() -> None:
@@ -73,7 +74,7 @@ def test_an_arrow_of_weight_0_asks_for_nothing() -> None:
         "student": option("student", "dual"),
         "teacher": {"cross": option("scorer", "cross"), "late": option("scorer", "late")},
     }
-    assert list(attention_faults(Objective({"off": off, "on": on}), nodes)) == []
+    assert list(attention_faults(Objective({"off": off, "on": on}), with_forms(nodes, {}))) == []
 
 
 def test_tokenizers_must_be_one() -> None:

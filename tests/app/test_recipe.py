@@ -18,7 +18,7 @@ def names(plan: Plan) -> list[str]:
 
 
 def test_the_command_line_chooses_over_the_recipe(plan: Planned) -> None:
-    assert plan(LADDER).named("distil").config["student"]["shared"] is True
+    assert plan(LADDER).named("distil").config["student"]["shared"] is None
     assert plan(LADDER, "student=dual_untied").named("distil").config["student"]["shared"] is False
 
 

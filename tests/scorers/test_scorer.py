@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from retrieval_kd.scorers.scorer import Scorer, blocks, encoder_folder
+from retrieval_kd.scorers.dual import Dual
+from retrieval_kd.scorers.record import encoder_folder
+from retrieval_kd.scorers.scorer import Scorer, blocks
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import QUERIES, alone, batch, cross, dual, features, late, look, moved
@@ -124,10 +126,12 @@ def test_a_projection_may_be_put_on_a_checkpoint_without_one(backbone: Path, tmp
 
 
 def test_a_record_says_what_was_saved_and_which_layers(backbone: Path, tmp_path: Path) -> None:
-    dual(backbone, shared=False, layers=2).save(tmp_path)
+    scorer = dual(backbone, shared=False, layers=2)
+    scorer.save(tmp_path)
     assert json.loads((tmp_path / "scorer.json").read_text()) == {
         "kind": "dual",
         "encoders": {"query": ".", "passage": "passage"},
+        "form": {**Dual.FORM, "shared": False, "query_length": 16, "passage_length": 16},
     }
     assert json.loads((tmp_path / "passage" / "config.json").read_text())["retrieval_kd_layers"] == [0, 2]
     with pytest.raises(Fault, match=r"keeps layers \[0, 2\] of 3"):

@@ -14,7 +14,7 @@ from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.check_attention import looked_at, refuse_other_words
 from retrieval_kd.app.score_files import stored_scores
-from retrieval_kd.app.scorers import MEMBERS, open_all
+from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
@@ -134,17 +134,18 @@ def _save(
     tied: tuple[str, ...],
     payload: Path,
 ) -> None:
-    """A learner's scorer is saved; a frozen one is named where it lies. A tied one is saved without the encoder it
-    shares.
+    """A learner's scorer is saved; a frozen one is named where it lies, each with its whole form. A tied one is saved
+    without the encoder it shares.
     """
     roles: dict[str, dict[str, Any]] = {}
     for role, scorer in scorers.items():
-        kept = {**nodes[role], "layers": None} if "layers" in nodes[role] else dict(nodes[role])
+        formed = with_form(nodes[role], scorer)
+        kept = {**formed, "layers": None} if "layers" in formed else formed
         if role in learners or role in tied[1:]:
             scorer.save(payload / role, encoders_in=payload / tied[0] if role in tied[1:] else None)
             roles[role] = {"folder": role, "config": {**kept, "checkpoint": None}}
         else:
-            lying = _lying(nodes[role])
+            lying = _lying(formed)
             roles[role] = {"folder": lying.get("checkpoint"), "config": lying}
     (payload / "roles.json").write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")
 

@@ -1,0 +1,97 @@
+"""The forms of a stage's scorers before anything loads: what an option leaves open is as the weights' folder says."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hydra.utils import get_class
+
+from retrieval_kd.app import roles
+from retrieval_kd.app.wiring import REFERENCE
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.record import WRITING, Form, carried, read_record, resolved, saved_form
+from retrieval_kd.text.fault import Fault
+
+Node = Mapping[str, Any]
+MEMBERS = "members"
+
+
+class Held(NamedTuple):
+    """What a scorer starts from: the kind of scorer that it is (None: none that was saved here), that one's own form,
+    and what it says to the scorer that starts from it.
+    """
+
+    kind: str | None
+    whole: Form
+    form: Form
+
+
+def with_forms(config: Node, made_by: Mapping[str, Node]) -> dict[str, Any]:
+    """The config with every scorer's form in the place of what its option leaves open: what checks look at."""
+    found: dict[str, Any] = dict(config)
+    if config.get("student"):
+        found["student"] = _formed(config["student"], config, "student", made_by)
+    if config.get("teacher"):
+        found["teacher"] = {role: _formed(node, config, role, made_by) for role, node in config["teacher"].items()}
+    return found
+
+
+def _formed(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> dict[str, Any]:
+    if MEMBERS in node:
+        return {**node, MEMBERS: {name: _formed(one, {}, name, made_by) for name, one in node[MEMBERS].items()}}
+    return {**node, **form_of(node, config, role, made_by)}
+
+
+def form_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> dict[str, Any]:
+    """What the form of a config's scorer comes to; of one that reads through another's encoders, as that writes texts.
+
+    Weights that say nothing readable say nothing here: their fault is told for itself.
+    """
+    if "_target_" not in node:
+        return {}
+    try:
+        saved = held_of(node, config, role, made_by).form
+    except Fault:
+        saved = {}
+    return resolved(kind_of(node).FORM, saved, node)
+
+
+def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Held:
+    """What a scorer starts from. Raises Fault where that cannot be read as such a scorer."""
+    kind, source = kind_of(node).saved_as(), source_of(node)
+    if role in roles.tied(config)[1:]:
+        first = roles.tied(config)[0]
+        theirs = form_of(roles.everyone(config)[first], config, first, made_by)
+        return Held(None, {}, {key: theirs[key] for key in ("shared", *WRITING) if key in theirs})
+    reference = REFERENCE.fullmatch(source or "")
+    if reference is not None:
+        made, other = made_by.get(reference["stage"], {}), reference["role"] or "student"
+        maker = roles.everyone(made).get(other) or {}
+        if "_target_" not in maker:
+            return Held(None, {}, {})
+        whole, of = form_of(maker, made, other, made_by), kind_of(maker).saved_as()
+        return Held(of, whole, carried(whole, of, kind))
+    if source is None:
+        return Held(None, {}, {})
+    folder = locate(source)
+    record = read_record(folder)
+    return Held(record.get("kind"), record.get("form", {}), saved_form(folder, kind))
+
+
+def source_of(node: Node) -> str | None:
+    """The weights that a scorer's node names."""
+    given = node.get("checkpoint") or node.get("backbone")
+    return None if given is None else str(given)
+
+
+def kind_of(node: Node) -> Any:
+    """The class of a scorer's node."""
+    return get_class(node["_target_"])
+
+
+def every(config: Node) -> Iterator[tuple[str, str, Node]]:
+    """(path, role, node) of every scorer of a config, members of others too."""
+    for role, node in roles.everyone(config).items():
+        path = role if role == "student" else f"teacher.{role}"
+        for where, one in roles.scorers(node, path):
+            if "_target_" in one:
+                yield where, role if where == path else "", one

@@ -1,0 +1,97 @@
+"""What a folder says of the scorer in it: its kind, where its encoders lie, and its form. Without torch, for plans."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.text.fault import Fault
+
+Form = Mapping[str, Any]  # key of an option → value: all that a scorer is beside its weights, dropout aside
+RECORD = "scorer.json"
+WRITING = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close")
+_TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
+_ONE_VECTOR = ("pooling", "normalize", *WRITING)  # and into another query tower
+CROSS, ASYMMETRIC = "cross", "asymmetric"
+
+
+def saved_form(folder: Path, kind: str) -> dict[str, Any]:
+    """What a folder says of the form of a scorer of this kind; nothing, where it holds a plain backbone.
+
+    Raises Fault if what was saved there cannot be read as one.
+    """
+    record = read_record(folder)
+    try:
+        return carried(record["form"], record["kind"], kind) if record else {}
+    except Fault as fault:
+        raise Fault(f"{folder}: {fault}") from None
+
+
+def carried(form: Form, of: str, to: str) -> dict[str, Any]:
+    """What the form of one kind of scorer says to another kind that starts from its encoders: how texts are written.
+
+    A pair is one text to a cross-encoder, so nothing goes there or comes from there. Raises Fault where passages are
+    not read by the scorer's own encoder.
+    """
+    if of == to:
+        return dict(form)
+    if of == ASYMMETRIC:
+        raise Fault(
+            f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to} one: say "
+            "student=asymmetric, or give the folder passages inside it"
+        )
+    if CROSS in (of, to):
+        return {}
+    keys = _ONE_VECTOR if to == ASYMMETRIC and of == "dual" else _TOWERS
+    return {key: value for key, value in form.items() if key in keys}
+
+
+def resolved(defaults: Form, saved: Form, told: Form) -> dict[str, Any]:
+    """The form, by key: what is told (null: nothing), else what is saved, else the default."""
+    return {
+        key: value if (value := told.get(key)) is not None else saved.get(key, default)
+        for key, default in defaults.items()
+    }
+
+
+def writing(form: Form) -> dict[str, Any]:
+    """What of a form is a field of Tokenisation, where a marker that is no text is none."""
+    markers = {key: form[key] or None for key in ("query_marker", "passage_marker") if key in form}
+    return {**{key: form[key] for key in WRITING if key in form}, **markers}
+
+
+def write_record(folder: Path, *, kind: str, encoders: Mapping[str, str], form: Form) -> None:
+    """What a saved scorer is."""
+    record = {"kind": kind, "encoders": dict(encoders), "form": dict(form)}
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a saved scorer; empty for a plain backbone. Raises Fault if it is none, or lacks the form."""
+    path = folder / RECORD
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise Fault(f"{path} is no JSON ({fault}): give the folder of a scorer as it was saved") from None
+    lacking = {"kind", "encoders", "form"} - set(found if isinstance(found, dict) else ())
+    if lacking:
+        raise Fault(
+            f"{path} does not say {' and '.join(sorted(lacking))}, so the scorer cannot be opened as it was trained: "
+            "give one that this version saved"
+        )
+    return dict(found)
+
+
+def encoder_folder(folder: Path, name: str) -> Path:
+    """Where a saved scorer's encoder lies (in another role's folder, if it was tied); a plain backbone is its own
+    encoder.
+
+    A scorer saved with one encoder gives it under every name, so that separate towers may start from shared ones.
+    """
+    record = read_record(folder)
+    if not record:
+        return folder
+    towers = record["encoders"]
+    return (folder / towers.get(name, next(iter(towers.values()), "."))).resolve()

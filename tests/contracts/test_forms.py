@@ -1,0 +1,144 @@
+"""A saved scorer carries its form: every key of every kind, off its default, comes back where nobody says anything."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from retrieval_kd.app.forms import kind_of
+from retrieval_kd.app.scorers import open_all, open_scorer
+from retrieval_kd.batch.tokens import vocabulary
+from retrieval_kd.scorers.offline import pair_scores
+from retrieval_kd.scorers.scorer import Scorer
+from tests.contracts.options import CONF, names, option
+from tests.distil.training import Ground
+
+# another value for every key of a form; a key that is not here fails the first test
+OTHER: dict[str, Any] = {
+    "shared": False,
+    "pooling": "cls",
+    "projection": 8,
+    "normalize": False,
+    "normalize_query": False,
+    "normalize_passage": False,
+    "over": "words",
+    "average": False,
+    "scale": 3.0,
+    "query_length": 6,
+    "passage_length": 9,
+    "query_marker": "[Q]",
+    "passage_marker": "[D]",
+    "pad_queries": True,
+    "close": False,
+    "attention_layer": 0,
+}
+MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
+OUTSIDE = {"backbone", "checkpoint", "layers", "dropout", "word_attention", "passages_of"}  # no part of a form
+NODES = {**{name: option("scorer", name) for name in names("scorer")}, "asymmetric": option("student", "asymmetric")}
+
+
+def keys(kind: str) -> list[str]:
+    return list(kind_of(NODES[kind]).FORM)
+
+
+def other(kind: str, key: str) -> Any:
+    return True if (kind, key) == ("asymmetric", "projection") else OTHER.get(key)
+
+
+CASES = [*((kind, key, other(kind, key)) for kind in NODES for key in keys(kind)), *MORE]
+
+
+def texts() -> list[tuple[str, str]]:
+    """Pairs with a long query, a long passage, and short ones."""
+    passage = "the quick brown fox jumps over the lazy dog and runs far away from here again"
+    return [("quick fox", passage), (passage, "fox"), ("dog", "the lazy dog"), ("fox runs away", passage[10:40])]
+
+
+def scores(scorer: Scorer) -> np.ndarray:
+    query, passage = scorer.written("query"), scorer.written("passage")
+    assert query is not None
+    assert passage is not None
+    left = vocabulary(query.folder).ragged([asked for asked, _ in texts()])
+    right = vocabulary(passage.folder).ragged([found for _, found in texts()])
+    return pair_scores(scorer, left, right, tokens_per_group=200)
+
+
+def moved(scorer: Scorer) -> Scorer:
+    """Every parameter, towers apart, away from where it began."""
+    chance = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for value in scorer.parameters():
+            value.add_(0.1 * torch.randn(value.shape, generator=chance))
+    return scorer
+
+
+def node(kind: str, ground: Ground, **values: Any) -> dict[str, Any]:
+    found = {**NODES[kind], "backbone": str(ground.backbone), **values}
+    return {**found, "layers": None}
+
+
+def opened(kind: str, ground: Ground, **values: Any) -> Scorer:
+    """A scorer by its option; an asymmetric one over the passages of a dual one that is off its defaults too."""
+    if kind != "asymmetric" or "checkpoint" in values:
+        return open_scorer(node(kind, ground, **values), seed=0)
+    passages = {"pooling": "cls", "projection": 6, "normalize": False, "passage_length": 11, "passage_marker": "[D]"}
+    teachers = {"dual": node("dual", ground, **passages)}
+    return open_all(node(kind, ground, **values), teachers, tied=(), learners={"student", "dual"}, seed=0)["student"]
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_every_key_of_an_option_is_part_of_the_form_or_named_as_none(kind: str) -> None:
+    assert set(NODES[kind]) - {"_target_"} - OUTSIDE == set(keys(kind))
+    assert set(keys(kind)) <= set(OTHER)
+    assert all(kind_of(NODES[kind]).FORM[key] != other(kind, key) for key in keys(kind))
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_a_plain_option_leaves_the_form_open_and_names_the_default(kind: str) -> None:
+    group = "student" if kind == "asymmetric" else "scorer"
+    lines = dict(line.split(":", 1) for line in (CONF / group / f"{kind}.yaml").read_text().splitlines() if ":" in line)
+    for key, default in kind_of(NODES[kind]).FORM.items():
+        value, _, comment = lines[key].partition("#")
+        assert value.strip() == "null"
+        first = comment.split()[0].rstrip(":;,")
+        assert yaml.safe_load(first) == default, f"{kind}.{key}"
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), CASES)
+def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
+    ground: Ground, tmp_path: Path, kind: str, key: str, value: Any
+) -> None:
+    scorer = moved(opened(kind, ground, **{key: value}))
+    scorer.save(tmp_path)
+    again = opened(kind, ground, checkpoint=str(tmp_path), backbone="/nowhere")
+    assert again.form == scorer.form
+    assert again.form[key] == value
+    np.testing.assert_allclose(scores(again), scores(scorer), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("key", [key for key in keys("late") if key != "shared"])
+def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: str) -> None:
+    student = node("dual", ground, shared=False, query_length=7, query_marker="[Q]")
+    late = node("late", ground, **{key: OTHER[key]})
+    both = open_all(student, {"late": late}, tied=("student", "late"), learners={"student", "late"}, seed=0)
+    moved(both["student"])
+    moved(both["late"].get_submodule("projection"))
+    both["student"].save(tmp_path / "student")
+    both["late"].save(tmp_path / "late", encoders_in=tmp_path / "student")
+    again = opened("late", ground, checkpoint=str(tmp_path / "late"), backbone="/nowhere")
+    assert again.form == both["late"].form
+    assert again.form["shared"] is False
+    writing = {"query_length": 7, "query_marker": "[Q]"}  # left open, they are whose encoder it reads through
+    assert {name: again.form[name] for name in writing} == {
+        name: OTHER[key] if name == key else theirs for name, theirs in writing.items()
+    }
+    np.testing.assert_allclose(scores(again), scores(both["late"]), rtol=0, atol=1e-6)
+
+
+def test_what_an_option_says_is_what_a_scorer_is_opened_as(ground: Ground, tmp_path: Path) -> None:
+    opened("dual", ground, pooling="cls", scale=3.0, query_marker="[Q]").save(tmp_path)
+    again = opened("dual", ground, checkpoint=str(tmp_path), pooling="mean", query_marker="")
+    assert (again.form["pooling"], again.form["scale"], again.form["query_marker"]) == ("mean", 3.0, "")
