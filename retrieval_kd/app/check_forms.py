@@ -1,14 +1,16 @@
-"""What is refused of a scorer's form, and what a plan tells of it: heads that do not fit, words that change it."""
+"""What is refused of a scorer's form, and what a plan tells of it: heads that do not fit, values that change it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app import roles
-from retrieval_kd.app.forms import Held, every, form_of, held_of, kind_of, source_of
+from retrieval_kd.app.forms import Held, could_say, every, form_of, held_of, kind_of, source_of
+from retrieval_kd.app.signatures import parameters
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.wiring import REFERENCE
 from retrieval_kd.encoders.weights import Unreached
+from retrieval_kd.scorers.record import ASYMMETRIC, HEAD_FILE
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -24,7 +26,31 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
         except Fault as fault:
             yield f"{path}: {fault}"
             continue
-        yield from _head_faults(path, node, held, form_of(node, config, role, made_by), role in roles.learners(config))
+        wrong = [*_record_faults(path, node, held), *_tower_faults(path, node, held)]
+        yield from wrong
+        if not wrong:
+            form, learns = form_of(node, config, role, made_by), role in roles.learners(config)
+            yield from _head_faults(path, node, held, form, learns)
+
+
+def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:
+    """What a folder says of a form and no option could say."""
+    for key, value in held.form.items():
+        where = f"{path}: the form in {_source(node)} has {key}={_said(value)}"
+        if key not in kind_of(node).FORM:
+            yield f"{where}, and no {kind_of(node).saved_as()} scorer has {key}"
+        elif not could_say(node, key, value):
+            accepts = (parameters(node["_target_"]) or {})[key]
+            yield f"{where}: give {accepts and accepts._replace(null=False)}"
+
+
+def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
+    """A checkpoint of an asymmetric student that holds no passages' tower."""
+    if kind_of(node).saved_as() == ASYMMETRIC and node.get("checkpoint") and held.kind != ASYMMETRIC:
+        yield (
+            f"{path}.checkpoint={node['checkpoint']}: no asymmetric scorer was saved there, so it holds no passage "
+            f"tower; to start the query tower from it say {path}.backbone={node['checkpoint']}"
+        )
 
 
 def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], learns: bool) -> Iterator[str]:
@@ -33,11 +59,14 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
     if kind.HEAD not in held.form:
         return
     saved, wanted = kind.head_of(held.form), kind.head_of(form)
-    if saved == wanted or (learns and not saved):
-        return
-    said = f"{path}.{kind.HEAD}={_said(form[kind.HEAD])}: {_source(node)} has the head of {saved or 'no projection'}"
-    why = "which this would drop" if saved else "and nobody trains a new one, so it would be noise"
-    yield f"{said}, {why}: say {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
+    if saved and held.kind and held.folder is not None and not (held.folder / HEAD_FILE).exists():
+        yield f"{path}: {held.folder} says {saved}, and {HEAD_FILE} with its weights is not there: give all of it"
+    elif saved != wanted and not (learns and not saved):
+        said = (
+            f"{path}.{kind.HEAD}={_said(form[kind.HEAD])}: {_source(node)} has the head of {saved or 'no projection'}"
+        )
+        why = "which this would drop" if saved else "and nobody trains a new one, so it would be noise"
+        yield f"{said}, {why}: say {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
 
 
 def form_notes(stay: Sequence[Stage]) -> list[str]:
@@ -46,35 +75,34 @@ def form_notes(stay: Sequence[Stage]) -> list[str]:
     told: dict[str, list[str]] = {}
     for stage in stay:
         for path, role, node in every(stage.config):
-            for sentence in _notes(path, node, stage.config, role, made_by):
+            try:
+                held = held_of(node, stage.config, role, made_by)
+            except Fault:
+                continue  # of weights that were not reached
+            form = form_of(node, stage.config, role, made_by)
+            for sentence in (*_changes(path, node, held), *_unread(path, node, held, form, stage.config)):
                 told.setdefault(sentence, []).append(stage.name)
     return [f"{', '.join(names)}: {sentence}" for sentence, names in told.items()]
 
 
-def _notes(path: str, node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Iterator[str]:
-    try:
-        held = held_of(node, config, role, made_by)
-    except Fault:
-        return  # of weights that were not reached
-    changed = {key: (node[key], value) for key, value in held.form.items() if node.get(key) is not None}
-    for key, (now, before) in changed.items():
-        if now != before and role not in roles.tied(config)[1:]:
+def _changes(path: str, node: Node, held: Held) -> Iterator[str]:
+    for key, before in () if held.tied else held.form.items():
+        now = node.get(key)
+        if now is not None and now != before:
             yield f"{path}.{key}={_said(now)} changes the form of {_source(node)}, which has {_said(before)}"
-    kind = kind_of(node).saved_as()
+
+
+def _unread(path: str, node: Node, held: Held, form: Mapping[str, Any], config: Node) -> Iterator[str]:
+    """What is not read of the weights that a scorer starts from."""
+    kind, whole = kind_of(node).saved_as(), held.whole
     if held.kind not in (None, kind):
-        lost = [*_other_head(held), *_other_tower(held, form_of(node, config, role, made_by))]
-        if lost:
-            parts = " and ".join(lost)
-            yield f"{path} is {kind} and starts from {_source(node)}, which is {held.kind}: it does not read {parts}"
-
-
-def _other_head(held: Held) -> list[str]:
-    projection = held.whole.get("projection")
-    return [f"its head of projection={_said(projection)}"] if projection else []
-
-
-def _other_tower(held: Held, form: Mapping[str, Any]) -> list[str]:
-    return ["its passages' encoder"] if held.whole.get("shared") is False and form.get("shared", True) else []
+        head = [f"its head of projection={_said(whole['projection'])}"] if whole.get("projection") else []
+        tower = ["its passages' encoder"] if whole.get("shared") is False and form.get("shared", True) else []
+        lost = f", not {' nor '.join([*head, *tower])}" if head or tower else ""
+        if lost or held.folder is not None:  # (a recipe that goes on from another kind and loses nothing means it so)
+            yield f"{path} is {kind} and starts from {_source(node)}, which is {held.kind}: its encoder is read{lost}"
+    elif kind == ASYMMETRIC and held.kind == kind and (role := str(node["passages_of"])) in roles.group(config):
+        yield f"{path} reads passages through teacher.{role}, not through the passages' tower in {_source(node)}"
 
 
 def _source(node: Node) -> str:

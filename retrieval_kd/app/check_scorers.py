@@ -48,7 +48,7 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
         folder = encoder_folder(locate(begins), "query")
         yield from _length_faults(path, node, begins, folder)
         if begins == _source(node):
-            layers_to_keep(folder, node["layers"])
+            yield from _place_faults(path, node, len(layers_to_keep(folder, node["layers"])[0]))
     except Unreached:
         return  # told once for all scorers that begin with it
     except Fault as fault:
@@ -86,6 +86,13 @@ def _length_faults(path: str, node: Node, source: str, folder: Path) -> Iterator
     for key, length in lengths.items():
         if length > longest:
             yield f"{path}.{key}={length}: {source} reads {longest} tokens at most; give up to {longest}"
+
+
+def _place_faults(path: str, node: Node, depth: int) -> Iterator[str]:
+    """A block that is to show its attention and is not there."""
+    layer = node.get("attention_layer", 0)
+    if not -depth <= layer < depth:
+        yield f"{path}.attention_layer={layer}: the encoder has {depth} layers; give one from {-depth} to {depth - 1}"
 
 
 def positions(folder: Path) -> int | None:

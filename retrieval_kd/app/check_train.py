@@ -112,7 +112,7 @@ def tied_faults(config: Node, words: Sequence[Word]) -> Iterator[str]:
     tied = list((config.get("loss") or {}).get("tied") or [])
     said = {word.key for word in words}
     for role in tied[1:]:
-        for key in ("checkpoint", "backbone", "layers"):
+        for key in ("checkpoint", "backbone", "layers", "shared"):
             path = f"teacher.{role}.{key}"
             value = (roles.group(config).get(role) or {}).get(key)
             if path in said or (key == "checkpoint" and value is not None):

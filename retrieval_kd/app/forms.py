@@ -1,11 +1,13 @@
 """The forms of a stage's scorers before anything loads: what an option leaves open is as the weights' folder says."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hydra.utils import get_class
 
 from retrieval_kd.app import roles
+from retrieval_kd.app.signatures import fits, parameters
 from retrieval_kd.app.wiring import REFERENCE
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.record import WRITING, Form, carried, read_record, resolved, saved_form
@@ -17,12 +19,15 @@ MEMBERS = "members"
 
 class Held(NamedTuple):
     """What a scorer starts from: the kind of scorer that it is (None: none that was saved here), that one's own form,
-    and what it says to the scorer that starts from it.
+    and what it says to the scorer that starts from it. `tied`: it says so as the one whose encoders are read through.
+    `folder`: where it lies, if it is there already.
     """
 
     kind: str | None
     whole: Form
     form: Form
+    tied: bool = False
+    folder: Path | None = None
 
 
 def with_forms(config: Node, made_by: Mapping[str, Node]) -> dict[str, Any]:
@@ -52,7 +57,16 @@ def form_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
         saved = held_of(node, config, role, made_by).form
     except Fault:
         saved = {}
-    return resolved(kind_of(node).FORM, saved, node)
+    return resolved(
+        kind_of(node).FORM, {key: value for key, value in saved.items() if could_say(node, key, value)}, node
+    )
+
+
+def could_say(node: Node, key: str, value: Any) -> bool:
+    """Whether an option of the scorer could have this value."""
+    known = parameters(node["_target_"]) or {}
+    accepts = known.get(key)
+    return key in known and value is not None and (accepts is None or fits(value, accepts))
 
 
 def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Held:
@@ -60,8 +74,8 @@ def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
     kind, source = kind_of(node).saved_as(), source_of(node)
     if role in roles.tied(config)[1:]:
         first = roles.tied(config)[0]
-        theirs = form_of(roles.everyone(config)[first], config, first, made_by)
-        return Held(None, {}, {key: theirs[key] for key in ("shared", *WRITING) if key in theirs})
+        theirs = form_of(roles.everyone(config).get(first) or {}, config, first, made_by)
+        return Held(None, {}, {key: theirs[key] for key in ("shared", *WRITING) if key in theirs}, tied=True)
     reference = REFERENCE.fullmatch(source or "")
     if reference is not None:
         made, other = made_by.get(reference["stage"], {}), reference["role"] or "student"
@@ -74,7 +88,7 @@ def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
         return Held(None, {}, {})
     folder = locate(source)
     record = read_record(folder)
-    return Held(record.get("kind"), record.get("form", {}), saved_form(folder, kind))
+    return Held(record.get("kind"), record.get("form", {}), saved_form(folder, kind), folder=folder)
 
 
 def source_of(node: Node) -> str | None:

@@ -94,14 +94,23 @@ def digest(backbone: str) -> str:
     total = hashlib.sha256()
     folders = [locate(backbone)]
     if record.exists():  # a saved scorer: its head here, its encoders where the record says
-        towers = json.loads(record.read_text())["encoders"].values()
-        folders = list(dict.fromkeys([Path(backbone), *((Path(backbone) / tower).resolve() for tower in towers)]))
+        towers = (Path(backbone) / tower for tower in _encoders(record))
+        folders = list(dict.fromkeys([Path(backbone), *(tower.resolve() for tower in towers)]))
     for folder in folders:
         for path in sorted(
             [*folder.glob("*.safetensors"), *(folder / name for name in _READ if (folder / name).exists())]
         ):
             total.update(f"{path.name} {_sha256(path)}\n".encode())
     return total.hexdigest()
+
+
+def _encoders(record: Path) -> list[str]:
+    """Where a saved scorer's record says that its encoders lie; nowhere, if it is none: whoever opens it says so."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except ValueError:
+        return []
+    return list((found.get("encoders") or {}).values()) if isinstance(found, dict) else []
 
 
 def _sha256(path: Path) -> str:

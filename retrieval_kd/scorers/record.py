@@ -8,7 +8,10 @@ from typing import Any
 from retrieval_kd.text.fault import Fault
 
 Form = Mapping[str, Any]  # key of an option → value: all that a scorer is beside its weights, dropout aside
-RECORD = "scorer.json"
+RECORD, HEAD_FILE = (
+    "scorer.json",
+    "head.safetensors",
+)  # of a saved scorer: what it is, and its weights beside the encoders
 WRITING = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close")
 _TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
 _ONE_VECTOR = ("pooling", "normalize", *WRITING)  # and into another query tower

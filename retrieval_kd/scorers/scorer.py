@@ -16,13 +16,12 @@ from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
-from retrieval_kd.scorers.record import Form, read_record, resolved, saved_form, write_record
+from retrieval_kd.scorers.record import HEAD_FILE, Form, read_record, resolved, saved_form, write_record
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 
 Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
 Share = Callable[[Tensor], Tensor]
-_HEAD = "head.safetensors"
 
 
 class Size(NamedTuple):
@@ -164,7 +163,7 @@ class Scorer(nn.Module, ABC):
         """Write the parameters beside the encoders, where there are any."""
         head = self.head()
         if head is not None and any(True for _ in head.parameters()):
-            save_file({key: value.contiguous() for key, value in head.state_dict().items()}, folder / _HEAD)
+            save_file({key: value.contiguous() for key, value in head.state_dict().items()}, folder / HEAD_FILE)
 
     def load_head(self, folder: Path) -> bool:
         """Read the head from a saved scorer of the same kind; False (and a fresh head) where it was saved without one.
@@ -175,7 +174,7 @@ class Scorer(nn.Module, ABC):
         if record.get("kind") != self.saved_as():
             return False
         head = self.head() or nn.Identity()
-        saved = load_file(folder / _HEAD) if (folder / _HEAD).exists() else {}
+        saved = load_file(folder / HEAD_FILE) if (folder / HEAD_FILE).exists() else {}
         have, want = ({name: list(value.shape) for name, value in some.items()} for some in (saved, head.state_dict()))
         if not have and want and not self.head_of(record["form"]):
             return False

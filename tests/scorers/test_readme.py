@@ -1,0 +1,92 @@
+"""README's way to use a student without this package gives our own scores, whatever the student's form."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from retrieval_kd.app.scorers import open_all, open_scorer
+from retrieval_kd.ranking.dense import Dense
+from retrieval_kd.scorers.asymmetric import Asymmetric
+from retrieval_kd.scorers.dual import Dual
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.records import Passage
+from tests.contracts.options import option
+from tests.house.tree import ROOT
+from tests.scorers.reading import moved
+
+FOLDER = "artifacts/train-…/payload/student"
+QUERIES = ["red fox", "the dog slept and ran home and slept all day and the cat sat", "a cat"]
+PASSAGES = ["the red fox ran home", "", "a dog slept all day and the fox and the cat are home", "cat", "it ran"]
+FORMS: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "cls, projected": {"pooling": "cls", "projection": 5, "scale": 3.0},
+    "cls, no unit vectors": {
+        "pooling": "cls",
+        "normalize": False,
+        "scale": 1.0,
+        "query_length": 4,
+        "passage_length": 6,
+    },
+    "words alone, marked, filled, open": {
+        "pooling": "mean_words",
+        "query_marker": "[Q]",
+        "passage_marker": "[D]",
+        "pad_queries": True,
+        "close": False,
+        "query_length": 9,
+        "passage_length": 10,
+        "normalize": False,
+    },
+    "two towers, projected, filled": {"shared": False, "projection": 7, "pad_queries": True, "query_length": 12},
+}
+
+
+def readme(folder: Path) -> dict[str, Any]:
+    """What README's code defines, over a folder."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    assert FOLDER in code
+    made: dict[str, Any] = {}
+    exec(compile(code.replace(FOLDER, str(folder)), "README.md", "exec"), made)
+    return made
+
+
+def ranked(scorer: Dual | Asymmetric, folder: Path) -> torch.Tensor:
+    """Our own scores of every passage for every query, [query passage]."""
+    passages = Collection.write(folder / "collection", (Passage(str(n), "", text) for n, text in enumerate(PASSAGES)))
+    ranker = Dense(scorer=scorer, artifacts=folder, tokens_per_group=64)
+    run = ranker.rank({str(n): text for n, text in enumerate(QUERIES)}, passages, len(PASSAGES)).lists
+    listed = [{row.passage_id: row.score for row in run[str(n)]} for n in range(len(QUERIES))]
+    return torch.tensor([[scores[str(n)] for n in range(len(PASSAGES))] for scores in listed])
+
+
+def saved(backbone: Path, folder: Path, **form: Any) -> None:
+    node = {**option("scorer", "dual"), "backbone": str(backbone), **form}
+    moved(open_scorer(node, seed=0)).save(folder)
+
+
+def asymmetric(backbone: Path, folder: Path) -> None:
+    """A small query tower over passages of another form."""
+    passages = {"pooling": "cls", "projection": 6, "normalize": False, "passage_length": 8, "passage_marker": "[D]"}
+    teacher = {**option("scorer", "dual"), "backbone": str(backbone), **passages}
+    student = {**option("student", "asymmetric"), "backbone": str(backbone), "layers": [0], "pooling": "mean_words"}
+    given = {"tied": (), "learners": {"student", "dual"}, "seed": 0}
+    moved(open_all(student, {"dual": teacher}, **given)["student"]).save(folder)
+
+
+@pytest.mark.parametrize("name", [*FORMS, "asymmetric"])
+def test_readmes_code_scores_as_the_package_does(backbone: Path, tmp_path: Path, name: str) -> None:
+    folder, kind = tmp_path / "student", "asymmetric" if name == "asymmetric" else "dual"
+    if name in FORMS:
+        saved(backbone, folder, **FORMS[name])
+    else:
+        asymmetric(backbone, folder)
+    node = {**option("student", kind), "layers": None, "checkpoint": str(folder)}
+    made, ours = readme(folder), ranked(open_scorer(node, seed=0), tmp_path)
+    query, passage = made["query"], made["passage"]
+    theirs = query.form["scale"] * query(QUERIES) @ passage(PASSAGES).T
+    torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-4)
+    assert theirs[:, 1].tolist() == [0, 0, 0]  # the empty passage
+    assert made["scores"].shape == (1, 2)
