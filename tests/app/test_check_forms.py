@@ -182,3 +182,13 @@ def test_a_head_that_a_record_tells_of_is_there(plan: Planned, saved: Callable[.
     (folder / "head.safetensors").unlink()
     with pytest.raises(Fault, match=r"says projection=8, and head\.safetensors with its weights is not there"):
         plan(*start(folder))
+
+
+def test_a_key_sees_the_form_that_a_folder_tells(plan: Planned, saved: Callable[..., Path]) -> None:
+    folder = saved("dual")
+    before = plan(*start(folder)).named("start").key
+    record = (folder / "scorer.json").read_text()
+    (folder / "scorer.json").write_text(record.replace('"mean"', '"cls"'))
+    assert plan(*start(folder)).named("start").key != before
+    (folder / "scorer.json").write_text(record)
+    assert plan(*start(folder)).named("start").key == before

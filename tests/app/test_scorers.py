@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval_kd.app.scorers import open_all, open_scorer, open_student
+from retrieval_kd.app.scorers import open_all, open_scorer, open_student, with_form
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.ensemble import Ensemble
@@ -91,3 +91,38 @@ def test_heads_of_members_are_drawn_from_the_seed(backbone: str) -> None:
         drawn.append(torch.cat([value.flatten() for value in found.member("cross").head().parameters()]))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_saved_head_is_read_or_refused_and_never_dropped(backbone: str, tmp_path: Path) -> None:
+    saved = open_scorer(scorer("late", backbone, projection=4), seed=5)
+    saved.save(tmp_path)
+    node = scorer("late", backbone, checkpoint=str(tmp_path))
+    assert open_scorer(node, seed=0).weights_digest("query") == saved.weights_digest("query")
+    for other in (0, 8):
+        with pytest.raises(Fault, match=r"the saved head is .*: give the projection or pooling that it was"):
+            open_scorer({**node, "projection": other}, seed=0)
+    (tmp_path / "head.safetensors").unlink()
+    with pytest.raises(Fault, match="the saved head is not there"):
+        open_scorer(node, seed=0)
+
+
+def test_a_head_that_is_new_to_a_saved_scorer_is_drawn_from_the_seed_and_is_no_trained_one(
+    backbone: str, tmp_path: Path
+) -> None:
+    open_scorer(scorer("dual", backbone), seed=0).save(tmp_path)
+    node = scorer("dual", backbone, checkpoint=str(tmp_path), projection=4)
+    one, two = (open_scorer(node, seed=seed).weights_digest("query") for seed in (0, 1))
+    assert one == open_scorer(node, seed=0).weights_digest("query") != two
+    with pytest.raises(Fault, match="has no head of a dual scorer"):
+        open_scorer(node, seed=0, trained=True)
+
+
+def test_what_is_told_of_an_open_scorer_is_its_whole_form(backbone: str) -> None:
+    node = ensemble(backbone)
+    node["members"]["late"]["scale"] = 3.0
+    found = open_scorer(node, seed=0)
+    members = with_form(node, found)["members"]
+    for name in ("late", "cross"):
+        assert isinstance(found, Ensemble)
+        assert {key: members[name][key] for key in found.member(name).form} == found.member(name).form
+    assert (members["late"]["scale"], members["late"]["over"], members["cross"]["pooling"]) == (3.0, "real", "mean")

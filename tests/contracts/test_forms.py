@@ -36,12 +36,18 @@ OTHER: dict[str, Any] = {
     "attention_layer": 0,
 }
 MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
+ALIKE = {"cross": ("attention_layer",)}  # keys of a form that nothing kept of a text depends on
 OUTSIDE = {"backbone", "checkpoint", "layers", "dropout", "word_attention", "passages_of"}  # no part of a form
-NODES = {**{name: option("scorer", name) for name in names("scorer")}, "asymmetric": option("student", "asymmetric")}
+UNTIED = "dual_untied"
+NODES = {
+    **{name: option("scorer", name) for name in names("scorer")},
+    **{name: option("student", name) for name in ("asymmetric", UNTIED)},
+}
+PLAIN = [kind for kind in NODES if kind != UNTIED]  # options that leave their whole form open
 
 
 def keys(kind: str) -> list[str]:
-    return list(kind_of(NODES[kind]).FORM)
+    return [key for key in kind_of(NODES[kind]).FORM if kind != UNTIED or key != "shared"]
 
 
 def other(kind: str, key: str) -> Any:
@@ -84,19 +90,19 @@ def opened(kind: str, ground: Ground, **values: Any) -> Scorer:
     """A scorer by its option; an asymmetric one over the passages of a dual one that is off its defaults too."""
     if kind != "asymmetric" or "checkpoint" in values:
         return open_scorer(node(kind, ground, **values), seed=0)
-    passages = {"pooling": "cls", "projection": 6, "normalize": False, "passage_length": 11, "passage_marker": "[D]"}
+    passages = {"pooling": "cls", "normalize": False, "passage_length": 11, "passage_marker": "[D]"}
     teachers = {"dual": node("dual", ground, **passages)}
     return open_all(node(kind, ground, **values), teachers, tied=(), learners={"student", "dual"}, seed=0)["student"]
 
 
-@pytest.mark.parametrize("kind", NODES)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_every_key_of_an_option_is_part_of_the_form_or_named_as_none(kind: str) -> None:
     assert set(NODES[kind]) - {"_target_"} - OUTSIDE == set(keys(kind))
     assert set(keys(kind)) <= set(OTHER)
     assert all(kind_of(NODES[kind]).FORM[key] != other(kind, key) for key in keys(kind))
 
 
-@pytest.mark.parametrize("kind", NODES)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_a_plain_option_leaves_the_form_open_and_names_the_default(kind: str) -> None:
     group = "student" if kind == "asymmetric" else "scorer"
     lines = dict(line.split(":", 1) for line in (CONF / group / f"{kind}.yaml").read_text().splitlines() if ":" in line)
@@ -113,7 +119,8 @@ def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
 ) -> None:
     scorer = moved(opened(kind, ground, **{key: value}))
     scorer.save(tmp_path)
-    again = opened(kind, ground, checkpoint=str(tmp_path), backbone="/nowhere")
+    plain = "dual" if kind == UNTIED else kind
+    again = opened(plain, ground, checkpoint=str(tmp_path), backbone="/nowhere")
     assert again.form == scorer.form
     assert again.form[key] == value
     np.testing.assert_allclose(scores(again), scores(scorer), rtol=0, atol=1e-6)
@@ -136,6 +143,16 @@ def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: 
         name: OTHER[key] if name == key else theirs for name, theirs in writing.items()
     }
     np.testing.assert_allclose(scores(again), scores(both["late"]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), CASES)
+def test_what_is_kept_of_texts_is_kept_under_a_digest_that_sees_the_form(
+    ground: Ground, kind: str, key: str, value: Any
+) -> None:
+    plain, other = opened(kind, ground), opened(kind, ground, **{key: value})
+    text = "pair" if kind == "cross" else "query"
+    same = plain.weights_digest(text) == other.weights_digest(text)
+    assert same == (key in ALIKE.get(kind, ("shared", "scale", "average")))
 
 
 def test_what_an_option_says_is_what_a_scorer_is_opened_as(ground: Ground, tmp_path: Path) -> None:

@@ -71,3 +71,34 @@ def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_pat
     assert not list(tmp_path.glob("*/*.part"))
     assert not list(tmp_path.glob("*/*/.scratch"))
     assert "a process that helped has stopped" not in said
+
+
+FORM = ["pooling=cls", "projection=8", 'query_marker="[Q]"', "normalize=false", "query_length=9", "scale=3.0"]
+LATE = ["over=words", "projection=8", 'query_marker="[Q]"', "average=false", "scale=2.0", "close=false"]
+
+
+def test_a_student_is_ranked_again_as_it_was_trained_whatever_its_form(words: list[str], tmp_path: Path) -> None:
+    form = [f"student.{word}" for word in FORM]
+    train_py(*words, *form, "optim.steps=60", "optim.lr=5e-3", f"artifacts={tmp_path / 'one'}")
+    after = metrics(tmp_path / "one", "student")
+    given = f"student.checkpoint={stage(tmp_path / 'one', 'train')}/payload/student"
+    said = train_py(*words, "stage=start", given, f"artifacts={tmp_path / 'two'}")
+    again = metrics(tmp_path / "two", "start")
+    assert again["test"] == after["test"]
+    assert again["dev"] == after["dev"]
+    assert "changes the form" not in said
+    other = train_py(*words, "stage=start", given, "student.pooling=mean", f"artifacts={tmp_path / 'three'}")
+    assert f"student.pooling=mean changes the form of {given.partition('=')[2]}, which has cls" in other
+    assert metrics(tmp_path / "three", "start") != again
+
+
+def test_an_own_late_interaction_teacher_teaches_and_is_judged_in_the_form_it_was_trained_in(
+    words: list[str], tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    plain = [word for word in words if not word.startswith(("teacher=", "loss="))]
+    late = ["student=colbert", "teacher=none", "loss=contrastive", "ranker=late", *(f"student.{word}" for word in LATE)]
+    train_py(*plain, *late, "optim.steps=60", "optim.lr=5e-3", f"artifacts={one}")
+    given = f"teacher.late.checkpoint={stage(one, 'train')}/payload/student"
+    train_py(*plain, "teacher=colbert", "loss=tight_coupling", given, "optim.steps=2", f"artifacts={two}")
+    assert metrics(two, "teacher")["test"] == metrics(one, "student")["test"]
