@@ -15,6 +15,8 @@ from retrieval_kd.text.fault import Fault
 from tests.app.conftest import WORDS
 from tests.contracts.options import option
 
+pytestmark = pytest.mark.slow  # a plan takes a third of a second
+
 Planned = Callable[..., Plan]
 NODES = {name: option("scorer", name) for name in ("dual", "late", "cross")}  # composed before there is a plan's Hydra
 ASYMMETRIC, ENSEMBLE = option("student", "asymmetric"), option("teacher", "ensemble")["ensemble"]

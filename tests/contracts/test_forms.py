@@ -54,7 +54,12 @@ def other(kind: str, key: str) -> Any:
     return True if (kind, key) == ("asymmetric", "projection") else OTHER.get(key)
 
 
-CASES = [*((kind, key, other(kind, key)) for kind in NODES for key in keys(kind)), *MORE]
+def case(kind: str, key: str, value: Any) -> Any:
+    """The untied are dual ones like others: looked at with the slow tests."""
+    return pytest.param(kind, key, value, marks=[pytest.mark.slow] if kind == UNTIED else [])
+
+
+CASES = [case(kind, key, other(kind, key)) for kind in NODES for key in keys(kind)] + [case(*some) for some in MORE]
 
 
 def texts() -> list[tuple[str, str]]:
@@ -126,6 +131,7 @@ def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
     np.testing.assert_allclose(scores(again), scores(scorer), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [key for key in keys("late") if key != "shared"])
 def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: str) -> None:
     student = node("dual", ground, shared=False, query_length=7, query_marker="[Q]")
@@ -145,6 +151,7 @@ def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: 
     np.testing.assert_allclose(scores(again), scores(both["late"]), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "key", "value"), CASES)
 def test_what_is_kept_of_texts_is_kept_under_a_digest_that_sees_the_form(
     ground: Ground, kind: str, key: str, value: Any
