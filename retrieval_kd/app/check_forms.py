@@ -5,7 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app import roles
-from retrieval_kd.app.forms import Held, could_say, every, form_of, held_of, kind_of, source_of
+from retrieval_kd.app.forms import (
+    Held,
+    begun_layers,
+    class_of,
+    could_say,
+    every,
+    form_of,
+    held_of,
+    layers_of,
+    source_of,
+)
 from retrieval_kd.app.signatures import parameters
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.wiring import REFERENCE
@@ -31,14 +41,15 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
         if not wrong:
             form, learns = form_of(node, config, role, made_by), role in roles.learners(config)
             yield from _head_faults(path, node, held, form, learns)
+            yield from _layer_faults(path, node, held, config, role, made_by)
 
 
 def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:
     """What a folder says of a form and no option could say."""
     for key, value in held.form.items():
         where = f"{path}: the form in {_source(node)} has {key}={_said(value)}"
-        if key not in kind_of(node).FORM:
-            yield f"{where}, and no {kind_of(node).saved_as()} scorer has {key}"
+        if key not in class_of(node).FORM:
+            yield f"{where}, and no {class_of(node).saved_as()} scorer has {key}"
         elif not could_say(node, key, value):
             accepts = (parameters(node["_target_"]) or {})[key]
             yield f"{where}: give {accepts and accepts._replace(null=False)}"
@@ -46,7 +57,7 @@ def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:
 
 def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
     """A checkpoint of an asymmetric student that holds no passages' tower."""
-    if kind_of(node).saved_as() == ASYMMETRIC and node.get("checkpoint") and held.kind != ASYMMETRIC:
+    if class_of(node).saved_as() == ASYMMETRIC and node.get("checkpoint") and held.kind != ASYMMETRIC:
         yield (
             f"{path}.checkpoint={node['checkpoint']}: no asymmetric scorer was saved there, so it holds no passage "
             f"tower; to start the query tower from it say {path}.backbone={node['checkpoint']}"
@@ -55,7 +66,7 @@ def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
 
 def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], learns: bool) -> Iterator[str]:
     """A head other than the one that was saved; one where none was saved that nobody is to train."""
-    kind = kind_of(node)
+    kind = class_of(node)
     if kind.HEAD not in held.form:
         return
     saved, wanted = kind.head_of(held.form), kind.head_of(form)
@@ -69,6 +80,24 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
         yield f"{said}, {why}: say {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
 
 
+def _layer_faults(
+    path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]
+) -> Iterator[str]:
+    """Layers that an earlier stage does not keep (those of a folder are looked at with its positions)."""
+    begun = None if held.folder is not None else begun_layers(node, config, role, made_by)
+    if begun is None:
+        return
+    try:
+        kept = layers_of(node, config, role, made_by)
+    except Fault as fault:
+        yield f"{path}.{fault}"
+        return
+    there, depth = begun
+    if kept != begun and len(there) != depth:
+        said = f"{path}.layers={_said(node['layers'])}: {_source(node)} keeps layers {there} of {depth}"
+        yield f"{said}: say {path}.layers={there}, or null"
+
+
 def form_notes(stay: Sequence[Stage]) -> list[str]:
     """A sentence for each value that changes a trained form, and for what is left aside of another kind of scorer."""
     made_by = {stage.name: stage.config for stage in stay}
@@ -80,7 +109,8 @@ def form_notes(stay: Sequence[Stage]) -> list[str]:
             except Fault:
                 continue  # of weights that were not reached
             form = form_of(node, stage.config, role, made_by)
-            for sentence in (*_changes(path, node, held), *_unread(path, node, held, form, stage.config)):
+            cut = _cut(path, node, held, stage.config, role, made_by)
+            for sentence in (*_changes(path, node, held), *_unread(path, node, held, form, stage.config), *cut):
                 told.setdefault(sentence, []).append(stage.name)
     return [f"{', '.join(names)}: {sentence}" for sentence, names in told.items()]
 
@@ -92,9 +122,21 @@ def _changes(path: str, node: Node, held: Held) -> Iterator[str]:
             yield f"{path}.{key}={_said(now)} changes the form of {_source(node)}, which has {_said(before)}"
 
 
+def _cut(path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]) -> Iterator[str]:
+    """Layers that were trained and are left out; a recipe whose student is cut out of another kind of scorer means it
+    so.
+    """
+    if held.folder is None and held.kind != class_of(node).saved_as():
+        return
+    begun, kept = begun_layers(node, config, role, made_by), layers_of(node, config, role, made_by)
+    if held.kind is not None and begun and kept and kept != begun:
+        said = f"{path}.layers={_said(node['layers'])} keeps {len(kept[0])} of the {len(begun[0])} layers"
+        yield f"{said} that {_source(node)} was trained with"
+
+
 def _unread(path: str, node: Node, held: Held, form: Mapping[str, Any], config: Node) -> Iterator[str]:
     """What is not read of the weights that a scorer starts from."""
-    kind, whole = kind_of(node).saved_as(), held.whole
+    kind, whole = class_of(node).saved_as(), held.whole
     if held.kind not in (None, kind):
         head = [f"its head of projection={_said(whole['projection'])}"] if whole.get("projection") else []
         tower = ["its passages' encoder"] if whole.get("shared") is False and form.get("shared", True) else []

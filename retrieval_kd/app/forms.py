@@ -1,5 +1,6 @@
 """The forms of a stage's scorers before anything loads: what an option leaves open is as the weights' folder says."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +10,8 @@ from hydra.utils import get_class
 from retrieval_kd.app import roles
 from retrieval_kd.app.signatures import fits, parameters
 from retrieval_kd.app.wiring import REFERENCE
-from retrieval_kd.encoders.weights import locate
-from retrieval_kd.scorers.record import WRITING, Form, carried, read_record, resolved, saved_form
+from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
+from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, read_record, resolved, saved_form
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -58,7 +59,7 @@ def form_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
     except Fault:
         saved = {}
     return resolved(
-        kind_of(node).FORM, {key: value for key, value in saved.items() if could_say(node, key, value)}, node
+        class_of(node).FORM, {key: value for key, value in saved.items() if could_say(node, key, value)}, node
     )
 
 
@@ -71,7 +72,7 @@ def could_say(node: Node, key: str, value: Any) -> bool:
 
 def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Held:
     """What a scorer starts from. Raises Fault where that cannot be read as such a scorer."""
-    kind, source = kind_of(node).saved_as(), source_of(node)
+    kind, source = class_of(node).saved_as(), source_of(node)
     if role in roles.tied(config)[1:]:
         first = roles.tied(config)[0]
         theirs = form_of(roles.everyone(config).get(first) or {}, config, first, made_by)
@@ -82,7 +83,7 @@ def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
         maker = roles.everyone(made).get(other) or {}
         if "_target_" not in maker:
             return Held(None, {}, {})
-        whole, of = form_of(maker, made, other, made_by), kind_of(maker).saved_as()
+        whole, of = form_of(maker, made, other, made_by), class_of(maker).saved_as()
         return Held(of, whole, carried(whole, of, kind))
     if source is None:
         return Held(None, {}, {})
@@ -91,13 +92,47 @@ def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
     return Held(record.get("kind"), record.get("form", {}), saved_form(folder, kind), folder=folder)
 
 
+Layers = tuple[list[int], int]  # the blocks kept, as indices of the original backbone; how many that has
+
+
+def layers_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Layers | None:
+    """The blocks that a scorer keeps; None where it is not known what it starts from. Raises Fault for those that its
+    backbone has not.
+    """
+    begun = begun_layers(node, config, role, made_by)
+    if begun is None or node.get("layers") is None:
+        return begun
+    return spread(node["layers"], begun[1]), begun[1]
+
+
+def begun_layers(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Layers | None:
+    """The blocks of what a scorer starts from; None where that is not known, or its own fault."""
+    source, tied = source_of(node), roles.tied(config)
+    reference = REFERENCE.fullmatch(source or "")
+    try:
+        if role in tied[1:]:
+            return layers_of(roles.everyone(config).get(tied[0]) or {}, config, tied[0], made_by)
+        if reference is not None:
+            made, other = made_by.get(reference["stage"], {}), reference["role"] or "student"
+            return layers_of(roles.everyone(made).get(other) or {}, made, other, made_by)
+        return None if source is None else _layers_there(encoder_folder(locate(source), "query"))
+    except Fault:
+        return None
+
+
+def _layers_there(folder: Path) -> Layers:
+    there = layers_to_keep(folder, None)[0]
+    whole = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("retrieval_kd_depth")
+    return there, int(whole or len(there))
+
+
 def source_of(node: Node) -> str | None:
     """The weights that a scorer's node names."""
     given = node.get("checkpoint") or node.get("backbone")
     return None if given is None else str(given)
 
 
-def kind_of(node: Node) -> Any:
+def class_of(node: Node) -> Any:
     """The class of a scorer's node."""
     return get_class(node["_target_"])
 

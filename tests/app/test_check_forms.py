@@ -194,3 +194,22 @@ def test_a_key_sees_the_form_that_a_folder_tells(plan: Planned, saved: Callable[
     assert plan(*start(folder)).named("start").key != before
     (folder / "scorer.json").write_text(record)
     assert plan(*start(folder)).named("start").key == before
+
+
+def test_layers_that_were_trained_and_are_left_out_are_told(plan: Planned, backbone: Path, tmp_path: Path) -> None:
+    deep = write_tiny(tmp_path / "deep", WORDS, layers=6)
+    open_scorer({**NODES["dual"], "backbone": str(deep)}, seed=0).save(tmp_path / "whole")
+    (told,) = about_layers(plan(f"student.checkpoint={tmp_path / 'whole'}"))
+    said = f"student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that {tmp_path / 'whole'} was trained with"
+    assert told == f"mined, start, train: {said}"
+    assert about_layers(plan(*start(tmp_path / "whole"))) == about_layers(plan(f"student.backbone={deep}")) == []
+    (told,) = about_layers(plan(f"student.backbone={deep}", "+at.train.student.layers=null"))
+    assert told == "student: student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that what train makes was trained with"
+    with pytest.raises(
+        Fault, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: say"
+    ):
+        plan(f"student.backbone={deep}", "+at.train.student.layers=2")
+
+
+def about_layers(plan: Plan) -> list[str]:
+    return [note for note in plan.notes if "was trained with" in note]

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from retrieval_kd.app.forms import kind_of
+from retrieval_kd.app.forms import class_of
 from retrieval_kd.app.scorers import open_all, open_scorer
 from retrieval_kd.batch.tokens import vocabulary
 from retrieval_kd.scorers.offline import pair_scores
@@ -47,7 +47,7 @@ PLAIN = [kind for kind in NODES if kind != UNTIED]  # options that leave their w
 
 
 def keys(kind: str) -> list[str]:
-    return [key for key in kind_of(NODES[kind]).FORM if kind != UNTIED or key != "shared"]
+    return [key for key in class_of(NODES[kind]).FORM if kind != UNTIED or key != "shared"]
 
 
 def other(kind: str, key: str) -> Any:
@@ -104,14 +104,14 @@ def opened(kind: str, ground: Ground, **values: Any) -> Scorer:
 def test_every_key_of_an_option_is_part_of_the_form_or_named_as_none(kind: str) -> None:
     assert set(NODES[kind]) - {"_target_"} - OUTSIDE == set(keys(kind))
     assert set(keys(kind)) <= set(OTHER)
-    assert all(kind_of(NODES[kind]).FORM[key] != other(kind, key) for key in keys(kind))
+    assert all(class_of(NODES[kind]).FORM[key] != other(kind, key) for key in keys(kind))
 
 
 @pytest.mark.parametrize("kind", PLAIN)
 def test_a_plain_option_leaves_the_form_open_and_names_the_default(kind: str) -> None:
     group = "student" if kind == "asymmetric" else "scorer"
     lines = dict(line.split(":", 1) for line in (CONF / group / f"{kind}.yaml").read_text().splitlines() if ":" in line)
-    for key, default in kind_of(NODES[kind]).FORM.items():
+    for key, default in class_of(NODES[kind]).FORM.items():
         value, _, comment = lines[key].partition("#")
         assert value.strip() == "null"
         first = comment.split()[0].rstrip(":;,")
