@@ -123,10 +123,10 @@ def _changes(path: str, node: Node, held: Held) -> Iterator[str]:
 
 
 def _cut(path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]) -> Iterator[str]:
-    """Layers that were trained and are left out; a recipe whose student is cut out of another kind of scorer means it
-    so.
+    """Layers that were trained and are left out. A recipe that cuts a scorer out of what a stage makes means it so, if
+    it is of another kind or is trained once it is cut.
     """
-    if held.folder is None and held.kind != class_of(node).saved_as():
+    if held.folder is None and (held.kind != class_of(node).saved_as() or role in roles.learners(config)):
         return
     begun, kept = begun_layers(node, config, role, made_by), layers_of(node, config, role, made_by)
     if held.kind is not None and begun and kept and kept != begun:
