@@ -52,7 +52,7 @@ def _collections_are_whole(plan: Plan) -> None:
     try:
         plan.artifacts.mkdir(parents=True, exist_ok=True)
         for node in {str(node): node for node in nodes}.values():
-            open_corpus(build(node), plan.artifacts)
+            open_corpus(build(node, "corpus"), plan.artifacts)
     except Fault:
         if not there:
             plan.artifacts.rmdir()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app import reads, roles, signatures
-from retrieval_kd.app.build import build, targets
+from retrieval_kd.app.build import build, forbidden, targets
 from retrieval_kd.app.check_forms import form_faults
 from retrieval_kd.app.check_roles import lacking_tower_faults
 from retrieval_kd.app.check_scorers import scorer_faults
@@ -24,6 +24,10 @@ KINDS = {"asymmetric": "dual"}  # modules whose scorer is of another one's kind
 
 def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
     """Every fault of the stages, and of the machine they are to run on; none twice."""
+    foreign = list(forbidden(root["tracking"], "tracking"))
+    foreign += [fault for stage in stages for key, node in stage.whole.items() for fault in forbidden(node, key)]
+    if foreign:  # nothing else is looked at, since looking builds what a node names
+        return list(dict.fromkeys(foreign))
     found = list(machine_faults(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
     for stage in stages:
@@ -91,7 +95,7 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
         if seed < 0:
             yield f"seed={seed}: give a number from 0 on"
     try:
-        build(root["tracking"])
+        build(root["tracking"], "tracking")
     except Fault as fault:
         yield str(fault)
     for stage in stages:
@@ -140,7 +144,7 @@ def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
     if "${artifact:" in str(mining):
         return
     try:
-        build(mining)
+        build(mining, "mining")
     except Fault as fault:
         yield f"mining: {fault}"
 

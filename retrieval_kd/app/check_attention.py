@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hydra.utils import get_class
-
 from retrieval_kd.app import roles
+from retrieval_kd.app.build import SCORER, class_of
 from retrieval_kd.app.wants import features
 from retrieval_kd.text.fault import Fault
 
@@ -70,7 +69,7 @@ def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[st
 
 def _specials(node: Node, side: str) -> int:
     """The tokens of a side that are no words; a marker counts as one, though it may be several."""
-    scorer: Any = get_class(node["_target_"])
+    scorer: Any = class_of(node, SCORER)
     if scorer.kind == "cross":
         return 2 if side == "query" else 1
     return 1 + bool(node.get("close", True)) + bool(node.get(f"{side}_marker"))

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hydra.utils import get_class
-
 from retrieval_kd.app import roles
+from retrieval_kd.app.build import SCORER, class_of
 
 Node = Mapping[str, Any]
 
@@ -15,7 +14,7 @@ def unteachable_faults(objective: Any, config: Node) -> Iterator[str]:
     nodes = {"student": config["student"], **roles.group(config)}
     for name, term in objective.terms.items():
         role = objective.source(term.learner)
-        scorer: Any = get_class(nodes[role]["_target_"])
+        scorer: Any = class_of(nodes[role], SCORER)
         if role in objective.learners and not scorer.teachable:
             yield (
                 f"loss.terms.{name}.learner={role}: {scorer.kind} scorers do not learn, they are only followed; "

@@ -5,11 +5,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from retrieval_kd.app import roles
-from retrieval_kd.app.build import build
+from retrieval_kd.app.build import SCORER, build, class_of
 from retrieval_kd.app.check_attention import attention_faults
 from retrieval_kd.app.check_roles import tower_faults, unteachable_faults
 from retrieval_kd.app.check_stored import stored_faults
@@ -98,7 +97,7 @@ def _does_with(loss: str, config: Node, options: Options) -> bool:
 def _built(key: str, node: Node) -> tuple[Any, str | None]:
     """What a light node builds, or why it cannot."""
     try:
-        return build(node), None
+        return build(node, key), None
     except Fault as fault:
         return None, str(fault)
     except InstantiationException as fault:
@@ -127,7 +126,7 @@ def want_faults(objective: Any, config: Node) -> Iterator[str]:
     nodes = {"student": config["student"], **roles.group(config)}
     for name, term in objective.terms.items():
         for role, wanted in features(objective, term).items():
-            scorer: Any = get_class(nodes[role]["_target_"])
+            scorer: Any = class_of(nodes[role], SCORER)
             for feature in sorted(wanted - scorer.offers):
                 instead = (
                     f": say loss.terms.{name}.over=list" if feature == "pool" and "scores" in scorer.offers else ""

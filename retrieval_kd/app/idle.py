@@ -13,9 +13,9 @@ _OVER_LISTS = frozenset({"scores", "layers"})  # features of a view that hold a 
 def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
     """A sentence for each training whose lists have one candidate and whose terms compare candidates of a list."""
     for stage in stay:
-        if stage.run != "train" or not _alone(build(stage.config["data"])):
+        if stage.run != "train" or not _alone(build(stage.config["data"], "data")):
             continue
-        objective = build(stage.config["loss"])
+        objective = build(stage.config["loss"], "loss")
         terms = [name for name, term in objective.terms.items() if _compares_lists(objective, term)]
         if terms:
             yield (

@@ -58,7 +58,7 @@ def fingerprint(corpus: dict[str, Any]) -> str:
 
     Raises Fault if they cannot be read.
     """
-    source = build(corpus)
+    source = build(corpus, "corpus")
     stamps = ((path, path.stat()) for path in source.files())
     state = (json.dumps(corpus, sort_keys=True), *((str(path), at.st_size, at.st_mtime_ns) for path, at in stamps))
     if state not in _fingerprints:

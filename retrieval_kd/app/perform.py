@@ -89,7 +89,7 @@ def assist(task: Task) -> None:
 
 def _sinks(task: Task) -> list[Sink]:
     artifact = Path(task.folder).name.removesuffix(".part")
-    found: list[Sink] = build(task.tracking).follow(
+    found: list[Sink] = build(task.tracking, "tracking").follow(
         Subject(task.recipe, task.stage, task.run, artifact, task.config), Path(task.folder)
     )
     return found

@@ -37,7 +37,7 @@ def ranker_of(
     inner = {
         key: ranker_of(value, given, but_itself=but_itself, named=f"{named}.{key}") for key, value in parts.items()
     }
-    make = build({**{key: value for key, value in node.items() if key not in inner}, "_partial_": True})
+    make = build({key: value for key, value in node.items() if key not in inner}, "ranker", partial=True)
     wanted = inspect.signature(make.func).parameters
     told = {"named": named, **given}
     ranker: Ranker = make(**inner, **{key: value for key, value in told.items() if key in wanted})

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from retrieval_kd.app.build import build
+from retrieval_kd.app.build import SCORER, build
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.record import WRITING, Form
@@ -28,7 +28,7 @@ def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **
         return _ensemble(node, seed=seed, trained=trained)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        scorer: Scorer = build(dict(node), **given)
+        scorer: Scorer = build(dict(node), SCORER, **given)
     source, head = node.get("checkpoint") or node.get("backbone"), scorer.head()
     if source is None:
         return scorer
@@ -89,7 +89,7 @@ def with_form(node: Mapping[str, Any], scorer: Scorer) -> dict[str, Any]:
 
 def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:
     members = {name: open_scorer(one, seed=_seed(seed, name), trained=trained) for name, one in node[MEMBERS].items()}
-    make = build({**{key: value for key, value in node.items() if key != MEMBERS}, "_partial_": True})
+    make = build({key: value for key, value in node.items() if key != MEMBERS}, SCORER, partial=True)
     found: Scorer = make(members=members)
     return found
 

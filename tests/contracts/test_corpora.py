@@ -58,7 +58,7 @@ def corpus(node: Values, artifacts: Path) -> Corpus:
 
 
 def source(node: Values) -> Source:
-    made = build(dict(node))
+    made = build(dict(node), "corpus")
     assert isinstance(made, Source)
     return made
 

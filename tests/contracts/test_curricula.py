@@ -18,7 +18,7 @@ from tests.contracts.options import names, option
 
 def curriculum(name: str) -> Curriculum:
     node: dict[str, Any] = with_roles_named({"curriculum": option("curriculum", name), "teacher": {"judge": {}}})
-    made = build(node["curriculum"])
+    made = build(node["curriculum"], "curriculum")
     assert isinstance(made, Curriculum)
     return made
 

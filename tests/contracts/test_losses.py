@@ -29,7 +29,7 @@ FRAME = {"__init__", "mean", "objective", "shuffle", "term"}  # the files of the
 def objective(name: str) -> Objective:
     """An option built alone with every term in it, those that it switches off too; the word `teacher` names a role."""
     every = {arrow: {**term, "weight": term["weight"] or 1.0} for arrow, term in node(name)["terms"].items()}
-    made = build({**node(name), "terms": every})
+    made = build({**node(name), "terms": every}, "loss")
     assert isinstance(made, Objective)
     return made
 
@@ -328,7 +328,7 @@ def test_an_objective_weighs_its_terms_and_names_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("loss"))
 def test_an_objective_leaves_out_what_its_option_switches_off(name: str) -> None:
-    made = build(node(name))
+    made = build(node(name), "loss")
     on = {arrow: term for arrow, term in node(name)["terms"].items() if term["weight"]}
     assert set(made.terms) == set(on)
     assert set(made.wants(0)) == {term[end] for term in on.values() for end in ("learner", "guide") if term.get(end)}
@@ -336,7 +336,7 @@ def test_an_objective_leaves_out_what_its_option_switches_off(name: str) -> None
 
 @pytest.mark.parametrize("name", names("loss"))
 def test_a_shuffled_objective_differs_where_a_guide_or_a_label_speaks_and_nowhere_else(name: str) -> None:
-    plain, control = objective(name), build({**node(name), "shuffle": 1})
+    plain, control = objective(name), build({**node(name), "shuffle": 1}, "loss")
     chance = torch.Generator().manual_seed(0)
     views = {role: steps.view(wants, chance) for role, wants in sorted(plain.wants(0).items())}
     losses, others = plain(views, steps.batch()), control(views, steps.batch())

@@ -92,7 +92,7 @@ def test_mining_keeps_no_passage_that_is_judged_relevant(name: str, ground: Grou
     if "path" in node:
         node["path"] = str(tmp_path / "everything.trec")
     given = ranker_of({**option("ranker", "given"), "path": str(tmp_path / "everything.trec")}, {})
-    run = mine(given, asked, corpus.collection, corpus.judgments, select=build(node))
+    run = mine(given, asked, corpus.collection, corpus.judgments, select=build(node, "mining"))
     assert not any(
         row.passage_id in corpus.judgments.relevant(query) for query in asked for row in run.lists.get(query, ())
     )

@@ -28,7 +28,7 @@ def taught(ground: Ground, curriculum: Any, loss: Any = "listwise_kl", steps: in
 
 
 def filtering(**values: Any) -> FalseNegatives:
-    made = build({**option("curriculum", "false_negatives"), "judge": "dual", **values})
+    made = build({**option("curriculum", "false_negatives"), "judge": "dual", **values}, "curriculum")
     assert isinstance(made, FalseNegatives)
     return made
 

@@ -68,14 +68,14 @@ def objective(loss: str | Node | Objective, teachers: Node) -> Objective:
     """An option of conf/loss or a node, built; an objective is one already."""
     if isinstance(loss, Objective):
         return loss
-    built = build(loss_node(loss, teachers) if isinstance(loss, str) else loss)
+    built = build(loss_node(loss, teachers) if isinstance(loss, str) else loss, "loss")
     assert isinstance(built, Objective)
     return built
 
 
 def adamw(**values: Any) -> AdamW:
     """conf/optim/adamw.yaml, three steps long."""
-    built = build({**option("optim", "adamw"), "steps": 3, **values})
+    built = build({**option("optim", "adamw"), "steps": 3, **values}, "optim")
     assert isinstance(built, AdamW)
     return built
 
@@ -83,14 +83,14 @@ def adamw(**values: Any) -> AdamW:
 def data(ground: Ground, **values: Any) -> Data:
     """conf/data/sampled.yaml, four queries a step."""
     node = {**option("data", "sampled"), "candidates": str(ground.candidates), "queries_per_step": 4, "last": 10}
-    built = build({**node, **values})
+    built = build({**node, **values}, "data")
     assert isinstance(built, Data)
     return built
 
 
 def curriculum(name: str = "constant") -> Curriculum:
     """An option of conf/curriculum, built."""
-    built = build(option("curriculum", name))
+    built = build(option("curriculum", name), "curriculum")
     assert isinstance(built, Curriculum)
     return built
 

@@ -29,7 +29,7 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     evaluation = plain["evaluation"]
-    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     splits = _splits(corpus, evaluation)
     found, everyone = {}, _everyone(plain)
     for role, node in everyone.items():
@@ -44,7 +44,7 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
 def assist(config: DictConfig, work: Work) -> None:
     """Takes over some of what `evaluate` encodes and scores in another process."""
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     queries = _queries(corpus, _splits(corpus, plain["evaluation"]))
     for role, node in _everyone(plain).items():
         _ranker(role, node, plain, corpus, work).assist(queries, corpus.collection)

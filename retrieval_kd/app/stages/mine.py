@@ -20,7 +20,7 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     """Ranks for the training queries, and those nobody judged; the payload is run.trec, without any judged positive."""
     began = time.monotonic()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    select = build(plain["mining"])
+    select = build(plain["mining"], "mining")
     corpus, queries, ranker = _opened(plain, work)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
     ranker, names = ranker.tuned(trained, corpus.collection, corpus.judgments), list(queries)
@@ -48,7 +48,7 @@ def assist(config: DictConfig, work: Work) -> None:
 
 def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], Ranker]:
     """(the corpus, the queries to mine for, the ranker)."""
-    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)
     if not names:
         raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")

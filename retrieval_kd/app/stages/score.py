@@ -42,7 +42,7 @@ def _rescoring(config: DictConfig, work: Work) -> Rescoring:
     node, path = _scorer(plain), plain["data"]["candidates"]
     if path is None:
         raise Fault("data.candidates=null: give the run whose lists are to be scored")
-    corpus = open_corpus(build(plain["corpus"]), work.artifacts)
+    corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     scorer = placed(open_scorer(node, seed=0), plain, work.machine)
     return Rescoring(
         _with_positives(Run.read(Path(path)), corpus),

@@ -30,14 +30,14 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.recall import Recall
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    corpus, data = open_corpus(build(plain["corpus"]), work.artifacts), build(plain["data"])
-    objective, optim = build(plain["loss"]), build(plain["optim"])
+    corpus, data = open_corpus(build(plain["corpus"], "corpus"), work.artifacts), build(plain["data"], "data")
+    objective, optim, curriculum = (build(plain[group], group) for group in ("loss", "optim", "curriculum"))
     teachers = plain.get("teacher") or {}
     given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
     scorers = open_all(plain["student"], teachers, seed=plain["seed"], **given)
     refuse_other_words(objective, scorers)
     recall = Recall(work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision)
-    parts = {"objective": objective, "curriculum": build(plain["curriculum"]), "optim": optim, "recall": recall}
+    parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "recall": recall}
     distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
     if work.machine.get("compile", False):
         compile_blocks(distiller)
