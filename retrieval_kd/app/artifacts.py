@@ -17,14 +17,16 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.tracking import Sink
 
 _SCRATCH = ".scratch"
+# what a stage that was killed goes on from; whatever else it left is made again
+_FOR_RESUMING = ("state-*.ckpt", "mined-*.trec", "metrics.jsonl", "wandb_id", _SCRATCH)
 # what a sealed artifact has no use for
-_FOR_RESUMING = ("state.ckpt", "state.part", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
+_UNSEALED = ("state*", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
 
 
 @dataclass
 class Work:
-    """The folder that a stage fills. It survives a kill, so a stage may resume from what it finds there (state.ckpt is
-    only for that, and is gone once the artifact is sealed).
+    """The folder that a stage fills. It survives a kill, so a stage may resume from what it finds there (its states are
+    only for that, and are gone once the artifact is sealed).
 
     `artifacts` is the root, for caches; `machine`, `tracking` and `save_every` are outside the key; `sinks` get what is
     logged.
@@ -83,9 +85,14 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Path:
-    """The folder aside, with the stage's config and the artifacts it reads written into it."""
+    """The folder aside, with the stage's config and the artifacts it reads written into it. Of what was there before,
+    what a stage goes on from stays, and nothing else, so that nothing strange is sealed.
+    """
     part = aside(folder)
     part.mkdir(parents=True, exist_ok=True)
+    for path in part.iterdir():
+        if not any(path.match(pattern) for pattern in _FOR_RESUMING):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (part / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)), encoding="utf-8")
     write_json(part / "inputs.json", inputs)
     (part / _SCRATCH).mkdir(exist_ok=True)
@@ -93,18 +100,20 @@ def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Pa
 
 
 def seal(folder: Path) -> None:
-    """Gives a whole folder aside its name, after all of it is on disk."""
+    """Gives a whole folder aside its name, after all of it is on disk; what it was resumed from goes last, so that a
+    kill before that repeats nothing.
+    """
     part = aside(folder)
     if (part / _SCRATCH).is_dir():  # moved away first, since a helper may still be writing there
         _remove(part / _SCRATCH, folder)
-    for pattern in _FOR_RESUMING:
-        for path in part.rglob(pattern):
-            path.unlink()
-    for path in sorted(part.rglob("*")):
+    unsealed = {path for pattern in _UNSEALED for path in part.rglob(pattern)}
+    for path in sorted(set(part.rglob("*")) - unsealed):
         _to_disk(path)
     _to_disk(part)
     os.rename(part, folder)
     _to_disk(folder.parent)
+    for path in unsealed:
+        (folder / path.relative_to(part)).unlink(missing_ok=True)
 
 
 def discard(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import retrieval_kd
 from retrieval_kd.app.perform import Task, perform
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.signals import Stopped, stops
 
 TASK, FAULT = "task.yaml", "fault.txt"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
@@ -55,10 +56,13 @@ def child(path: Path) -> int:
     task = Task.read(path)
     rank = int(os.environ["RANK"])
     try:
-        perform(task, rank=rank)
+        with stops():
+            perform(task, rank=rank)
     except Fault as fault:
         (Path(task.folder) / FAULT).write_text(str(fault), encoding="utf-8")
         return 2
+    except Stopped as stopped:
+        return 128 + stopped.number
     return 0
 
 

@@ -47,7 +47,8 @@ def _forget(plan: Plan, group: Ranks) -> Path:
         return mark
     for stage in descendants(plan.stages, plan.fresh):
         if plan.stage in (None, stage.name):
-            artifacts.discard(plan.artifacts / stage.artifact)
+            with artifacts.locked(plan.artifacts / stage.artifact):  # not under the hands of a process that makes it
+                artifacts.discard(plan.artifacts / stage.artifact)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
     return mark

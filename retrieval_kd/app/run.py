@@ -29,9 +29,10 @@ from retrieval_kd.app.said import elsewhere
 from retrieval_kd.app.schema import register
 from retrieval_kd.app.sweep import jobs_of, summarise
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.signals import Stopped, stops
 
 VERSION = "1.3"  # of Hydra's behaviour
-FAILED, MENDABLE, INTERRUPTED = 1, 2, 130
+FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl-C, 143 for SIGTERM
 
 
 def main() -> None:
@@ -44,13 +45,14 @@ def run(arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing it and exiting
     register()
     try:
-        return _run(line(arguments))
+        with stops():
+            return _run(line(arguments))
     except Fault as fault:
         return _told(sentences_of(fault), MENDABLE)
     except ChildrenFailed as failure:
         return _told([str(failure)], FAILED)
-    except KeyboardInterrupt:
-        return _told(["interrupted; the same command goes on from here"], INTERRUPTED)
+    except Stopped as stopped:
+        return _told([str(stopped)], SIGNALLED + stopped.number)
     except InstantiationException:
         raise
     except HydraException as fault:

@@ -1,5 +1,6 @@
 """Lists for training: from a run and judgments to a loader of steps, re-mined by the student itself where asked."""
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from retrieval_kd.distil.gather import barrier, rank, ranks
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
+from retrieval_kd.text.signals import SIGNALS
 
 
 class ListsDataModule(pl.LightningDataModule):
@@ -76,7 +78,9 @@ class ListsDataModule(pl.LightningDataModule):
             self.run = self._mined(start // every * every, told=start % every == 0)
         stop = self.steps if every is None else min(self.steps, (start // every + 1) * every)
         steps = _Steps(self.collate(), start, stop)
-        return DataLoader(steps, batch_size=None, num_workers=self.workers) if self.workers else steps
+        if not self.workers:
+            return steps
+        return DataLoader(steps, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_signals)
 
     def transfer_batch_to_device(self, batch: Candidates, device: torch.device, dataloader_idx: int) -> Candidates:
         """Small fields go to the device; tokens stay until their group is run."""
@@ -135,6 +139,12 @@ class ListsDataModule(pl.LightningDataModule):
             passages = tokenised(self.corpus.collection, form.folder, self.artifacts)
             self._sources[form.tokenizer] = Source(tokenise(texts, form.folder), passages)
         return self._sources[form.tokenizer]
+
+
+def _leave_signals(_: int) -> None:
+    """A worker goes on when its whole process group is asked to stop, since the training ends its step first."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Steps(IterableDataset[Candidates]):

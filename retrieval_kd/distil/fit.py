@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -18,33 +17,18 @@ from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.forecast import Forecast
+from retrieval_kd.distil.states import Keep, StateFiles, newest
+from retrieval_kd.distil.stopping import Stop
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.unpadded import Count
 from retrieval_kd.text.fault import Fault
 
-_STATE = "state.ckpt"
 _PATIENCE = timedelta(days=1)  # of ranks that wait while the first one mines the collection anew
 _HARMLESS = (
     ".*in eval mode at the start of training.*",  # frozen roles are meant to be
     ".*treespec, LeafSpec.*",
     ".*does not have many workers.*",  # a step's batch costs a few milliseconds
 )
-
-
-class Keep(Callback):
-    """Writes the training's state every so many steps, aside and then renamed."""
-
-    def __init__(self, folder: Path, every: int) -> None:
-        self.path, self.every = folder / _STATE, every
-
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        assert isinstance(module, Distiller)
-        if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
-            aside = self.path.with_suffix(".part")
-            trainer.save_checkpoint(aside)
-            module.recall.write()  # with the state, so that a resumed run recalls what this one had
-            if trainer.is_global_zero:
-                os.replace(aside, self.path)
 
 
 class Meter(Callback):
@@ -126,7 +110,7 @@ def fit(
     will need.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    optim = distiller.optim
+    optim, keep = distiller.optim, Keep(folder, save_every)
     several = devices * nodes > 1
     trainer = pl.Trainer(
         accelerator=accelerator,
@@ -135,14 +119,16 @@ def fit(
         strategy=_ddp() if several else "auto",
         max_steps=optim.steps,
         max_epochs=-1,
-        **_precision(optim.precision),
+        precision=None if optim.precision in _THROUGHOUT else optim.precision,  # type: ignore[arg-type]
+        plugins=[StateFiles(), *_THROUGHOUT.get(optim.precision, lambda: ())()],
         reload_dataloaders_every_n_epochs=0 if data.data.refresh_every is None else 1,
         logger=False,
         callbacks=[
-            Keep(folder, save_every),
+            keep,
             Meter(data.data.queries_per_step, log),
             *([Forecast(tell)] if tell is not None else []),
             *([Bar(data.data.queries_per_step)] if progress else []),
+            Stop(keep),
         ],
         enable_checkpointing=False,
         enable_progress_bar=progress,
@@ -150,12 +136,12 @@ def fit(
         use_distributed_sampler=False,
         default_root_dir=folder,
     )
-    state = folder / _STATE
+    state = newest(folder, tell=tell or (lambda _: None))
     distiller.train()
     with warnings.catch_warnings():
         for harmless in _HARMLESS:
             warnings.filterwarnings("ignore", message=harmless)
-        trainer.fit(distiller, data, ckpt_path=state if state.exists() else None)
+        trainer.fit(distiller, data, ckpt_path=state)
     distiller.recall.write()
     return trainer
 
@@ -174,13 +160,11 @@ class _Half(HalfPrecision):
         return data
 
 
-def _precision(word: str) -> dict[str, Any]:
-    """The Trainer's arguments for a precision."""
-    if word == "64-true":
-        return {"plugins": [_Double()]}
-    if word in ("16-true", "bf16-true"):
-        return {"plugins": [_Half(word)]}  # type: ignore[arg-type]
-    return {"precision": word}
+_THROUGHOUT: dict[str, Callable[[], tuple[Any, ...]]] = {  # precisions that hold for weights too
+    "64-true": lambda: (_Double(),),
+    "16-true": lambda: (_Half("16-true"),),
+    "bf16-true": lambda: (_Half("bf16-true"),),
+}
 
 
 def compile_blocks(distiller: Distiller) -> None:
@@ -188,11 +172,6 @@ def compile_blocks(distiller: Distiller) -> None:
     for module in distiller.modules():
         if isinstance(module, TextEncoder):
             module.compile_blocks()
-
-
-def forget(folder: Path) -> None:
-    """Remove the saved state of a training whose scorers are saved."""
-    (folder / _STATE).unlink(missing_ok=True)
 
 
 def _ddp() -> Any:

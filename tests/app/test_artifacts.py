@@ -1,6 +1,7 @@
 """Folders that are whole or not there, and what is written into them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,39 @@ def test_an_artifact_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
 
 def test_what_was_begun_is_there_when_it_is_begun_again(tmp_path: Path) -> None:
     folder = tmp_path / "train-0123"
-    (artifacts.begin(folder, config={}, inputs={}) / "state.ckpt").write_text("step 7")
-    assert (artifacts.begin(folder, config={}, inputs={}) / "state.ckpt").read_text() == "step 7"
+    part = artifacts.begin(folder, config={}, inputs={})
+    (part / ".scratch" / "vectors").mkdir()
+    goes_on = ["metrics.jsonl", "mined-25.trec", "state-7-0123456789abcdef.ckpt", "wandb_id"]
+    for name in goes_on:
+        (part / name).write_text("step 7")
+    again = artifacts.begin(folder, config={}, inputs={})
+    assert [(again / name).read_text() for name in goes_on] == ["step 7"] * 4
+    assert (again / ".scratch" / "vectors").is_dir()
+
+
+def test_what_no_stage_goes_on_from_is_gone_when_it_is_begun_again(tmp_path: Path) -> None:
+    folder = tmp_path / "train-0123"
+    part = artifacts.begin(folder, config={}, inputs={})
+    (part / "payload" / "student").mkdir(parents=True)
+    (part / "stray.txt").touch()
+    (part / "elsewhere").symlink_to(tmp_path)
+    artifacts.begin(folder, config={}, inputs={})
+    assert sorted(path.name for path in part.iterdir()) == [".scratch", "config.yaml", "inputs.json"]
+
+
+def test_a_kill_while_sealing_leaves_the_state_to_go_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "train-0123"
+    state = artifacts.begin(folder, config={}, inputs={}) / "state-7-0123456789abcdef.ckpt"
+    state.touch()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", killed)
+    (state.parent / ".scratch").rmdir()
+    with pytest.raises(KeyboardInterrupt):
+        artifacts.seal(folder)
+    assert state.exists()
 
 
 def test_what_was_kept_for_resuming_is_gone_once_sealed(tmp_path: Path) -> None:
@@ -31,7 +63,15 @@ def test_what_was_kept_for_resuming_is_gone_once_sealed(tmp_path: Path) -> None:
     part = artifacts.begin(folder, config={}, inputs={})
     (part / ".scratch" / "vectors").mkdir()  # of a re-mining that was killed
     (part / "payload").mkdir()
-    for name in ("state.ckpt", "task.yaml", "fault.txt", "mined-25.trec", "payload/.run.trec.x.part", "kept.txt"):
+    for name in (
+        "state-7-0123456789abcdef.ckpt",
+        "state.part",
+        "task.yaml",
+        "fault.txt",
+        "mined-25.trec",
+        "payload/.run.trec.x.part",
+        "kept.txt",
+    ):
         (part / name).touch()
     artifacts.seal(folder)
     assert sorted(path.name for path in folder.rglob("*")) == ["config.yaml", "inputs.json", "kept.txt", "payload"]

@@ -44,7 +44,9 @@ def until(there: Callable[[], bool], *, seconds: float = 60) -> None:
 
 def counted(folder: Path) -> int:
     """The most steps that an unsealed training has made."""
-    return max((int(path.read_text() or 0) for path in folder.glob("artifacts/train-*.part/counter")), default=0)
+    return max(
+        (int(path.read_text() or 0) for path in folder.glob("artifacts/train-*.part/state-counter.ckpt")), default=0
+    )
 
 
 def sealed(folder: Path) -> list[str]:
@@ -69,6 +71,38 @@ def test_a_run_that_is_killed_leaves_nothing_half_made_and_is_completed_when_sta
     trained = [json.loads(path.read_text()) for path in tmp_path.glob("artifacts/train-*/metrics.json")]
     resumed = next(metrics for metrics in trained if metrics["steps"] == 40)
     assert resumed["began"] >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "status", "words"),
+    [(signal.SIGTERM, 143, ("-m", "seed=0,1,2")), (signal.SIGINT, 130, ()), (signal.SIGUSR1, 138, ())],
+)
+def test_a_run_that_is_asked_to_stop_says_so_in_one_line_and_goes_on_when_started_again(
+    start: Started, tmp_path: Path, number: signal.Signals, status: int, words: tuple[str, ...]
+) -> None:
+    asked = start(*words, SECONDS="0.05")
+    until(lambda: counted(tmp_path) >= 5)
+    asked.send_signal(number)
+    said, _ = asked.communicate(timeout=60)
+    assert asked.returncode == status, said
+    assert said.splitlines()[-1] == f"stopped by {number.name}; the same command goes on from here"
+    assert "Traceback" not in said
+    again = start(*words)
+    said, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    assert len([name for name in sealed(tmp_path) if name == "evaluate"]) == (3 if words else 1)
+
+
+@pytest.mark.slow
+def test_fresh_waits_for_the_process_that_makes_what_it_discards(start: Started, tmp_path: Path) -> None:
+    making = start(SECONDS="0.05")
+    until(lambda: counted(tmp_path) >= 5)
+    fresh = start("fresh=distil")
+    said = [run.communicate(timeout=120)[0] for run in (making, fresh)]
+    assert [making.returncode, fresh.returncode] == [0, 0], said
+    whole = [path for path in tmp_path.glob("artifacts/*-*") if not path.name.startswith("corpus-")]
+    assert all((path / "config.yaml").exists() and (path / "inputs.json").exists() for path in whole)
 
 
 @pytest.mark.slow

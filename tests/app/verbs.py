@@ -17,7 +17,7 @@ from retrieval_kd.app.artifacts import Work
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Counts steps in a file, from where a killed one stopped."""
     _all_ranks_are_here(work.artifacts / ".ranks" / work.folder.name)
-    counter = work.folder / "counter"
+    counter = work.folder / "state-counter.ckpt"
     began = int(counter.read_text()) if counter.exists() else 0
     for step in range(began, config.optim.steps):
         time.sleep(float(os.environ.get("SECONDS", "0")))

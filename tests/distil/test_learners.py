@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.states import newest
 from tests.contracts.options import option
 from tests.distil import training
 from tests.distil.training import Ground
@@ -166,7 +167,7 @@ def test_only_what_learns_is_written_into_a_checkpoint(ground: Ground, tmp_path:
         "tight_coupling", training.scorer_node(ground, "dual"), {"late": training.scorer_node(ground, "late")}
     )
     training.train(ground, made, tmp_path, save_every=2)
-    state = torch.load(tmp_path / "state.ckpt", weights_only=False)["state_dict"]
+    state = torch.load(newest(tmp_path, tell=print), weights_only=True)["state_dict"]
     assert {name.split(".")[1] for name in state} == {"student"}
 
 

@@ -1,5 +1,7 @@
 """A training that was killed ends as if it had not been."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.mining import Hard
 from retrieval_kd.ranking.ranker import mine
+from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
+from retrieval_kd.text.signals import SIGNALS, Stopped
 from tests.distil import training
 from tests.distil.training import Ground
 
@@ -38,14 +42,14 @@ class Mortal(Distiller):
         return super().training_step(batch)
 
 
-def student(ground: Ground, *, dies_at: int | None = None) -> Mortal:
+def student(ground: Ground, *, dies_at: int | None = None, kind: type[Mortal] = Mortal) -> Mortal:
     """Self on-the-fly distillation with dropout, five steps long."""
     made = training.distiller(
         "self_otf",
         training.scorer_node(ground, "dual", dropout=0.1),
         {"late": training.scorer_node(ground, "late", projection=8)},
         optim=training.adamw(steps=STEPS, lr=1e-3),
-        kind=Mortal,
+        kind=kind,
     )
     assert isinstance(made, Mortal)
     made.dies_at = dies_at
@@ -96,7 +100,81 @@ def test_the_number_of_workers_and_of_checkpoints_changes_no_bit(ground: Ground,
 
 def test_a_finished_training_leaves_no_half_written_state(ground: Ground, tmp_path: Path) -> None:
     training.train(ground, student(ground), tmp_path, save_every=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.ckpt"]
+    assert [path.name.split("-")[:2] for path in sorted(tmp_path.iterdir())] == [["state", "2"], ["state", "4"]]
+
+
+def broken(ground: Ground, folder: Path) -> list[Path]:
+    """States after steps 2 and 3 of a training that was killed in step 3, the newest last."""
+    with pytest.raises(KilledError):
+        training.train(ground, student(ground, dies_at=3), folder, save_every=1)
+    return sorted(folder.glob("state-*"))
+
+
+@pytest.mark.parametrize("damage", [lambda was: was[: len(was) // 2], lambda was: was[:-9] + b"!" + was[-8:]])
+def test_a_damaged_state_is_told_and_the_one_before_it_is_gone_on_from(
+    ground: Ground, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    before, newest = broken(ground, tmp_path / "broken")
+    newest.write_bytes(damage(newest.read_bytes()))
+    unbroken, resumed, told = student(ground), student(ground), list[str]()
+    training.train(ground, unbroken, tmp_path / "unbroken")
+    training.train(ground, resumed, tmp_path / "broken", tell=told.append)
+    assert told[0].startswith(f"{newest.name} is damaged")
+    assert [step for step, *_ in resumed.seen] == [2, 3, 4]
+    assert before.name.startswith("state-2-")
+    assert same(training.weights(resumed), training.weights(unbroken))
+
+
+def test_a_training_whose_states_are_all_damaged_starts_again(ground: Ground, tmp_path: Path) -> None:
+    for path in broken(ground, tmp_path):
+        path.write_bytes(b"")
+    resumed = student(ground)
+    training.train(ground, resumed, tmp_path)
+    assert [step for step, *_ in resumed.seen] == [0, 1, 2, 3, 4]
+
+
+def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_path: Path) -> None:
+    made = student(ground)
+    saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
+    with pytest.raises(Fault, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
+        made.on_load_checkpoint({"state_dict": saved})
+
+
+def test_states_do_not_pass_through_the_folder_for_temporary_files(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "not there"))
+    training.train(ground, student(ground), tmp_path / "here", save_every=2)
+    assert len(list((tmp_path / "here").glob("state-*.ckpt"))) == 2
+
+
+class Asked(Mortal):
+    """Is asked to stop in the middle of a step."""
+
+    number = signal.SIGTERM
+
+    def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
+        if batch.step == 2:
+            os.kill(os.getpid(), self.number)
+        return super().training_step(batch)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_training_that_is_asked_to_stop_ends_its_step_saves_it_and_goes_on_from_there(
+    ground: Ground, tmp_path: Path, number: signal.Signals, workers: int
+) -> None:
+    unbroken, asked, resumed = student(ground), student(ground, kind=Asked), student(ground)
+    asked.number = number
+    handlers = [signal.getsignal(one) for one in SIGNALS]
+    training.train(ground, unbroken, tmp_path / "unbroken")
+    with pytest.raises(Stopped, match=f"stopped by {number.name} after step 3, whose state is saved") as stopped:
+        training.train(ground, asked, tmp_path / "asked", workers=workers)
+    assert stopped.value.number == number
+    assert [signal.getsignal(one) for one in SIGNALS] == handlers
+    training.train(ground, resumed, tmp_path / "asked")
+    assert [step for step, *_ in resumed.seen] == [3, 4]
+    assert same(training.weights(resumed), training.weights(unbroken))
 
 
 def refreshed(

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.check_attention import looked_at, refuse_other_words
+from retrieval_kd.app.ranks import ranks
 from retrieval_kd.app.score_files import stored_scores
 from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
 from retrieval_kd.text.corpus import Corpus, open_corpus
@@ -25,7 +26,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Trains; the payload has a folder for each role that learned, and roles.json says where every scorer lies."""
     from retrieval_kd.distil.datamodule import ListsDataModule
     from retrieval_kd.distil.distiller import Distiller
-    from retrieval_kd.distil.fit import compile_blocks, fit, forget, peak_memory_mb
+    from retrieval_kd.distil.fit import compile_blocks, fit, peak_memory_mb
     from retrieval_kd.distil.gather import rank
     from retrieval_kd.distil.recall import Recall
 
@@ -60,7 +61,6 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     trainer = fit(distiller, module, tell=_say, **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
-        forget(work.folder)
     losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
     return {
         "steps": optim.steps,
@@ -81,9 +81,7 @@ def _remark(module: Any) -> None:
 
 
 def _say(sentence: str) -> None:
-    from retrieval_kd.distil.gather import rank
-
-    if rank() == 0:
+    if ranks().first:
         print(sentence, flush=True)
 
 

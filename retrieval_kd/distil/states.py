@@ -1,0 +1,90 @@
+"""A training's saved states: files that are whole or told to be damaged, the two newest of which are kept."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.io import TorchCheckpointIO
+from pytorch_lightning.callbacks import Callback
+
+from retrieval_kd.distil.distiller import Distiller
+
+_KEPT = 2
+_NAME = re.compile(r"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{16})\.ckpt")
+
+
+def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
+    """The newest state in the folder whose content is what its name says; None where there is none.
+
+    Each one that is damaged is told, and the one before it is taken instead.
+    """
+    for path in _states(folder)[::-1]:
+        match = _NAME.fullmatch(path.name)
+        assert match is not None
+        if _digest(path) == match["digest"]:
+            return path
+        tell(f"{path.name} is damaged (its content is not what was written), so training goes on from an earlier state")
+    return None
+
+
+class Keep(Callback):
+    """Writes the training's state every so many steps, aside and then renamed, and when it is asked to."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder, self.every = folder, every
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
+            self.save(trainer, module)
+
+    def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """The state as it is after this step. All processes must call it."""
+        assert isinstance(module, Distiller)
+        aside = self.folder / "state.part"
+        trainer.save_checkpoint(aside)
+        module.recall.write()  # with the state, so that a resumed run recalls what this one had
+        if trainer.is_global_zero:
+            os.replace(aside, self.folder / f"state-{trainer.global_step}-{_digest(aside)}.ckpt")
+            _to_disk(self.folder)
+            for old in _states(self.folder)[:-_KEPT]:
+                old.unlink()
+
+
+class StateFiles(TorchCheckpointIO):
+    """How a state is written and read: beside the artifact and never through the folder for temporary files, on disk
+    before it is used, and read as tensors and plain values alone.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with open(path, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = None) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+
+
+def _states(folder: Path) -> list[Path]:
+    """By step."""
+    found = [(int(match["step"]), path) for path in folder.glob("state-*") if (match := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(found)]
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _to_disk(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
