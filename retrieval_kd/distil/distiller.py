@@ -17,7 +17,6 @@ from retrieval_kd.encoders.unpadded import Count, Request, Running
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
 from retrieval_kd.scorers.view import View
-from retrieval_kd.text.fault import Fault
 
 
 class Distiller(pl.LightningModule):
@@ -108,24 +107,6 @@ class Distiller(pl.LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         self.optim.bound(self.owned())
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = self._saved()
-        checkpoint["state_dict"] = {name: value for name, value in checkpoint["state_dict"].items() if name in saved}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raises Fault if the state lacks something that training moves."""
-        lacking = sorted(self._saved() - set(checkpoint["state_dict"]))
-        if lacking:
-            raise Fault(
-                f"the saved state of this training lacks {lacking[0]} (and {len(lacking) - 1} more tensors): "
-                "start the stage afresh, with fresh=<its name>"
-            )
-
-    def _saved(self) -> set[str]:
-        """What a saved state holds: the parameters that learn, and every buffer that is saved."""
-        learning = {name for name, value in self.named_parameters() if value.requires_grad}
-        return (learning | {name for name, _ in self.named_buffers()}) & set(self.state_dict())
 
     def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
         """What each role's encoders are to read of the batch, and what is kept of it, (role, kind) → request."""

@@ -13,6 +13,7 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback
 
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.text.fault import Fault
 
 _KEPT = 2
 _NAME = re.compile(r"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{16})\.ckpt")
@@ -32,8 +33,14 @@ def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
     return None
 
 
+def moved(module: Distiller) -> set[str]:
+    """The names of what training moves: the parameters that learn, and every buffer that is saved."""
+    learning = {name for name, value in module.named_parameters() if value.requires_grad}
+    return (learning | {name for name, _ in module.named_buffers()}) & set(module.state_dict())
+
+
 class Keep(Callback):
-    """Writes the training's state every so many steps, aside and then renamed, and when it is asked to."""
+    """Writes what training moves every so many steps, aside and then renamed, and when it is asked to."""
 
     def __init__(self, folder: Path, every: int) -> None:
         self.folder, self.every = folder, every
@@ -41,6 +48,21 @@ class Keep(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
             self.save(trainer, module)
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        assert isinstance(module, Distiller)
+        names, state = moved(module), checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: value for name, value in state.items() if name in names}
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Raises Fault if the state lacks something that training moves."""
+        assert isinstance(module, Distiller)
+        lacking = sorted(moved(module) - set(checkpoint["state_dict"]))
+        if lacking:
+            raise Fault(
+                f"the saved state of this training lacks {lacking[0]} (and {len(lacking) - 1} more tensors): "
+                "start the stage afresh, with fresh=<its name>"
+            )
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """The state as it is after this step. All processes must call it."""

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.states import Keep
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.mining import Hard
 from retrieval_kd.ranking.ranker import mine
@@ -137,7 +139,7 @@ def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_pat
     made = student(ground)
     saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
     with pytest.raises(Fault, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
-        made.on_load_checkpoint({"state_dict": saved})
+        Keep(tmp_path, 1).on_load_checkpoint(pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved})
 
 
 def test_states_do_not_pass_through_the_folder_for_temporary_files(
