@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hydra.utils import get_class
-
-from retrieval_kd.app import roles
+from retrieval_kd.app import build, roles
 from retrieval_kd.app.signatures import fits, parameters
 from retrieval_kd.app.wiring import REFERENCE
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
@@ -133,8 +131,8 @@ def source_of(node: Node) -> str | None:
 
 
 def class_of(node: Node) -> Any:
-    """The class of a scorer's node."""
-    return get_class(node["_target_"])
+    """The class of a scorer's node. Raises Fault if no option of a scorer names it."""
+    return build.class_of(node, build.SCORER)
 
 
 def every(config: Node) -> Iterator[tuple[str, str, Node]]:
