@@ -83,8 +83,10 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
 def _layer_faults(
     path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]
 ) -> Iterator[str]:
-    """Layers that an earlier stage does not keep (those of a folder are looked at with its positions)."""
-    begun = None if held.folder is not None else begun_layers(node, config, role, made_by)
+    """Layers that an earlier stage does not keep (those of a folder are looked at with its positions, and a tied role
+    may have none of its own).
+    """
+    begun = None if held.folder is not None or held.tied else begun_layers(node, config, role, made_by)
     if begun is None:
         return
     try:
