@@ -1,4 +1,4 @@
-"""Dark examples: passages made up between relevant and not, for a teacher's finer judgment (Lin et al. 2022).
+"""Dark examples: passages made up between relevant and not, for a teacher's finer judgment (Tao et al. 2022).
 
 A noisy positive is the listed positive with words masked; a reinforced negative is a listed negative with words of the
 positive in it. Edits are made on words, so that scorers with other tokenizers read the same passage.

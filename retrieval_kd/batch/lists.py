@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval_kd.batch.collate import Pairs, pairs
 from retrieval_kd.batch.dark import Dark
-from retrieval_kd.batch.sampling import Lists, Order, Window
+from retrieval_kd.batch.sampling import Lists, Order, Positive, Window
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
@@ -22,7 +22,8 @@ class Data:
     """What a step is made of. `candidates` is the run that lists are drawn from (null: in-batch negatives alone).
 
     A step has `queries_per_step` queries in pools of `queries_per_pool` (null: one pool), each with one judged passage
-    and `negatives` others from ranks `first` to `last` of its list, `drawn` anew at each step or the `best` ones.
+    (`positive`: `drawn` anew at each step, or the `first` in the judgments' order) and `negatives` others from ranks
+    `first` to `last` of its list, in an `order`: `drawn` anew at each step, `drawn_once` or the `best` ones.
     `unjudged` lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the
     student mines anew (null: never). `further` windows, each with its own `negatives`, `first`, `last` and `order`, are
     drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). Raises Fault
@@ -33,6 +34,7 @@ class Data:
     candidates: str | None
     queries_per_step: int
     queries_per_pool: int | None
+    positive: Positive
     negatives: int
     first: int
     last: int

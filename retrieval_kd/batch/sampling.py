@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-Order = Literal["drawn", "best"]
-_ORDER, _LISTS = 1, 2  # what a generator is for, so that no two draws share one
+Order = Literal["drawn", "drawn_once", "best"]
+Positive = Literal["drawn", "first"]
+_ORDER, _LISTS, _ONCE = 1, 2, 3  # what a generator is for, so that no two draws share one
 
 
 class Lists(NamedTuple):
@@ -49,8 +50,8 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """`negatives` passages of ranks `first` to `last` of a list, `drawn` anew at each step without replacement or the
-    `best` ones in rank order.
+    """`negatives` passages of ranks `first` to `last` of a list without replacement: `drawn` anew at each step, or
+    `drawn_once`, the same for a query in every step, or the `best` ones in rank order.
     """
 
     negatives: int
@@ -61,7 +62,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Sampling:
-    """What a list is made of: one of the query's positives, if it has any, then the negatives of each window in turn.
+    """What a list is made of: one of the query's positives, if it has any (`drawn` anew at each step, or the `first`),
+    then the negatives of each window in turn.
 
     What is drawn in the first window comes as it was drawn, what is drawn in a further one in rank order. A query
     without judgments has no positive: its first column comes from the first window as well. A window that has too few
@@ -71,6 +73,7 @@ class Sampling:
     seed: int
     queries_per_step: int
     windows: tuple[Window, ...]
+    positive: Positive = "drawn"
 
 
 def query_order(sampling: Sampling, step: int, queries: int) -> np.ndarray:
@@ -95,13 +98,14 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
     """The step's lists; `positives` holds the judged passages of each query, `lists` the rest."""
     queries = query_order(sampling, step, len(lists.offsets) - 1)
     chance = _chance(sampling, step, queries, positives)
-    positive, judged = _one_positive(queries, positives, chance)
+    positive, judged = _one_positive(queries, positives, chance if sampling.positive == "drawn" else None)
     main, *further = sampling.windows
-    ranks = _ranks(main, queries, lists, main.negatives + (~judged), chance)
+    ranks = _ranks(main, queries, lists, main.negatives + (~judged), chance, sampling.seed)
     shifted = np.concatenate([ranks[:, -1:], ranks[:, :-1]], axis=1)  # the last of a judged query's is 0
     ranks = np.where(judged[:, None], shifted, ranks)
     if further:
-        ranks = np.concatenate([ranks, *(_further(window, queries, lists, chance) for window in further)], axis=1)
+        others = [_further(one, queries, lists, chance, sampling.seed) for one in further]
+        ranks = np.concatenate([ranks, *others], axis=1)
     passages, listed = np.full(ranks.shape, -1), ranks > 0
     passages[listed] = lists.passages[(lists.offsets[queries][:, None] + (ranks - 1))[listed]]
     passages[judged, 0] = positive[judged]
@@ -110,8 +114,8 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
 
 def _chance(sampling: Sampling, step: int, queries: np.ndarray, positives: Lists) -> np.random.Generator | None:
     """The generator of a step's lists; None, and so none is made, where there is nothing to choose."""
-    several = np.any(positives.offsets[queries + 1] - positives.offsets[queries] > 1)
-    if not several and all(window.order == "best" for window in sampling.windows):
+    several = np.any(positives.offsets[queries + 1] - positives.offsets[queries] > 1) and sampling.positive == "drawn"
+    if not several and all(window.order != "drawn" for window in sampling.windows):
         return None
     return np.random.default_rng([sampling.seed, _LISTS, step])
 
@@ -129,24 +133,41 @@ def _one_positive(
 
 
 def _ranks(
-    window: Window, queries: np.ndarray, lists: Lists, wanted: np.ndarray, chance: np.random.Generator | None
+    window: Window,
+    queries: np.ndarray,
+    lists: Lists,
+    wanted: np.ndarray,
+    chance: np.random.Generator | None,
+    seed: int,
 ) -> np.ndarray:
     """The ranks of up to `wanted` entries of each query's window, [query, negatives + 1]: 0 where it has no more."""
     start = lists.offsets[queries] + window.first - 1
     room = np.maximum(np.minimum(lists.offsets[queries + 1] - start, window.last - window.first + 1), 0)
     width = window.negatives + 1
     column = np.arange(width)
-    if window.order == "best" or chance is None:
+    if window.order == "best":
         chosen = column
     else:
         place = np.arange(max(int(room.max(initial=0)), width))
-        keys = np.where(place < room[:, None], chance.random((len(queries), len(place))), np.inf)
+        keys = np.where(place < room[:, None], _keys(window, queries, len(place), chance, seed), np.inf)
         chosen = np.argsort(keys, axis=1, kind="stable")[:, :width]
     return np.where((chosen < room[:, None]) & (column < wanted[:, None]), chosen + window.first, 0)
 
 
-def _further(window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator | None) -> np.ndarray:
+def _keys(
+    window: Window, queries: np.ndarray, places: int, chance: np.random.Generator | None, seed: int
+) -> np.ndarray:
+    """Numbers by whose order ranks are drawn, [query, place]; of `drawn_once` they depend on the query alone."""
+    if window.order == "drawn":
+        assert chance is not None
+        return chance.random((len(queries), places))
+    return np.stack([np.random.default_rng([seed, _ONCE, window.first, query]).random(places) for query in queries])
+
+
+def _further(
+    window: Window, queries: np.ndarray, lists: Lists, chance: np.random.Generator | None, seed: int
+) -> np.ndarray:
     """The ranks drawn in a further window, rising, [query, negatives]: 0 at the end where it has no more."""
-    ranks = _ranks(window, queries, lists, np.full(len(queries), window.negatives), chance)
+    ranks = _ranks(window, queries, lists, np.full(len(queries), window.negatives), chance, seed)
     rising = np.sort(np.where(ranks > 0, ranks, window.last + 1), axis=1)[:, : window.negatives]
     return np.where(rising <= window.last, rising, 0)

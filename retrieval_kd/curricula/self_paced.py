@@ -15,7 +15,7 @@ from retrieval_kd.text.fault import Fault
 def confidence(scores: ListScores, batch: Candidates) -> PerQuery:
     """softmax(scores)[positive] over what is listed of the query's own list, dark examples left out.
 
-    Reading: of a query without a positive it is the largest share; the paper (Lin et al. 2024) knows none such.
+    Reading: of a query without a positive it is the largest share; the paper (Tao et al. 2022) knows none such.
     """
     counted = batch.listed & ~batch.dark
     lowest = torch.finfo(scores.dtype).min
@@ -29,7 +29,7 @@ class SelfPaced(Curriculum):
     """Pace by the judge's confidence c in a query's positive: `hard`, 1 where c >= bar and 0 elsewhere, the bar going
     from `first` to `last` over the training (`linear`) or staying at `first` (`constant`); `soft`, c itself.
 
-    Keeps every candidate. A bar of 0 lets everything count. Source: ADAM, Lin et al. (2024), arXiv 2212.10192.
+    Keeps every candidate. A bar of 0 lets everything count. Source: ADAM, Tao et al. (2022), arXiv 2212.10192.
     Reading: its equations are not public (methods §3). Raises Fault for a bar outside 0 to 1.
     """
 

@@ -91,7 +91,7 @@ class ListsDataModule(pl.LightningDataModule):
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
         lists, known = self._scored(grades, positives)
         return Collate(
-            Sampling(self.seed, data.queries_per_step, data.windows),
+            Sampling(self.seed, data.queries_per_step, data.windows, data.positive),
             lists=lists,
             positives=positives,
             grades=grades,

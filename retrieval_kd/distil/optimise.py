@@ -1,12 +1,13 @@
-"""Parameter groups and schedules: AdamW with a linear warm-up, settings of its own for each learner where asked."""
+"""AdamW: parameter groups and their rates, with settings of its own for each learner where asked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
+from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, warmup_steps
 from retrieval_kd.text.fault import Fault
 
 _OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
@@ -16,8 +17,8 @@ _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-
 
 @dataclass(frozen=True)
 class AdamW:
-    """`steps` optimiser steps at `lr` after a warm-up over the first `warmup` (a share of the steps, or a number of
-    them).
+    """`steps` optimiser steps at `lr`, which follows a `schedule` with its `schedule_options` (distil/schedules.py)
+    after a warm-up over the first `warmup` (a share of the steps, rounded down, or above 1 a number of them).
 
     `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr`, `weight_decay` or `clip`
     (of its own gradient's norm); biases and normalisations are never decayed. `precision` is Lightning's word; a group
@@ -28,11 +29,12 @@ class AdamW:
     lr: float
     steps: int
     warmup: float
-    schedule: Literal["linear", "constant"]
+    schedule: Schedule
     weight_decay: float
     betas: Sequence[float]
     eps: float
     clip: float | None
+    schedule_options: Mapping[str, Any] = field(default_factory=dict)
     learners: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     precision: str = "32-true"
     tokens_per_group: int = 2048
@@ -46,6 +48,10 @@ class AdamW:
                 f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
                 "numbers from 0 on, and a positive clip or null"
             )
+        for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
+            raise Fault(fault)
+        if warmup_steps(self.warmup, self.steps) >= self.steps:
+            raise Fault(f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up")
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
                 raise Fault(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
@@ -55,13 +61,6 @@ class AdamW:
             raise Fault(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
         if self.tokens_per_group < 1:
             raise Fault(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
-
-    def rate(self, step: int) -> float:
-        """The factor on the learning rate at a step: a linear rise, then a linear fall to 0 or a constant 1."""
-        rise = self.warmup if self.warmup > 1 else self.warmup * self.steps
-        if step < rise:
-            return (step + 1) / rise if rise >= 1 else 1.0
-        return 1.0 if self.schedule == "constant" else max(0.0, (self.steps - step) / max(1.0, self.steps - rise))
 
     def bound(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
         """Clips the gradients: a learner with a `clip` of its own by itself, all others together."""
@@ -93,8 +92,10 @@ class AdamW:
                     )
         betas, one = (self.betas[0], self.betas[1]), fused and self._fuses(groups)
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one or None)
-        # a plain function: of a bound method a checkpoint would keep the attributes
-        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step))
+        rises = warmup_steps(self.warmup, self.steps)
+        return optimizer, scheduler(
+            self.schedule, optimizer, warmup=rises, steps=self.steps, options=self.schedule_options
+        )
 
     def _fuses(self, groups: Sequence[Mapping[str, Any]]) -> bool:
         """Whether a fused step makes the same numbers up to rounding: not of 16-bit weights, and not behind a gradient

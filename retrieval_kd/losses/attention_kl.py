@@ -1,7 +1,7 @@
 """Word-level distillation: where a query's words look in the passage."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from retrieval_kd.scorers.view import Heads, View, Want, wanted
 from retrieval_kd.shapes import Attention, ListMask, PassageWords, PerQuery, QueryWords, Scalar
 
 Distance = Literal["kl", "mse"]
+Per = Literal["row", "pair"]
 
 
 def attention_kl(
@@ -28,41 +29,55 @@ def attention_kl(
     """KL(guide row || learner row), a flat mean over valid (query, candidate, query word) rows.
 
     Both sides are row distributions over passage words; masked columns are dropped and both sides renormalised; a
-    passage without words is skipped. Source: `attention_map_loss`, SimXNS LEAD/util.py:467-502; MD2PR (2023).
+    passage without words is skipped. Source: MD2PR (2023), a reading; `attention_distance` has the published form.
     """
-    found, target, columns = _both(learner, guide, passage_mask, present)
-    cost = (target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())).sum(-1)
-    return paced_mean(cost, query_mask[:, None] & columns.any(-1)[:, :, None], pace)
+    return attention_distance(
+        learner,
+        guide,
+        query_mask=query_mask,
+        passage_mask=passage_mask,
+        present=present,
+        distance="kl",
+        per="row",
+        soften_guide=False,
+        pace=pace,
+    )
 
 
-def attention_mse(
+def attention_distance(
     learner: Attention,
     guide: Attention,
     *,
     query_mask: QueryWords,
     passage_mask: PassageWords,
-    present: ListMask | None = None,
-    pace: PerQuery | None = None,
+    present: ListMask | None,
+    distance: Distance,
+    per: Per,
+    soften_guide: bool,
+    pace: PerQuery | None,
 ) -> Scalar:
-    """Σ over query and passage words of (learner - guide)², a mean over (query, candidate) pairs that have words.
+    """How far the learner's rows are from the guide's: Σ g log(g / l) for `kl`, Σ (l - g)² for `mse`, over a passage's
+    words; a mean over rows, or over pairs of the sums of their rows, as `per` says.
 
-    Rows as in `attention_kl`. Source: `virt_loss`, SimXNS LEAD/util.py:504-537. Differs: the code softens the teacher's
-    probabilities once more.
+    Rows as in `attention_kl`. `soften_guide` makes each row x of the guide softmax(x) over its words once more.
+    Source: `attention_map_loss`, SimXNS LEAD/util.py:467-502: kl, per pair, softened; `virt_loss`, 531-537: mse, per
+    pair for guides with two towers; for a cross-encoder softened, and divided by the padded number of query words too,
+    which is per row where queries are equally long. Differs: there each head of the guide meets the same head of the
+    learner, and rows are not renormalised before the softmax.
     """
-    found, target, columns = _both(learner, guide, passage_mask, present)
-    cost = ((found - target) ** 2 * query_mask[:, None, :, None]).sum((-1, -2))
-    return paced_mean(cost, query_mask.any(-1)[:, None] & columns.any(-1), pace)
+    columns = passage_mask if present is None else passage_mask & present[:, :, None]
+    kept = columns[:, :, None]
+    found, target = _rows(learner, kept), _rows(guide, kept)
+    target = _rows(target.exp(), kept) if soften_guide else target
+    divergence = target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())
+    cost = (divergence if distance == "kl" else (found - target) ** 2).sum(-1)
+    valid = query_mask[:, None] & columns.any(-1)[:, :, None]
+    if per == "row":
+        return paced_mean(cost, valid, pace)
+    return paced_mean(cost.masked_fill(~valid, 0.0).sum(-1), valid.any(-1), pace)
 
 
 _TINY = 1e-30
-
-
-def _both(
-    learner: Tensor, guide: Tensor, passage_mask: Tensor, present: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(rows of the learner, rows of the guide, the columns that both keep [query candidate word])."""
-    columns = passage_mask if present is None else passage_mask & present[:, :, None]
-    return _rows(learner, columns[:, :, None]), _rows(guide, columns[:, :, None]), columns
 
 
 def _rows(attention: Tensor, columns: Tensor) -> Tensor:
@@ -81,10 +96,11 @@ def softened(attention: Attention, temperature: float) -> Attention:
 class AttentionKL(Term):
     """The learner's word attention follows the guide's over the own list.
 
-    `distance`: `kl`, or `mse` (VIRT's). `heads`: a cross-encoder's shares among a passage's words are those of its
-    heads' `mean`, or the mean of `each` head's, which has the gradient of a distance to every head alone.
-    `learner_temperature` divides the learner's products: they come divided by sqrt(dim), which 1 / sqrt(dim) takes
-    back.
+    `distance`: `kl`, or `mse` (VIRT's). `per`: a mean over query words' rows, or over pairs of their rows' sums.
+    `soften_guide`: the guide's shares pass through a softmax once more. `heads`: a cross-encoder's shares among a
+    passage's words are those of its heads' `mean`, or the mean of `each` head's, which has the gradient of a distance
+    to every head alone. `learner_temperature` divides the learner's products: they come divided by sqrt(dim), which
+    1 / sqrt(dim) takes back.
     """
 
     def __init__(
@@ -93,6 +109,8 @@ class AttentionKL(Term):
         learner: str,
         guide: str,
         distance: Distance,
+        per: Per,
+        soften_guide: bool,
         heads: Heads,
         learner_temperature: float,
         detach_guide: bool,
@@ -101,7 +119,7 @@ class AttentionKL(Term):
     ) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
         self.guide: str = guide
-        self.distance = {"kl": attention_kl, "mse": attention_mse}[distance]
+        self.options: dict[str, Any] = {"distance": distance, "per": per, "soften_guide": soften_guide}
         self.heads: Heads = heads
         self.learner_temperature = positive_number("learner_temperature", learner_temperature)
 
@@ -116,12 +134,13 @@ class AttentionKL(Term):
         learner = softened(upcast(wanted(one.attention, "attention")), self.learner_temperature)
         guide = self.guided(wanted(other.attention, "attention"))
         query_mask, passage_mask = wanted(one.query_mask, "query_mask"), wanted(one.passage_mask, "passage_mask")
-        return self.distance(
+        return attention_distance(
             learner,
             _sized(guide, learner.shape),
             query_mask=query_mask,
             passage_mask=passage_mask,
             present=batch.listed,
+            **self.options,
             pace=self.pace(batch),
         )
 

@@ -36,7 +36,8 @@ def embedding(
 
 class Embedding(Term):
     """The mean over queries that list anything plus the mean over listed passages. Where the scorers' widths differ, a
-    linear map leads the learner's vectors to the guide's; it is thrown away after training.
+    linear map leads the learner's vectors to the guide's; it is thrown away after training. LEAF (2025) serves its map:
+    a learner whose own projection has the guide's width needs none here, and learns that one.
     """
 
     def __init__(

@@ -60,7 +60,8 @@ class LayerKL(Term):
     `choose`: `random` draws each side's blocks apart from the other's and anew every so many steps (`every`), by a
     generator of (seed, draw); `last` takes each side's last ones; `skip` the learner's last ones and, of a guide so
     many times as deep, one in so many from its first on (LEAD, util.py:206-221: of 6 and 12 the blocks 1 to 5 and 0, 2,
-    4, 6, 8 for passages). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before
+    4, 6, 8 for passages). `guide_temperature` divides the guide's scores as targets, not as what blocks weigh by
+    (util.py:606-700). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before
     it has met the scorers it wants the last block of each.
     """
 
@@ -75,6 +76,7 @@ class LayerKL(Term):
         every: int,
         seed: int,
         weight_temperature: float,
+        guide_temperature: float,
         detach_guide: bool,
         paced: bool,
         weight: float,
@@ -84,6 +86,7 @@ class LayerKL(Term):
         self.over, self.choose, self.seed = over, choose, seed
         self.pairs, self.every = positive_number("pairs", pairs), positive_number("every", every)
         self.weight_temperature = positive_number("weight_temperature", weight_temperature)
+        self.guide_temperature = positive_number("guide_temperature", guide_temperature)
         self.depths: tuple[int, int] | None = None
 
     def meet(self, sizes: Mapping[str, Size]) -> None:
@@ -117,7 +120,8 @@ class LayerKL(Term):
             rivals=batch.rivals.gather(1, batch.own_columns()) if own else batch.rivals,
             temperature=self.weight_temperature,
         )
-        return _weighed(weights, learner, guide, present=batch.listed if own else batch.pooled, pace=self.pace(batch))
+        present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature
+        return _weighed(weights, learner, target, present=present, pace=self.pace(batch))
 
     def _scores(self, view: View, layers: list[int]) -> Tensor:
         found = view.pool_layers if self.over == "pool" else view.layers

@@ -1,6 +1,7 @@
 """MarginMSE: the learner's margin between the positive and a negative follows the guide's."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 
@@ -9,6 +10,8 @@ from retrieval_kd.losses.mean import paced_mean
 from retrieval_kd.losses.term import Term, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import Column, ListMask, ListScores, PerQuery, Scalar
+
+MarginPairs = Literal["positive", "all"]
 
 
 def margin_mse(
@@ -33,16 +36,35 @@ def margin_mse(
     return paced_mean(error, valid, pace)
 
 
-class MarginMSE(Term):
-    """MarginMSE of the own list."""
+def margin_mse_of_all(
+    learner: ListScores, guide: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+) -> Scalar:
+    """((l_i - l_j) - (g_i - g_j))², mean over all present i and j of each list, i = j included; no judgment is needed.
 
-    def __init__(self, *, learner: str, guide: str, detach_guide: bool, paced: bool, weight: float) -> None:
+    Source: losses/margin_mse.py of CL-DRD's code.
+    """
+    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    difference = (learner - guide).masked_fill(~there, 0.0)
+    error = (difference[:, :, None] - difference[:, None, :]) ** 2
+    return paced_mean(error, there[:, :, None] & there[:, None, :], pace)
+
+
+class MarginMSE(Term):
+    """MarginMSE of the own list: margins to the `positive`, or between `all` pairs, which needs no judgment."""
+
+    def __init__(
+        self, *, learner: str, guide: str, pairs: MarginPairs, detach_guide: bool, paced: bool, weight: float
+    ) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
         self.guide: str = guide
+        self.pairs: MarginPairs = pairs
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {self.learner: want("list"), self.guide: want("list")}
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         learner, guide = read(views[self.learner], "list"), self.guided(read(views[self.guide], "list"))
-        return margin_mse(learner, guide, batch.own_positive, present=batch.listed, pace=self.pace(batch))
+        present, pace = batch.listed, self.pace(batch)
+        if self.pairs == "all":
+            return margin_mse_of_all(learner, guide, present=present, pace=pace)
+        return margin_mse(learner, guide, batch.own_positive, present=present, pace=pace)

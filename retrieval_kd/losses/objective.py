@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.largest import largest_alone, largest_fault
 from retrieval_kd.losses.shuffle import relabelled, shuffled
 from retrieval_kd.losses.term import Term, from_zero
 from retrieval_kd.scorers.scorer import Size
@@ -16,10 +17,11 @@ from retrieval_kd.shapes import Scalar
 class Objective(nn.Module):
     """Σ weight · term; a term of weight 0 is as if it were not there. `tied` roles hold the encoder of the first of
     them. `echoes` are further roles: {name: {"of": role, "redraw": "passage" | "query" | "both"}}, the same scorer read
-    again with fresh dropout on that side. `shuffle` is a control: a seed by which what guides say is shuffled.
+    again with fresh dropout on that side. `shuffle` is a control: a seed by which what guides say is shuffled. Of each
+    group of terms in `largest_of` only the one with the largest weighted loss counts in a step (largest.py).
 
     Raises ValueError where no term has a weight above 0 or one is not from 0 on, a tied or echoed role is read by none,
-    or a guide may be moved but is nobody's learner.
+    a guide may be moved but is nobody's learner, or a group names no term or a term twice.
     """
 
     def __init__(
@@ -28,12 +30,14 @@ class Objective(nn.Module):
         tied: Sequence[str] = (),
         echoes: Mapping[str, Mapping[str, str]] | None = None,
         shuffle: int | None = None,
+        largest_of: Sequence[Sequence[str]] = (),
     ) -> None:
         super().__init__()
         weights = {name: from_zero(f"loss.terms.{name}.weight", term.weight) for name, term in terms.items()}
         self.terms = nn.ModuleDict({name: term for name, term in terms.items() if weights[name]})
         self.tied, self.shuffle = tuple(tied), None if shuffle is None else from_zero("loss.shuffle", shuffle)
         self.echoes = {name: dict(echo) for name, echo in (echoes or {}).items()}
+        self.largest_of = tuple(map(tuple, largest_of))
         if not self.terms:
             raise ValueError("no term has a weight above 0: give at least one under loss.terms")
         for name, term in self._named():
@@ -47,6 +51,9 @@ class Objective(nn.Module):
                 raise ValueError(
                     f"the loss ties or echoes {name!r}, which none of its terms reads: give one of {sorted(self.roles)}"
                 )
+
+        if wrong := largest_fault(self.largest_of, list(self.terms)):
+            raise ValueError(wrong)
 
     def source(self, role: str) -> str:
         """The role whose scorer a role reads: its own, or the one that it echoes."""
@@ -86,7 +93,8 @@ class Objective(nn.Module):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> dict[str, Scalar]:
         shown, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
-        return {name: term.weight * term(self._seen(term, views, shown), batch) for name, term in self._named()}
+        losses = {name: term.weight * term(self._seen(term, views, shown), batch) for name, term in self._named()}
+        return largest_alone(self.largest_of, losses)
 
     def _seen(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
         """A term's views: its guide's as shown, unless that echoes its learner."""

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,11 @@ Number = TypeVar("Number", int, float)
 class Term(nn.Module, ABC):
     """`learner` follows `guide` (None: judgments) with a weight. `paced`: a curriculum's pace weights its mean.
 
-    `detach_guide`: no gradient into the guide.
+    `detach_guide`: no gradient into the guide. `absolute` says that it reads scores as they stand, so that a constant
+    added to all of a query's scores changes it; most terms read differences alone.
     """
+
+    absolute: ClassVar[bool] = False
 
     def __init__(
         self, *, learner: str, guide: str | None = None, weight: float, paced: bool, detach_guide: bool = True

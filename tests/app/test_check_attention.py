@@ -12,7 +12,8 @@ from retrieval_kd.losses.objective import Objective
 from retrieval_kd.text.fault import Fault
 from tests.contracts.options import option
 
-HOW = {"distance": "kl", "heads": "mean", "learner_temperature": 1.0, "detach_guide": True, "paced": True}
+KEYS = ("distance", "per", "soften_guide", "heads", "learner_temperature", "detach_guide", "paced")
+HOW = {key: value for key, value in option("loss", "word_and_sentence")["terms"]["words"].items() if key in KEYS}
 
 
 def arrow(guide: str = "cross") -> Objective:

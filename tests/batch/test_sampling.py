@@ -168,3 +168,20 @@ def test_further_windows_change_nothing_in_the_first() -> None:
     beside = draw(replace(PLAIN, windows=(*PLAIN.windows, Window(1, 9, 10))), 3, LISTS, POSITIVES)
     assert np.array_equal(beside.passages[:, :4], alone.passages)
     assert np.array_equal(beside.ranks[:, :4], alone.ranks)
+
+
+def test_what_is_drawn_once_is_the_same_for_a_query_in_every_step_and_differs_between_seeds() -> None:
+    once = window(order="drawn_once")
+    first = {query: row_of(draw(once, 0, LISTS, POSITIVES), query)[1][1:] for query in range(3)}
+    assert all(set(ranks) <= set(range(2, 9)) and len(set(ranks)) == 3 for ranks in first.values())
+    assert first[0] != first[1] or first[1] != first[2]
+    for step in range(1, 6):
+        assert {query: row_of(draw(once, step, LISTS, POSITIVES), query)[1][1:] for query in range(3)} == first
+    other = replace(once, seed=1)
+    assert {query: row_of(draw(other, 0, LISTS, POSITIVES), query)[1][1:] for query in range(3)} != first
+
+
+def test_the_first_judged_passage_may_stand_for_all() -> None:
+    first = replace(PLAIN, positive="first")
+    assert {row_of(draw(first, step, LISTS, POSITIVES), 1)[0][0] for step in range(20)} == {101}
+    assert {row_of(draw(PLAIN, step, LISTS, POSITIVES), 1)[0][0] for step in range(20)} == {101, 102}

@@ -29,6 +29,12 @@ TABLE: dict[str, tuple[list[str], dict[str, object]]] = {
         {"query_mask": REQUIRED, "passage_mask": REQUIRED, "present": None},
     ),
     "retrieval_kd.losses.embedding.embedding": (["learner", "guide"], {"present": None, "normalize": True}),
+    "retrieval_kd.losses.logit_mse.logit_mse": (["learner", "guide"], {"present": None}),
+    "retrieval_kd.losses.decoupled_kl.decoupled_kl": (
+        ["learner", "guide", "positive"],
+        {"present": None, "temperature": 1.0, "alpha": 1.0, "beta": 1.0},
+    ),
+    "retrieval_kd.losses.score_norm.score_norm": (["scores"], {"present": None}),
     "retrieval_kd.losses.pair_state.pair_state": (["learner", "guide"], {"present": None}),
     "retrieval_kd.losses.agreement.agreement": (["first", "second"], {"present": None}),
     "retrieval_kd.scorers.late.max_sim": (["query", "passage", "query_mask", "passage_mask"], {}),

@@ -1,45 +1,88 @@
-"""AdamW's schedule and groups, by hand."""
+"""AdamW's schedules and groups, by hand."""
+
+import inspect
+import math
+import re
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
+from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+from transformers.trainer_utils import SchedulerType
 
+from retrieval_kd.distil.schedules import FROM_START, OPTIONS, Schedule
 from retrieval_kd.text.fault import Fault
 from tests.distil import training
 from tests.distil.training import Ground
 
 
 def rates(steps: int, **values: object) -> list[float]:
-    found = training.adamw(steps=steps, **values)
-    return [found.rate(step) for step in range(steps)]
+    """The factor on the learning rate at each step, as the optimiser takes it."""
+    linear = nn.Linear(2, 2)
+    optimizer, schedule = training.adamw(steps=steps, lr=1.0, **values).build({"student": linear.named_parameters()})
+    found = []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return found
 
 
-def test_the_rate_rises_over_the_warm_up_and_then_falls_in_a_line_to_zero() -> None:
-    assert rates(10, warmup=0.2) == pytest.approx([1 / 2, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
-    assert training.adamw(steps=10, warmup=0.2).rate(10) == 0
-
-
-def test_a_warm_up_above_one_is_a_number_of_steps() -> None:
-    assert rates(8, warmup=4.0) == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1, 1, 3 / 4, 2 / 4, 1 / 4])
+def test_the_rate_rises_from_zero_over_the_warm_up_and_then_falls_in_a_line() -> None:
+    published = [0, 1 / 3, 2 / 3, 1, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7]  # of transformers 5, 3 steps of 10
+    assert rates(10, warmup=3.0) == pytest.approx(published)
+    assert rates(10, warmup=0.3) == pytest.approx(published)
+    assert rates(10, warmup=0.39) == pytest.approx(published), "a share is rounded down"
 
 
 def test_without_a_warm_up_the_first_step_has_the_whole_rate() -> None:
     assert rates(4, warmup=0.0) == pytest.approx([1, 3 / 4, 2 / 4, 1 / 4])
 
 
-def test_a_constant_schedule_stays_after_its_warm_up() -> None:
-    assert rates(6, warmup=0.5, schedule="constant") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
+def test_the_rate_of_berts_publication_falls_from_the_first_step_on() -> None:
+    published = [0, 1 / 3, 2 / 3, 7 / 10, 6 / 10, 5 / 10, 4 / 10, 3 / 10, 2 / 10, 1 / 10]
+    assert rates(10, warmup=3.0, schedule="linear_from_start") == pytest.approx(published)
 
 
-def test_the_optimiser_takes_the_rate_of_each_step() -> None:
-    linear = nn.Linear(2, 2)
-    optimizer, schedule = training.adamw(steps=4, warmup=2.0, lr=0.8).build({"student": linear.named_parameters()})
-    found = []
-    for _ in range(4):
-        found.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert found == pytest.approx([0.4, 0.8, 0.8, 0.4])
+def test_a_schedule_is_the_library_s_with_its_own_options() -> None:
+    assert rates(3, warmup=0.0, schedule="constant") == [1, 1, 1]
+    assert rates(4, warmup=2.0, schedule="constant_with_warmup") == pytest.approx([0, 1 / 2, 1, 1])
+    half = [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]
+    assert rates(4, warmup=0.0, schedule="cosine") == pytest.approx(half)
+    whole = rates(4, warmup=0.0, schedule="cosine", schedule_options={"num_cycles": 1.0})
+    assert whole == pytest.approx([1, 1 / 2, 0, 1 / 2])
+    squared = {"schedule": "polynomial", "schedule_options": {"power": 2.0, "lr_end": 0.0}}
+    assert rates(4, warmup=0.0, **squared) == pytest.approx([1, 9 / 16, 4 / 16, 1 / 16])
+
+
+def test_every_schedule_makes_rates_and_reads_the_options_that_are_named() -> None:
+    needed = {"cosine_with_min_lr": {"min_lr": 0.1}, "warmup_stable_decay": {"num_decay_steps": 2}}
+    for name in get_args(Schedule):
+        warmup = 0.0 if name == "constant" else 2.0
+        assert max(rates(8, warmup=warmup, schedule=name, schedule_options=needed.get(name, {}))) <= 1
+        if name != FROM_START:
+            own = set(inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[SchedulerType(name)]).parameters)
+            given = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch"}
+            assert own - given == set(OPTIONS.get(name, ())), name
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"schedule": "linear", "schedule_options": {"power": 2.0}},
+            "schedule=linear reads no option of its own",
+        ),
+        ({"schedule": "cosine", "schedule_options": {"power": 2.0}}, "optim.schedule=cosine reads num_cycles"),
+        ({"schedule": "cosine_with_min_lr"}, "give {min_lr or min_lr_rate: a number}"),
+        ({"schedule": "constant", "warmup": 0.1}, "give optim.schedule=constant_with_warmup, or optim.warmup=0"),
+        ({"warmup": 3.0, "steps": 3}, "optim.warmup=3.0 lasts as long as optim.steps=3"),
+    ],
+)
+def test_what_a_schedule_does_not_read_or_lacks_is_refused(values: dict[str, object], said: str) -> None:
+    with pytest.raises(Fault, match=re.escape(said)):
+        training.adamw(**values)
 
 
 def test_biases_and_normalisations_are_not_decayed() -> None:

@@ -1,12 +1,13 @@
 """Where a query's words look in the passage."""
 
+import math
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.losses.attention_kl import AttentionKL, attention_kl, attention_mse, softened
+from retrieval_kd.losses.attention_kl import AttentionKL, attention_distance, attention_kl, softened
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import flags, kl
 from tests.steps import step
@@ -20,10 +21,20 @@ def words(*lists: list[list[list[float]]]) -> Tensor:
 
 
 LEARNER, GUIDE = words([[[0.5, 0.5], [0.5, 0.5]]]), words([[[0.75, 0.25], [0.5, 0.5]]])
+
+
+def distance(learner: Tensor, guide: Tensor, *, kind: Any = "kl", per: Any = "row", **given: Any) -> float:
+    """With everything else as the plain divergence has it."""
+    plain = {"present": None, "soften_guide": False, "pace": None}
+    return attention_distance(learner, guide, distance=kind, per=per, **{**plain, **given}).item()
+
+
 TERM: dict[str, Any] = {
     "learner": "student",
     "guide": "cross",
     "distance": "kl",
+    "per": "row",
+    "soften_guide": False,
     "heads": "mean",
     "learner_temperature": 1.0,
     "detach_guide": True,
@@ -73,15 +84,37 @@ def test_without_any_row_it_is_zero_with_a_graph() -> None:
     assert learner.grad.tolist() == [[[[0, 0]]]]
 
 
-def test_the_square_is_summed_over_words_and_a_mean_over_pairs_that_have_some() -> None:
+def test_per_pair_rows_are_summed_and_their_sums_averaged_over_pairs_that_have_words() -> None:
+    learner = words([[[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]], [[1.0, 0.0], [1.0, 0.0]]])
+    guide = words([[[0.75, 0.25], [0.75, 0.25]], [[0.5, 0.5], [0.5, 0.5]], [[0.0, 1.0], [0.0, 1.0]]])
+    mask = torch.tensor([[[True, True], [True, True], [False, False]]])
+    found = distance(learner, guide, query_mask=flags([1, 1]), passage_mask=mask, per="pair")
+    assert found == pytest.approx(2 * kl(QUARTERS, HALVES) / 2)
+    first = distance(learner, guide, query_mask=flags([1, 0]), passage_mask=mask, per="pair")
+    assert first == pytest.approx(kl(QUARTERS, HALVES) / 2)
+
+
+def test_a_softened_guide_passes_through_a_softmax_once_more() -> None:
+    e = math.exp(0.5)
+    found = distance(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO, soften_guide=True)
+    assert found == pytest.approx(kl((e / (1 + e), 1 / (1 + e)), HALVES))
+    hidden = words([[[0.75, 0.25, 0.0]]])
+    mask = torch.tensor([[[True, True, False]]])
+    masks = {"query_mask": flags([1]), "passage_mask": mask, "soften_guide": True}
+    assert distance(words([[[0.5, 0.5, 0.0]]]), hidden, **masks) == pytest.approx(found)
+
+
+def test_the_square_is_summed_over_passage_words_and_a_mean_over_rows_or_over_pairs() -> None:
     learner = words([[[0.5, 0.5], [0.5, 0.5]], [[0.9, 0.1], [0.5, 0.5]], [[1.0, 0.0], [1.0, 0.0]]])
     guide = words([[[0.75, 0.25], [0.5, 0.5]], [[0.9, 0.1], [0.9, 0.1]], [[0.0, 1.0], [0.0, 1.0]]])
     mask = torch.tensor([[[True, True], [True, True], [False, False]]])
     masks = {"passage_mask": mask, "present": flags([1, 1, 1])}
-    found = attention_mse(learner, guide, query_mask=flags([1, 1]), **masks)
-    assert found.item() == pytest.approx((2 * 0.25**2 + 2 * 0.4**2) / 2)
-    first = attention_mse(learner, guide, query_mask=flags([1, 0]), **masks)
-    assert first.item() == pytest.approx(2 * 0.25**2 / 2)
+    pairs = distance(learner, guide, query_mask=flags([1, 1]), kind="mse", per="pair", **masks)
+    assert pairs == pytest.approx((2 * 0.25**2 + 2 * 0.4**2) / 2)
+    rows = distance(learner, guide, query_mask=flags([1, 1]), kind="mse", **masks)
+    assert rows == pytest.approx((2 * 0.25**2 + 2 * 0.4**2) / 4)
+    first = distance(learner, guide, query_mask=flags([1, 0]), kind="mse", per="pair", **masks)
+    assert first == pytest.approx(2 * 0.25**2 / 2)
 
 
 def test_a_temperature_takes_back_what_the_products_were_divided_by() -> None:
@@ -101,6 +134,9 @@ def test_the_term_measures_as_it_is_told() -> None:
     }
     squared = AttentionKL(**{**TERM, "distance": "mse"})
     assert squared(views, step([[1]])).item() == pytest.approx(2 * 0.25**2)
+    softened_again = AttentionKL(**{**TERM, "soften_guide": True})
+    e = math.exp(0.5)
+    assert softened_again(views, step([[1]])).item() == pytest.approx(kl((e / (1 + e), 1 / (1 + e)), HALVES))
     sharp = AttentionKL(**{**TERM, "learner_temperature": 0.5})
     views["student"] = View(attention=words([[[0.2, 0.8]]]), **masks)
     assert sharp(views, step([[1]])).item() == pytest.approx(kl(QUARTERS, (0.04 / 0.68, 0.64 / 0.68)))

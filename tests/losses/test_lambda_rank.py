@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from retrieval_kd.losses.lambda_rank import LambdaRank, lambda_rank
+from retrieval_kd.losses.lambda_rank import LambdaRank, lambda_ndcg, lambda_rank
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import LN2, LN3, flags, rows
 from tests.steps import step
@@ -53,8 +53,35 @@ def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
 
 
 def test_the_term_goes_by_the_lessons_labels_on_the_own_list() -> None:
-    term = LambdaRank(learner="student", paced=True, weight=1.0)
+    term = LambdaRank(learner="student", metric="rr", others=None, paced=True, weight=1.0)
     batch = step([[1, 1, 0]], relevance=[[-1, 1, -1]])
     found = term({"student": View(scores=rows([0.0, 0.0, 9.0]))}, batch)
     assert found.item() == pytest.approx(0.5 * LN2)
     assert term.wants(0) == {"student": {Want("scores")}}
+
+
+def test_by_ndcg_a_pair_weighs_the_difference_of_its_discounts_times_that_of_its_gains() -> None:
+    # labels 2, 1 and 0 have gains 3, 1 and 0; the ideal DCG is 3 + 1 / log2(3); ranks are 2, 1, 3
+    scores, labels = rows([0.0, LN3, -LN3]), rows([2.0, 1.0, 0.0])
+    second, third, ideal = 1 / math.log2(3), 1 / 2, 3 + 1 / math.log2(3)
+    pairs = [
+        (1 - second) * 2 * math.log(4),  # the first two stand the wrong way round
+        (second - third) * 3 * math.log(4 / 3),
+        (1 - third) * 1 * math.log(10 / 9),
+    ]
+    assert lambda_ndcg(scores, labels).item() == pytest.approx(sum(pairs) / ideal / 3)
+
+
+def test_by_ndcg_labels_below_0_have_no_gain() -> None:
+    assert lambda_ndcg(rows([0.0, LN3]), rows([-0.25, -0.5])).item() == 0
+
+
+def test_the_term_may_label_the_passages_of_other_queries() -> None:
+    term = LambdaRank(learner="student", metric="rr", others=-0.5, paced=True, weight=1.0)
+    batch = step([[1], [1]], relevance=[[1], [1]])
+    found = term({"student": View(pool=rows([LN3, 0.0], [0.0, LN3]))}, batch)
+    assert found.item() == pytest.approx(0.5 * math.log(4 / 3))
+    assert term.wants(0) == {"student": {Want("pool")}}
+    known = step([[1], [1]], relevance=[[1], [1]], clash=[[1, 1], [0, 1]])  # the second's positive is the first's too
+    first = term({"student": View(pool=rows([LN3, 0.0], [LN3, 0.0]))}, known)
+    assert first.item() == pytest.approx(0.5 * math.log(4))

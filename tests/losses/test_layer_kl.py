@@ -85,7 +85,14 @@ def test_without_any_positive_the_blocks_weigh_alike() -> None:
 
 def term(depths: tuple[int, int] | None = (6, 12), **given: Any) -> LayerKL:
     ends = {"learner": "student", "guide": "late", "over": "pool", "pairs": 3, "choose": "random", "every": 10}
-    rest = {"seed": 0, "weight_temperature": 1.0, "detach_guide": False, "paced": True, "weight": 1.0}
+    rest = {
+        "seed": 0,
+        "weight_temperature": 1.0,
+        "guide_temperature": 1.0,
+        "detach_guide": False,
+        "paced": True,
+        "weight": 1.0,
+    }
     made = LayerKL(**{**ends, **rest, **given})
     if depths is not None:
         made.meet({"student": Size(depths[0], 32), "late": Size(depths[1], 64)})
@@ -159,3 +166,13 @@ def test_over_the_own_list_another_querys_passages_take_no_part() -> None:
     scores = {"student": blocks([[0.0, 0.0], [0.0, 0.0]]), "late": blocks([[LN3, 0.0], [LN3, 0.0]])}
     views = {role: View(layers={0: some[0]}) for role, some in scores.items()}
     assert made(views, step([[1, 1], [1, 1]])).item() == pytest.approx(kl(QUARTERS, HALVES))
+
+
+def test_a_temperature_flattens_the_targets_and_leaves_the_weights() -> None:
+    cold, warm = (term(None, guide_temperature=value) for value in (1.0, 2.0))
+    views = {
+        "student": View(pool_layers={-1: torch.zeros(1, 2)}),
+        "late": View(pool_layers={-1: torch.tensor([[2 * LN3, 0.0]])}),
+    }
+    assert warm(views, step([[1, 1]])).item() == pytest.approx(kl(QUARTERS, HALVES))
+    assert cold(views, step([[1, 1]])).item() == pytest.approx(kl((9 / 10, 1 / 10), HALVES))

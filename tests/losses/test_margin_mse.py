@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from retrieval_kd.losses.margin_mse import MarginMSE, margin_mse
+from retrieval_kd.losses.margin_mse import MarginMSE, margin_mse, margin_mse_of_all
 from retrieval_kd.scorers.view import View, Want
 from tests.losses.numbers import flags, rows
 from tests.steps import step
@@ -63,7 +63,7 @@ def test_without_any_pair_it_is_zero_with_a_graph() -> None:
 
 @pytest.mark.parametrize("detach", [True, False])
 def test_the_term_reads_both_own_lists_and_the_positives_place_in_them(detach: bool) -> None:
-    term = MarginMSE(learner="student", guide="cross", detach_guide=detach, paced=True, weight=1.0)
+    term = MarginMSE(learner="student", guide="cross", pairs="positive", detach_guide=detach, paced=True, weight=1.0)
     assert term.wants(0) == {"student": {Want("scores")}, "cross": {Want("scores")}}
     batch = step([[1, 1, 1]] * 2, positive=[0, 3])
     views = {"student": View(scores=rows(LEARNER, LEARNER)), "cross": View(scores=rows(GUIDE, GUIDE))}
@@ -77,8 +77,18 @@ def test_the_term_leaves_out_what_the_file_of_scores_does_not_know() -> None:
     known = torch.tensor([[4.0, 3.0, torch.nan]])
     learner = rows(LEARNER)
     views = {"student": View(scores=learner), "stored": View(scores=known.double())}
-    term = MarginMSE(learner="student", guide="stored", detach_guide=True, paced=True, weight=1.0)
+    term = MarginMSE(learner="student", guide="stored", pairs="positive", detach_guide=True, paced=True, weight=1.0)
     found = term(views, step([[1, 1, 1]], stored={"file": known}))
     found.backward()
     assert found.item() == 1
     assert learner.grad.tolist() == [[2, -2, 0]]
+
+
+def test_all_pairs_of_a_list_have_margins_without_any_judgment() -> None:
+    # learner - guide is 1, 0, -1: six ordered pairs have errors 1, 1, 1, 1, 4, 4, three have none
+    assert margin_mse_of_all(rows(LEARNER), rows(GUIDE)).item() == pytest.approx(12 / 9)
+    two = margin_mse_of_all(rows(LEARNER), rows(GUIDE), present=flags([1, 0, 1]))
+    assert two.item() == pytest.approx(8 / 4)
+    term = MarginMSE(learner="student", guide="cross", pairs="all", detach_guide=True, paced=True, weight=1.0)
+    views = {"student": View(scores=rows(LEARNER)), "cross": View(scores=rows(GUIDE))}
+    assert term(views, step([[1, 1, 1]], positive=[-1])).item() == pytest.approx(12 / 9)

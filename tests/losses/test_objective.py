@@ -80,6 +80,24 @@ def test_an_echo_is_its_scorer_read_again_under_a_pass_of_its_own() -> None:
     assert objective.pass_of("student", "passage") == 0
 
 
+def test_of_a_group_only_the_term_with_the_largest_loss_counts() -> None:
+    terms = {"hard": contrastive("student"), "one": listwise("student", "cross"), "two": listwise("student", "late")}
+    objective = Objective(terms, largest_of=[["one", "two"]])
+    student = rows([0.0, 0.0])
+    views = {"student": View(pool=student), "cross": View(pool=rows([0.5, 0.0])), "late": View(pool=rows([2.0, 0.0]))}
+    losses = objective(views, step([[1, 1]]))
+    alone = Objective(terms)(views, step([[1, 1]]))
+    assert losses["one"].item() == 0 < alone["one"].item() < alone["two"].item()
+    assert losses["two"].item() == alone["two"].item()
+    assert losses["hard"].item() == alone["hard"].item()
+
+
+@pytest.mark.parametrize("group", [["one"], ["one", "three"], ["one", "one"]])
+def test_a_group_of_no_two_terms_is_refused(group: list[str]) -> None:
+    with pytest.raises(ValueError, match="give groups of two or more terms"):
+        Objective({"one": listwise("student", "cross"), "two": listwise("student", "late")}, largest_of=[group])
+
+
 def test_an_objective_without_terms_is_refused() -> None:
     with pytest.raises(ValueError, match=r"give at least one under loss\.terms"):
         Objective({})

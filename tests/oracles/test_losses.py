@@ -1,6 +1,7 @@
 """Losses against values of the methods' published code; inputs are waves, scale · sin(a·k + b) + shift."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,10 +9,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from retrieval_kd.losses.agreement import agreement
+from retrieval_kd.losses.attention_kl import attention_distance
 from retrieval_kd.losses.contrastive import contrastive
-from retrieval_kd.losses.lambda_rank import lambda_rank
+from retrieval_kd.losses.decoupled_kl import decoupled_kl
+from retrieval_kd.losses.lambda_rank import lambda_ndcg, lambda_rank
 from retrieval_kd.losses.layer_kl import informativeness, layer_kl
 from retrieval_kd.losses.listwise_kl import listwise_kl
+from retrieval_kd.losses.logit_mse import logit_mse
+from retrieval_kd.losses.margin_mse import margin_mse_of_all
 from retrieval_kd.scorers.dual import dot
 from retrieval_kd.scorers.late import max_sim
 
@@ -92,3 +97,51 @@ def test_lambda_rank_of_thirty_is_the_published_value(labels: list[float], value
 def test_lambda_rank_of_four_is_the_published_value() -> None:
     scores = torch.stack([numbers(2.01, 1.23, 1.02, 0.4), numbers(0.45, 1.04, 1.02, 3.12)])
     assert lambda_rank(scores, numbers(1, 0.5, 0, 0).repeat(2, 1)).item() == pytest.approx(0.4333457993, rel=1e-6)
+
+
+def test_lambda_rank_by_ndcg_is_the_published_value() -> None:
+    labels = torch.stack([numbers(1, 0.5, 0, 0), numbers(3, 2, 1, 0), numbers(0, 0, 1, -0.5)])
+    found = lambda_ndcg(wave((3, 4), 1.3, 0.2, 3), labels)
+    assert found.item() == pytest.approx(0.2330385724771431, rel=1e-8)
+
+
+def test_what_prod_offers_beside_its_softmax_is_the_published_value() -> None:
+    learner, guide, first = wave((3, 4), 1.3, 0.2, 3), wave((3, 4), 0.7, 1.1, 5), torch.zeros(3, dtype=torch.long)
+    assert logit_mse(learner, guide).item() == pytest.approx(8.050945007325332, rel=1e-8)
+    found = decoupled_kl(learner, guide, first, temperature=4.0, alpha=1.0, beta=8.0)
+    assert found.item() == pytest.approx(16.164509594152232, rel=1e-8)
+
+
+def test_margins_of_all_pairs_are_the_published_value() -> None:
+    learner, guide = wave((3, 4), 1.3, 0.2, 3), wave((3, 4), 0.7, 1.1, 5)
+    assert margin_mse_of_all(learner, guide).item() == pytest.approx(8.630478277731426, rel=1e-8)
+
+
+def attention_of(query_words: list[int]) -> dict[str, Any]:
+    """Two queries × two passages of 3, 2, 4 and 3 words: softmax of products, and rows that sum to 1, of one head."""
+    query, passage = wave((2, 5, 5), 0.7, 0.3)[:, 1:4], wave((4, 6, 5), 0.4, -0.2)[:, 1:5]
+    words = torch.tensor([[3, 2], [4, 3]])
+    columns = torch.arange(4) < words[..., None]
+    products = torch.einsum("qid,qcjd->qcij", query, passage.reshape(2, 2, 4, 5))
+    guide = wave((4, 3, 4), 1.3, 0.5, 0.5, 1).reshape(2, 2, 3, 4) * columns[:, :, None]
+    return {
+        "learner": products.masked_fill(~columns[:, :, None], -torch.inf).softmax(-1),
+        "guide": guide / guide.sum(-1, keepdim=True),
+        "query_mask": torch.arange(3) < torch.tensor(query_words)[:, None],
+        "passage_mask": columns,
+        "present": None,
+        "soften_guide": True,
+        "pace": None,
+    }
+
+
+def test_word_attention_per_pair_and_softened_is_the_published_value() -> None:
+    # attention_map_loss of LEAD/util.py gives 2.4140948577, 1.9522105437, 3.7858300415 and 3.6819836337
+    found = attention_distance(**attention_of([2, 3]), distance="kl", per="pair")
+    assert found.item() == pytest.approx(2.958529794120965, rel=1e-8)
+
+
+def test_squared_word_attention_of_a_cross_encoder_is_the_published_value() -> None:
+    # virt_loss of LEAD/util.py, whose queries are padded to three words; here all have three
+    found = attention_distance(**attention_of([3, 3]), distance="mse", per="row")
+    assert found.item() == pytest.approx(0.36198439288708356, rel=1e-8)
