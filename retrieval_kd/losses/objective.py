@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.largest import largest_alone, largest_fault
+from retrieval_kd.losses.contradictions import contradictions
+from retrieval_kd.losses.largest import largest_alone
 from retrieval_kd.losses.shuffle import relabelled, shuffled
 from retrieval_kd.losses.term import Term, from_zero
 from retrieval_kd.scorers.scorer import Size
@@ -38,21 +39,7 @@ class Objective(nn.Module):
         self.tied, self.shuffle = tuple(tied), None if shuffle is None else from_zero("loss.shuffle", shuffle)
         self.echoes = {name: dict(echo) for name, echo in (echoes or {}).items()}
         self.largest_of = tuple(map(tuple, largest_of))
-        if not self.terms:
-            raise ValueError("no term has a weight above 0: give at least one under loss.terms")
-        for name, term in self._named():
-            if term.guide is not None and not term.detach_guide and self.source(term.guide) not in self.learners:
-                raise ValueError(
-                    f"loss.terms.{name}: detach_guide=false moves {term.guide}, which no term names as learner; "
-                    "give true"
-                )
-        for name in (*self.tied, *(echo["of"] for echo in self.echoes.values())):
-            if name != "student" and name not in self.roles:
-                raise ValueError(
-                    f"the loss ties or echoes {name!r}, which none of its terms reads: give one of {sorted(self.roles)}"
-                )
-
-        if wrong := largest_fault(self.largest_of, list(self.terms)):
+        for wrong in contradictions(self, dict(self._named())):
             raise ValueError(wrong)
 
     def source(self, role: str) -> str:

@@ -50,6 +50,19 @@ def test_three_steps_change_every_parameter_of_the_learner_and_no_bit_of_a_froze
     assert unchanged_parts(made, before, "student") == []
 
 
+def test_a_student_of_its_teachers_width_learns_its_own_projection_which_it_serves_and_no_further_map(
+    ground: Ground, tmp_path: Path
+) -> None:
+    student = training.scorer_node(ground, "dual", projection=12, normalize=False)
+    made = training.distiller("aligned", student, {"dual": training.scorer_node(ground, "dual", projection=12)})
+    before = training.weights(made)
+    training.train(ground, made, tmp_path)
+    assert list(made.objective.parameters()) == []
+    head = [name for name in before if name.startswith("scorers.student.") and before[name].shape == (12, 32)]
+    assert head
+    assert not any(name in unchanged_parts(made, before, "student") for name in head)
+
+
 def test_a_frozen_guide_stays_in_eval_mode_while_the_student_trains(ground: Ground, tmp_path: Path) -> None:
     late = training.scorer_node(ground, "late", dropout=0.1)
     made = training.distiller("tight_coupling", training.scorer_node(ground, "dual"), {"late": late}, kind=Watching)

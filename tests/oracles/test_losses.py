@@ -1,12 +1,13 @@
 """Losses against values of the methods' published code; inputs are waves, scale · sin(a·k + b) + shift."""
 
 import math
+from itertools import product
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import kl_div, mse_loss, normalize
 
 from retrieval_kd.losses.agreement import agreement
 from retrieval_kd.losses.attention_kl import attention_distance
@@ -135,9 +136,51 @@ def attention_of(query_words: list[int]) -> dict[str, Any]:
     }
 
 
+def of_pairs(given: dict[str, Any]) -> list[tuple[Tensor, Tensor]]:
+    """(learner's rows, guide's rows) of each pair, cut to its words: [query word, passage word]."""
+    found = []
+    for query, passage in product(range(2), range(2)):
+        kept = given["query_mask"][query], given["passage_mask"][query, passage]
+        found.append(tuple(given[side][query, passage][kept[0]][:, kept[1]] for side in ("learner", "guide")))
+    return found
+
+
+def attention_map_loss(given: dict[str, Any]) -> list[float]:
+    """Each pair's loss as LEAD/util.py:467-502 has it: PyTorch's KL, `batchmean` over the single head, of the guide's
+    rows through a softmax; the learner's rows are a softmax already."""
+    return [
+        kl_div(found.log()[None], guide[None].softmax(-1), reduction="batchmean").item()
+        for found, guide in of_pairs(given)
+    ]
+
+
+def virt_loss(given: dict[str, Any]) -> float:
+    """As LEAD/util.py:504-537 has it of a cross-encoder: PyTorch's squared error, summed over a pair, divided by the
+    pairs and by the query words that they are padded to."""
+    total = sum(mse_loss(found, guide.softmax(-1), reduction="sum").item() for found, guide in of_pairs(given))
+    return total / 4 / given["query_mask"].shape[1]
+
+
+@pytest.mark.parametrize("words", [[2, 3], [3, 3], [1, 2]])
+def test_word_attention_per_pair_and_softened_is_that_of_attention_map_loss(words: list[int]) -> None:
+    given = attention_of(words)
+    found = attention_distance(**given, distance="kl", per="pair")
+    assert found.item() == pytest.approx(sum(attention_map_loss(given)) / 4, rel=1e-8)
+
+
+def test_squared_word_attention_of_equally_long_queries_is_that_of_virt_loss() -> None:
+    given = attention_of([3, 3])
+    assert attention_distance(**given, distance="mse", per="row").item() == pytest.approx(virt_loss(given), rel=1e-8)
+    ragged = attention_of([2, 3])  # there the padded length divides, as it does here per pair
+    found = attention_distance(**ragged, distance="mse", per="pair").item() / 3
+    assert found == pytest.approx(virt_loss(ragged), rel=1e-8)
+
+
 def test_word_attention_per_pair_and_softened_is_the_published_value() -> None:
-    # attention_map_loss of LEAD/util.py gives 2.4140948577, 1.9522105437, 3.7858300415 and 3.6819836337
-    found = attention_distance(**attention_of([2, 3]), distance="kl", per="pair")
+    given = attention_of([2, 3])
+    published = [2.4140948577, 1.9522105437, 3.7858300415, 3.6819837336]  # of attention_map_loss of LEAD/util.py itself
+    assert attention_map_loss(given) == pytest.approx(published, rel=1e-8)
+    found = attention_distance(**given, distance="kl", per="pair")
     assert found.item() == pytest.approx(2.958529794120965, rel=1e-8)
 
 
