@@ -19,7 +19,7 @@ from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
-REVISION = 2
+REVISION = 3
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
