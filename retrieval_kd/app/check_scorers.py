@@ -1,17 +1,16 @@
 """What is refused of a scorer: layers that its backbone has not, texts that it cannot hold, a dropout that is none."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app import roles
 from retrieval_kd.app.wiring import REFERENCE
+from retrieval_kd.encoders.facts import positions
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
 SHORTEST = 3  # tokens: a word between two special ones
-AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types that count positions from the padding's
 
 
 def scorer_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
@@ -93,13 +92,3 @@ def _place_faults(path: str, node: Node, depth: int) -> Iterator[str]:
     layer = node.get("attention_layer", 0)
     if not -depth <= layer < depth:
         yield f"{path}.attention_layer={layer}: the encoder has {depth} layers; give one from {-depth} to {depth - 1}"
-
-
-def positions(folder: Path) -> int | None:
-    """How many tokens a backbone can read in one text; None where its configuration sets no bound."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    found = config.get("max_position_embeddings")
-    if found is None:
-        return None
-    before = config.get("pad_token_id", 1) + 1 if config.get("model_type") in AFTER_PADDING else 0
-    return int(found) - before

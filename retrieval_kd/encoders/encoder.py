@@ -1,6 +1,6 @@
 """A text encoder: a transformer cut to the layers that are kept, that looks word embeddings up apart from the rest."""
 
-from collections.abc import Collection as Layers
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders import packed
+from retrieval_kd.encoders.classifier import ClassifierHead
+from retrieval_kd.encoders.reading import read_model
 from retrieval_kd.encoders.weights import layers_to_keep
 
 
@@ -45,32 +47,34 @@ class TextEncoder(nn.Module):
 
     @classmethod
     def load(
-        cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: str = "sdpa"
+        cls,
+        folder: Path,
+        *,
+        layers: int | list[int] | None,
+        dropout: float,
+        attention: str = "sdpa",
+        apart: Collection[str] = (),
     ) -> "TextEncoder":
-        """Read a backbone (safetensors only), keep some layers of it, and set every dropout probability."""
-        from transformers import AutoConfig, AutoModel
-        from transformers.utils import logging
+        """Read a backbone (safetensors only), keep some layers of it, and set every dropout probability. `apart` are
+        tensors of its folder that somebody else reads.
+        """
+        model = read_model(folder, _configured(folder, dropout), attention=attention, apart=apart)
+        return cls._cut_of(model, folder, layers)
 
-        logging.set_verbosity_error()  # it reports the pooler's weights, which are left aside on purpose
-        logging.disable_progress_bar()
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
-            if name in config.to_dict():
-                setattr(config, name, dropout)
+    @classmethod
+    def load_with_head(
+        cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: str = "sdpa"
+    ) -> "tuple[TextEncoder, ClassifierHead]":
+        """Read a sequence classifier so: its backbone, and its head."""
+        model = read_model(folder, _configured(folder, dropout), attention=attention, classifier=True)
+        backbone, head = ClassifierHead.apart(model, dropout)
+        return cls._cut_of(backbone, folder, layers), head
+
+    @classmethod
+    def _cut_of(cls, backbone: Any, folder: Path, layers: int | list[int] | None) -> "TextEncoder":
+        """The encoder with these layers of a folder's backbone."""
         kept, places = layers_to_keep(folder, layers)
-        options: dict[str, Any] = (
-            {"add_pooling_layer": False} if config.model_type in {"bert", "roberta", "xlm-roberta"} else {}
-        )
-        backbone = AutoModel.from_pretrained(
-            folder,
-            config=config,
-            use_safetensors=True,
-            trust_remote_code=False,
-            attn_implementation=attention,
-            dtype=torch.float32,
-            **options,
-        )
-        depth = getattr(config, "retrieval_kd_depth", None) or config.num_hidden_layers
+        depth = getattr(backbone.config, "retrieval_kd_depth", None) or backbone.config.num_hidden_layers
         _cut(backbone, places)
         backbone.config.retrieval_kd_layers, backbone.config.retrieval_kd_depth = kept, depth
         return cls(backbone, folder=folder, kept=kept, depth=depth)
@@ -91,20 +95,21 @@ class TextEncoder(nn.Module):
         text: Tokens,
         embedded: Float[Tensor, "text token dim"],
         *,
-        layers: Layers[int] = (),
+        layers: Collection[int] = (),
         attention: int | None = None,
+        unattended: int = -1,
     ) -> Encoded:
         """Encode a padded group whose word embeddings are given; `layers` and `attention` name blocks of this encoder,
-        from 0.
+        from 0. No token attends to those pieces `unattended` that end a text.
         """
         extra = {"token_type_ids": text.segment} if getattr(self.backbone.config, "type_vocab_size", 0) > 1 else {}
         with self._products(embedded.device):
-            if attention is None and self._packs(embedded):
+            if attention is None and unattended < 0 and self._packs(embedded):
                 last, states = packed.run_packed(self.backbone, text, embedded, layers)
                 return Encoded(text, full(last), {layer: full(value) for layer, value in states.items()})
             out = self.backbone(
                 inputs_embeds=embedded,
-                attention_mask=text.mask.long(),
+                attention_mask=_attended(text, unattended).long(),
                 output_hidden_states=bool(layers),
                 output_attentions=attention is not None,
                 **extra,
@@ -132,17 +137,43 @@ class TextEncoder(nn.Module):
         for block in _blocks(self.backbone)[1]:
             block.compile(dynamic=True, options={"fallback_random": True})
 
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), configuration and tokenizer, as `transformers` loads them."""
+    def save(self, folder: Path, *, head: ClassifierHead | None = None) -> None:
+        """Write weights (safetensors), configuration and tokenizer, as `transformers` loads them; with the head of a
+        sequence classifier, as one.
+        """
         from transformers import AutoTokenizer
 
-        self.backbone.save_pretrained(folder)  # type: ignore[operator]
+        whole: AbstractContextManager[Any] = nullcontext(self.backbone) if head is None else head.around(self.backbone)
+        with whole as model:
+            model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False).save_pretrained(folder)
+
+
+def _configured(folder: Path, dropout: float) -> Any:
+    """A folder's configuration, with every dropout probability set."""
+    from transformers import AutoConfig
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # `read_model` says in a sentence what its report says in a table
+    logging.disable_progress_bar()
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+        if name in config.to_dict():
+            setattr(config, name, dropout)
+    return config
 
 
 def full(numbers: Tensor) -> Tensor:
     """Half-precision numbers in float32, others as they are: a backbone may compute in half, scores never do."""
     return numbers.float() if numbers.dtype in (torch.float16, torch.bfloat16) else numbers
+
+
+def _attended(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
+    """The real tokens without the pieces `but` (-1: none) behind a text's last other one."""
+    if but < 0:
+        return text.mask
+    other = (text.mask & (text.ids != but)).flip(1)
+    return text.mask & (other.cumsum(1) > 0).flip(1)
 
 
 def _cut(backbone: nn.Module, places: list[int]) -> None:

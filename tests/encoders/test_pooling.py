@@ -24,5 +24,23 @@ def test_mean_of_words_leaves_special_tokens_out() -> None:
 
 
 def test_mask_pieces_that_fill_a_query_are_words_of_the_mean() -> None:
-    filled = apart(Ragged.of([[7]]), Frame((2,), (3,), 4, 4))
-    assert pool(STATES[1:2], filled, "mean_words").tolist() == [[6.0]]
+    filled = apart(Ragged.of([[7]]), Frame((2,), (3,), 4, 4))  # [CLS] a [SEP] [MASK]
+    assert pool(STATES[1:2], filled, "mean_words").tolist() == [[5.0]]
+
+
+def test_last_is_the_last_real_tokens_state() -> None:
+    assert pool(STATES, TEXT, "last").tolist() == [[5.0], [6.0], [0.0]]
+
+
+def test_max_is_over_real_tokens() -> None:
+    assert pool(STATES, TEXT, "max").tolist() == [[5.0], [8.0], [0.0]]
+
+
+def test_a_weighted_mean_counts_the_ith_token_i_times() -> None:
+    found = pool(STATES, TEXT, "weighted_mean").flatten()
+    torch.testing.assert_close(found, torch.tensor([(1 + 6 + 15) / 6, (2 + 8 + 24 + 24) / 10, 0.0]))
+
+
+def test_a_sum_may_be_over_the_root_of_the_number() -> None:
+    found = pool(STATES, TEXT, "mean_sqrt_length").flatten()
+    torch.testing.assert_close(found, torch.tensor([9 / 3**0.5, 20 / 2, 0.0]))

@@ -1,0 +1,29 @@
+"""What a backbone's folder says of itself, read without torch: how long a text may be, which tensors there are."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types that count positions from the padding's
+
+
+def positions(folder: Path) -> int | None:
+    """How many tokens a backbone can read in one text; None where its configuration sets no bound."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    found = config.get("max_position_embeddings")
+    if found is None:
+        return None
+    padding = config.get("pad_token_id")
+    before = (1 if padding is None else padding) + 1 if config.get("model_type") in AFTER_PADDING else 0
+    return int(found) - before
+
+
+def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors of a folder's safetensors, name → shape; those of a file that is none are told when it is loaded."""
+    from safetensors import SafetensorError, safe_open
+
+    found: dict[str, tuple[int, ...]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with suppress(SafetensorError), safe_open(path, framework="numpy") as file:
+            found |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    return found

@@ -1,0 +1,140 @@
+"""A backbone's weights read by `transformers`: each tensor of the folder is read or named, a missing one is refused."""
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from retrieval_kd.encoders.weights import check_tokenizer
+from retrieval_kd.text.fault import Fault
+
+_HEAD = "head.safetensors"  # of a scorer that was saved here
+_POOLER = "pooler."  # of a backbone whose pooled output nobody reads
+
+
+def read_model(
+    folder: Path, config: Any, *, attention: str, classifier: bool = False, apart: Collection[str] = ()
+) -> nn.Module:
+    """The backbone in a folder, or its sequence classifier whole, in float32, from safetensors alone.
+
+    `apart` are the tensors that somebody else reads there. The others that nothing reads are named in one line on
+    standard error, once a process. Raises Fault if weights are missing (but a pooler's that is not used), have other
+    sizes or are not finite, or the folder has no tokenizer.
+    """
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    check_tokenizer(folder)
+    auto = AutoModelForSequenceClassification if classifier else AutoModel
+    options = {} if classifier else _without_pooler(config)
+    try:
+        model, report = auto.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation=attention,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
+            **options,
+        )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as fault:
+        raise Fault(f"{folder}: transformers does not load this folder ({_first_line(fault)})") from fault
+    _refuse_missing(folder, model, report, classifier)
+    _refuse_not_finite(folder, model)
+    unread = sorted(set(report["unexpected_keys"]) - set(apart))
+    if unread:
+        tell_once(f"{folder}: nothing reads these of its weights: {', '.join(gathered(unread, model))}")
+    others = _other_files(folder)
+    if others:
+        tell_once(f"{folder}: nothing reads {', '.join(others)}")
+    found: nn.Module = model
+    return found
+
+
+def _other_files(folder: Path) -> list[str]:
+    """The files of weights beside those that transformers loads and a scorer's head."""
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    read = {whole.name} if whole.exists() else set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return sorted({path.name for path in folder.glob("*.safetensors")} - read - {_HEAD})
+
+
+@lru_cache(maxsize=256)
+def tell_once(sentence: str) -> None:
+    """A line on standard error, once a process, and once where several processes run as one."""
+    if os.environ.get("RANK", "0") == "0":
+        sys.stderr.write(f"{sentence}\n")
+
+
+def gathered(names: Iterable[str], model: nn.Module) -> list[str]:
+    """Names of tensors, short: those of one part of a model as that part and their number."""
+    prefix, parts = f"{getattr(model, 'base_model_prefix', '')}.", defaultdict(list)
+    for name in names:
+        begins = prefix if name.startswith(prefix) else ""
+        parts[begins + name.removeprefix(begins).split(".")[0]].append(name)
+    return [some[0] if len(some) == 1 else f"{_common(some)}.* ({len(some)})" for some in parts.values()]
+
+
+def _common(names: list[str]) -> str:
+    """The dotted beginning that all names share."""
+    columns = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    shared: list[str] = []
+    for column in columns:
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    return ".".join(shared) or names[0].split(".")[0]
+
+
+def _without_pooler(config: Any) -> dict[str, Any]:
+    """The option that leaves a pooler out, where the family has it."""
+    from transformers import MODEL_MAPPING
+
+    if type(config) not in MODEL_MAPPING:
+        return {}
+    kind: Any = MODEL_MAPPING[type(config)]  # or several
+    known = not isinstance(kind, tuple) and "add_pooling_layer" in signature(kind.__init__).parameters
+    return {"add_pooling_layer": False} if known else {}
+
+
+def _refuse_missing(folder: Path, model: nn.Module, report: dict[str, Any], classifier: bool) -> None:
+    """Raises Fault for weights that the folder lacks, or has in another size."""
+    kind = type(model).__name__
+    for name, have, want in sorted(report["mismatched_keys"]):
+        raise Fault(
+            f"{folder}: {name} is {list(have)} there, and {list(want)} in the {kind} of its config.json: give a folder "
+            "whose weights fit its configuration"
+        )
+    missing = sorted(name for name in report["missing_keys"] if classifier or not name.startswith(_POOLER))
+    if missing:
+        unread = sorted(report["unexpected_keys"])
+        other = f", while nothing reads {', '.join(gathered(unread, model))}" if unread else ""
+        names = ", ".join(gathered(missing, model))
+        raise Fault(
+            f"{folder}: {len(missing)} weights of its {kind} are missing, {names}{other}: give a folder that "
+            "save_pretrained wrote"
+        )
+    if report.get("error_msgs"):
+        raise Fault(f"{folder}: transformers could not load its weights ({report['error_msgs'][0]})")
+
+
+def _refuse_not_finite(folder: Path, model: nn.Module) -> None:
+    for name, value in model.named_parameters():
+        if not bool(value.isfinite().all()):
+            count = int((~value.isfinite()).sum())
+            raise Fault(
+                f"{folder}: {count} of the {value.numel()} numbers of {name} are not finite: give weights that are"
+            )
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).strip() or type(fault).__name__).splitlines()[0]
