@@ -9,7 +9,8 @@ from retrieval_kd.app import build, roles
 from retrieval_kd.app.signatures import fits, parameters
 from retrieval_kd.app.wiring import REFERENCE
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
-from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, read_record, resolved, saved_form
+from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, held, resolved, saved_form
+from retrieval_kd.scorers.unexpressed import Unexpressed
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -65,7 +66,8 @@ def could_say(node: Node, key: str, value: Any) -> bool:
     """Whether an option of the scorer could have this value."""
     known = parameters(node["_target_"]) or {}
     accepts = known.get(key)
-    return key in known and value is not None and (accepts is None or fits(value, accepts))
+    said = value is not None and not isinstance(value, Unexpressed)
+    return key in known and said and (accepts is None or fits(value, accepts))
 
 
 def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Held:
@@ -86,8 +88,7 @@ def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
     if source is None:
         return Held(None, {}, {})
     folder = locate(source)
-    record = read_record(folder)
-    return Held(record.get("kind"), record.get("form", {}), saved_form(folder, kind), folder=folder)
+    return Held(*held(folder), saved_form(folder, kind), folder=folder)
 
 
 Layers = tuple[list[int], int]  # the blocks kept, as indices of the original backbone; how many that has

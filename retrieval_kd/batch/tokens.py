@@ -58,8 +58,8 @@ class Tokenisation:
     `layout`: query and passage `apart`, or `joined` in one text without tokenising again. Lengths are in tokens,
     specials included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the
     query or passage ("[Q]" becomes three word pieces for BERT) or a token of the vocabulary.
-    `pad_queries` fills a query up to its length with [MASK], and those positions count as words. `close` ends a text
-    with [SEP].
+    `pad_queries` fills a query up to its length with [MASK], behind its [SEP], and those positions count as words.
+    `close` ends a text with [SEP].
     """
 
     tokenizer: str
@@ -98,7 +98,8 @@ def write(
     texts: Ragged, frame: Frame, numbers: np.ndarray | None = None, *, there: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Put each text (of these numbers; null: all) into its frame: ids, mask and word, each [text token], cut to the
-    frame's length; an empty text stays empty, but where it is `there` has its frame alone.
+    frame's length, and filled up behind its closing pieces; an empty text stays empty, but where it is `there` has its
+    frame alone.
     """
     before, after = len(frame.opening), len(frame.closing)
     room = frame.length - before - after
@@ -112,14 +113,15 @@ def write(
     word = real = _between(column, before, lengths)
     ids = np.zeros(mask.shape, dtype=np.int64)
     if frame.fill >= 0:
-        word = _between(column, before, filled)
-        ids[word] = frame.fill
+        behind = mask & (column >= (lengths + (before + after))[:, None])
+        word = real | behind
+        ids[behind] = frame.fill
     if longest:
         inside = slice(before, before + longest)
         np.copyto(ids[:, inside], _rows(np.asarray(texts.ids), starts, longest), where=real[:, inside])
     row = some.nonzero()[0]
     for place, piece in enumerate(frame.closing):
-        ids[row, total[row] + (place - after)] = piece
+        ids[row, lengths[row] + (before + place)] = piece
     if len(row) == len(ids):
         ids[:, :before] = frame.opening
     else:
@@ -175,6 +177,9 @@ def joined(
     return Tokens(*map(torch.from_numpy, (ids, mask, word, segment)))
 
 
+_BRACKETS = ("[", "<")
+
+
 class Vocabulary:
     """A tokenizer's special pieces, and its raw word pieces of texts; read from a folder with `transformers`' fast
     tokenizer.
@@ -198,7 +203,19 @@ class Vocabulary:
         return int(piece)
 
     def pieces(self, marker: str | None) -> tuple[int, ...]:
-        return () if marker is None else tuple(self.ragged([marker]).ids.tolist())
+        """A marker's pieces: a token of the vocabulary in brackets is one, which a text would be broken up around."""
+        if marker is None:
+            return ()
+        first, _, rest = marker.partition(" ")
+        for token, behind in ((marker, ""), (f"{first} ", rest), (first, rest)):
+            if token[:1] in _BRACKETS and (found := self.known([token])):
+                return (*found, *(self.pieces(behind) if behind else ()))
+        return tuple(self.ragged([marker]).ids.tolist())
+
+    def known(self, words: Sequence[str]) -> list[int]:
+        """The pieces of those of these words that the vocabulary has whole."""
+        pieces = self._tokenizer.get_vocab()
+        return [pieces[word] for word in words if word in pieces]
 
     def ragged(self, texts: Sequence[str]) -> Ragged:
         backend = self._tokenizer.backend_tokenizer

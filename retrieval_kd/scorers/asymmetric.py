@@ -69,7 +69,9 @@ class Asymmetric(Scorer):
         form = self.formed(locals())
         saved = None if checkpoint is None else _saved(checkpoint)
         self.passages = _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of)
-        towers = load_towers(backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True)
+        towers = load_towers(
+            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=True, kind="asymmetric"
+        )
         self.tower = towers.query
         self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
         width, target = self.tower.width, self.passages.size.width

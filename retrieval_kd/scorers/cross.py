@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.encoders.classifier import ClassifierHead
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers import foreign_cross
+from retrieval_kd.scorers.foreign_cross import CLASSIFIER, POOLER
 from retrieval_kd.scorers.pools import Share
-from retrieval_kd.scorers.record import Form
+from retrieval_kd.scorers.projection import IDENTITY, Activation, activation_of
+from retrieval_kd.scorers.record import HEAD_FILE, Form, encoder_folder, read_record
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
@@ -25,21 +28,25 @@ from retrieval_kd.text.fault import Fault
 
 
 class Cross(Scorer):
-    """s(q, p) = scale · w · h(q, p) + b, h pooled from the last states of "[CLS] q [SEP] p [SEP]", joined without
+    """s(q, p) = scale · act(w · h(q, p) + b), h pooled from the last states of "[CLS] q [SEP] p [SEP]", joined without
     tokenising again.
 
-    `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; or `pooler`, that state through a dense
-    layer with tanh, as BERT's sequence classifiers have: a checkpoint that `transformers` saved as such a classifier
-    with one label brings its head along. Scores by block use the same head. Word attention is
+    `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; `pooler`, that state through a dense layer
+    with tanh; or `classifier`, the head of the sequence classifier that the folder holds, as `transformers` computes
+    it: then the score is `activation` of the logit of `label`, a number or a name (needed where there are several). A
+    BERT's classifier is read by `pooler` as well. Scores by block use the same head. Word attention is
     `attention_layer`'s, rows query words, columns passage words, of the heads' mean or the mean of each head's; it
     needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). An
     argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing,
-    there is no such `attention_layer`, or the checkpoint is a classifier and the pooling `mean`.
+    there is no such `attention_layer` or label, or the folder is a classifier and the pooling another, or none and the
+    pooling `classifier`.
     """
 
     kind: ClassVar[str] = "cross"
     FORM: ClassVar[Form] = {
         "pooling": "mean",
+        "label": "0",
+        "activation": IDENTITY,
         "scale": 1.0,
         "query_length": 64,
         "passage_length": 256,
@@ -55,7 +62,9 @@ class Cross(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
-        pooling: Literal["mean", "cls", "pooler"] | None,
+        pooling: Literal["mean", "cls", "pooler", "classifier"] | None,
+        label: int | str | None,
+        activation: Activation | None,
         scale: float | None,
         query_length: int | None,
         passage_length: int | None,
@@ -66,19 +75,42 @@ class Cross(Scorer):
         super().__init__()
         attention = "eager" if word_attention else "sdpa"
         self.form = form = self.formed(locals())
-        self.towers = towers or load_towers(
-            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=True, attention=attention
-        )
+        self.towers, head = (towers, None) if towers else self._opened(locals())
         encoder = self.towers.query
+        self.classifier = head or self._fresh(encoder.width, dropout)
         self.scale, self.attention_layer = form["scale"], _place(form["attention_layer"], len(encoder.kept))
         self.pooling: Pooling = "mean" if form["pooling"] == "mean" else "cls"
-        dense = [nn.Linear(encoder.width, encoder.width), nn.Tanh()] if form["pooling"] == "pooler" else []
-        self.classifier = nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(encoder.width, 1))
+        self.activation = activation_of(form["activation"])
         self.tokenisation = write_as(self.towers, form, layout="joined")
+
+    def _opened(self, arguments: Mapping[str, Any]) -> tuple[Towers, ClassifierHead | None]:
+        """The encoder of a folder, and its head where that is a sequence classifier's."""
+        options = {key: arguments[key] for key in ("layers", "dropout", "attention")}
+        folder = locate(arguments["checkpoint"] or arguments["backbone"])
+        home, pooling = encoder_folder(folder, "query"), self.form["pooling"]
+        if (folder / HEAD_FILE).exists() or not foreign_cross.is_classifier(home):
+            if pooling == CLASSIFIER:
+                raise Fault(f"pooling={pooling}: {folder} holds no sequence classifier; give one, or another pooling")
+            if arguments["label"] is not None and not read_record(folder):
+                raise Fault(f"label={arguments['label']}: {folder} holds no sequence classifier; give one, or no label")
+            return load_towers(folder, shared=True, kind=self.kind, **options), None
+        if pooling not in (POOLER, CLASSIFIER):
+            raise Fault(
+                f"pooling={pooling}: {folder} holds a sequence classifier, whose head this would drop; give "
+                "pooling=null, or its backbone alone, as AutoModel.from_pretrained(…).save_pretrained(…) writes it"
+            )
+        label = foreign_cross.label_number(home, str(self.form["label"]))
+        self.form = {**self.form, "label": str(label)}
+        encoder, head = TextEncoder.load_with_head(home, **options)
+        return Towers(encoder, encoder), head
+
+    def _fresh(self, width: int, dropout: float) -> nn.Module:
+        dense = [nn.Linear(width, width), nn.Tanh()] if self.form["pooling"] == POOLER else []
+        return nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(width, 1))
 
     @classmethod
     def head_of(cls, form: Form) -> str:
-        return "pooling=pooler" if form["pooling"] == "pooler" else "pooling=mean or cls"
+        return f"pooling={POOLER}" if form["pooling"] in (POOLER, CLASSIFIER) else "pooling=mean or cls"
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -87,17 +119,25 @@ class Cross(Scorer):
         return self.towers.query
 
     def beside_weights(self) -> str:
-        return f"{self.kind} {self.pooling} {self.scale}"
+        said = (self.form[key] for key in ("pooling", "label", "activation", "scale"))
+        return f"{self.kind} {' '.join(map(str, said))}"
 
     def head(self) -> nn.Module:
         return self.classifier
 
     def load_head(self, folder: Path) -> bool:
-        return super().load_head(folder) or _read_classifier(self.classifier, folder, self.pooling)
+        return isinstance(self.classifier, ClassifierHead) or super().load_head(folder)
+
+    def save_encoder(self, encoder: TextEncoder, folder: Path) -> None:
+        encoder.save(folder, head=self.classifier if isinstance(self.classifier, ClassifierHead) else None)
+
+    def save_head(self, folder: Path) -> None:
+        if not isinstance(self.classifier, ClassifierHead):
+            super().save_head(folder)
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         assert self.tokenisation is not None
-        return {"pair": Reading(self.towers.query, batch.texts[self.tokenisation].passage.flat())}
+        return {"pair": self.reading("pair", batch.texts[self.tokenisation].passage.flat())}
 
     def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         kept: Kept = {}
@@ -130,7 +170,11 @@ class Cross(Scorer):
 
     def _score(self, states: Float[Tensor, "text token dim"], text: Tokens) -> Float[Tensor, "text"]:
         with torch.autocast(states.device.type, enabled=False):
-            found: Tensor = self.classifier(pool(states, text, self.pooling)).squeeze(-1) * self.scale
+            if isinstance(self.classifier, ClassifierHead):
+                logits = self.classifier(states, text)[:, int(self.form["label"])]
+            else:
+                logits = self.classifier(pool(states, text, self.pooling)).squeeze(-1)
+            found: Tensor = self.activation(logits) * self.scale
         return found
 
 
@@ -161,34 +205,3 @@ def _block(attention: Tensor, word: Tensor, second: Tensor) -> Kept:
     block = block * (query[..., None] * passage[:, None])[:, None]
     shares = block / block.sum(-1, keepdim=True).clamp(min=torch.finfo(block.dtype).tiny)
     return {"attention": shares.mean(1), "query_mask": query, "passage_mask": passage}
-
-
-def _read_classifier(classifier: nn.Module, folder: Path, pooling: Pooling) -> bool:
-    """The head of a one-label sequence classifier saved by `transformers`, where the folder holds one of the same
-    shape.
-    """
-    path = locate(str(folder)) / "model.safetensors"
-    if not path.exists():
-        return False
-    linear = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)]
-    words = ["dense", "classifier"][-len(linear) :]
-    with safe_open(path, framework="pt") as weights, torch.no_grad():
-        names = [name for name in weights.keys() if "pooler." in name or name.startswith("classifier.")]  # noqa: SIM118
-        if "classifier.weight" not in names or len(weights.get_tensor("classifier.weight")) != 1:
-            return False
-        if pooling == "mean":
-            raise Fault(
-                f"{folder}: a sequence classifier reads the first token: give pooling=pooler, or cls without a pooler"
-            )
-        if len(names) != 2 * len(words):
-            return False
-        parts = [(layer, word, part) for layer, word in zip(linear, words, strict=True) for part in ("weight", "bias")]
-        found = {
-            getattr(layer, part): weights.get_tensor(next(name for name in names if name.endswith(f"{word}.{part}")))
-            for layer, word, part in parts
-        }
-        if any(mine.shape != theirs.shape for mine, theirs in found.items()):
-            return False
-        for mine, theirs in found.items():
-            mine.copy_(theirs)
-    return True

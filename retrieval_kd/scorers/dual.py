@@ -14,7 +14,9 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
+from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
@@ -30,7 +32,8 @@ def dot(query: Float[Tensor, "query dim"], passage: Float[Tensor, "passage dim"]
 class Dual(Scorer):
     """s(q, p) = scale · v(q) · v(p), v = pooled last states, projected and normalised if asked.
 
-    `projection` adds a linear layer to this many components; `normalize` makes v a unit vector, so that the score is a
+    `projection` adds a linear layer to this many components, with or without a bias, and an activation behind it;
+    `normalize` makes v a unit vector, so that the score is a
     cosine times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (Sun et
     al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (Reading: methods §2). An argument of `FORM`
     that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing.
@@ -40,7 +43,7 @@ class Dual(Scorer):
     FORM: ClassVar[Form] = {
         "shared": True,
         "pooling": "mean",
-        "projection": 0,
+        **MAPPED,
         "normalize": True,
         "scale": 20.0,
         **WRITTEN,
@@ -57,6 +60,8 @@ class Dual(Scorer):
         shared: bool | None,
         pooling: Pooling | None,
         projection: int | None,
+        projection_bias: bool | None,
+        projection_activation: Activation | None,
         normalize: bool | None,
         scale: float | None,
         query_length: int | None,
@@ -70,12 +75,11 @@ class Dual(Scorer):
         super().__init__()
         form = self.formed(locals())
         self.towers = towers or load_towers(
-            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=form["shared"]
+            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=form["shared"], kind="dual"
         )
         self.form = {**form, "shared": self.towers.query is self.towers.passage}
         self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
-        width, components = self.towers.query.width, form["projection"]
-        self.projection = nn.Linear(width, components) if components else nn.Identity()
+        self.projection = projection_of(form, self.towers.query.width)
         self.tokenisation = write_as(self.towers, form)
 
     def encoders(self) -> Mapping[str, TextEncoder]:
@@ -92,8 +96,8 @@ class Dual(Scorer):
         texts = batch.texts[self.tokenisation]
         assert texts.query is not None
         return {
-            "query": Reading(self.towers.query, texts.query),
-            "passage": Reading(self.towers.passage, texts.passage.flat()),
+            "query": self.reading("query", texts.query),
+            "passage": self.reading("passage", texts.passage.flat()),
         }
 
     def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
@@ -140,7 +144,7 @@ class Dual(Scorer):
         return (query["vector"] * passage["vector"]).sum(-1) * self.scale
 
     def beside_weights(self) -> str:
-        return f"dual {self.pooling} {self.normalize}"
+        return f"dual {self.pooling} {self.normalize} {self.form['projection_activation']}"
 
     def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:
         return pool_scores(dot, (kept["query"][name],), (kept["passage"][name],), batch, share)

@@ -1,5 +1,6 @@
 """Late interaction (ColBERT): one vector a token, the best passage token for each query token."""
 
+import string
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -9,15 +10,20 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.tokens import Tokens, vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.max_sim import MaxSim
 from retrieval_kd.scorers.pools import Share, list_scores, own_list, pool_scores
+from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
+
+PUNCTUATION = "punctuation"  # all of ASCII's, as ColBERT leaves it out
 
 
 def max_sim(
@@ -39,22 +45,27 @@ class Late(Scorer):
     """s(q, p) = scale · Σ_i max_j q_i · p_j, divided by the number of query tokens where `average` is true.
 
     Raw MaxSim is nearly one-hot in a softmax, so the default is an average of cosines times `scale`. `over` says which
-    tokens take part: all `real` ones, or `words` without specials and markers. `projection` adds a linear
-    layer; `normalize_query` and `normalize_passage` make token vectors unit ones. Scores by block are MaxSim of states,
-    neither projected nor normalised nor scaled. Word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)). An argument
-    of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing.
+    tokens take part: all `real` ones, or `words` without specials and markers; of passages those of `skip` do not,
+    which is `punctuation`, or words of the vocabulary with blanks between them. Queries may be filled up with [MASK]
+    that look at words and are not looked at (`attend_padding` false). `projection` adds a linear layer, with or without
+    a bias, and an activation behind it; `normalize_query` and `normalize_passage` make token vectors unit ones. Scores
+    by block are MaxSim of states, neither projected nor normalised nor scaled. Word attention is
+    softmax_j(H_q[i] · H_p[j] / sqrt(dim)). An argument of `FORM` that is null is as the folder says, else as `FORM`
+    does. Raises Fault if weights are missing.
     """
 
     kind: ClassVar[str] = "late"
     FORM: ClassVar[Form] = {
         "shared": True,
         "over": "real",
-        "projection": 0,
+        "skip": "",
+        **MAPPED,
         "normalize_query": True,
         "normalize_passage": True,
         "average": True,
         "scale": 20.0,
         **WRITTEN,
+        "attend_padding": True,
     }
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention"})
 
@@ -67,7 +78,10 @@ class Late(Scorer):
         dropout: float,
         shared: bool | None,
         over: Literal["real", "words"] | None,
+        skip: str | None,
         projection: int | None,
+        projection_bias: bool | None,
+        projection_activation: Activation | None,
         normalize_query: bool | None,
         normalize_passage: bool | None,
         average: bool | None,
@@ -77,20 +91,22 @@ class Late(Scorer):
         query_marker: str | None,
         passage_marker: str | None,
         pad_queries: bool | None,
+        attend_padding: bool | None,
         close: bool | None,
         towers: Towers | None = None,
     ) -> None:
         super().__init__()
         form = self.formed(locals())
         self.towers = towers or load_towers(
-            backbone=backbone, checkpoint=checkpoint, layers=layers, dropout=dropout, shared=form["shared"]
+            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=form["shared"], kind="late"
         )
         self.form = {**form, "shared": self.towers.query is self.towers.passage}
         self.over, self.average, self.scale = form["over"], form["average"], form["scale"]
         self.normalize = {"query": form["normalize_query"], "passage": form["normalize_passage"]}
-        width, components = self.towers.query.width, form["projection"]
-        self.projection = nn.Linear(width, components) if components else nn.Identity()
+        self.projection = projection_of(form, self.towers.query.width)
         self.tokenisation = write_as(self.towers, form)
+        self.skipped: Tensor
+        self.register_buffer("skipped", self._skipped(form["skip"]), persistent=False)
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -105,13 +121,18 @@ class Late(Scorer):
         assert self.tokenisation is not None
         texts = batch.texts[self.tokenisation]
         assert texts.query is not None
-        return {
-            "query": Reading(self.towers.query, texts.query),
-            "passage": Reading(self.towers.passage, texts.passage.flat()),
-        }
+        return {"query": self.reading("query", texts.query), "passage": self.reading("passage", texts.passage.flat())}
+
+    def reading(self, kind: Kind, tokens: Tokens) -> Reading:
+        found = super().reading(kind, tokens)
+        if kind == "passage" or not self.form["pad_queries"] or self.form["attend_padding"]:
+            return found
+        return found._replace(unattended=vocabulary(str(self.towers.query.folder)).mask)
 
     def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         mask = encoded.text.word if self.over == "words" else encoded.text.mask
+        if kind == "passage" and len(self.skipped):
+            mask = mask & ~torch.isin(encoded.text.ids, self.skipped)
         kept: Kept = {"counted": mask}
         if wants_of(wants, "scores", "pool"):
             tokens = self.projection(encoded.states)
@@ -154,7 +175,13 @@ class Late(Scorer):
         return best.masked_fill(~counted, 0.0).sum(-1) * self.factor(query["counted"])[:, 0]
 
     def beside_weights(self) -> str:
-        return f"late {self.over} {self.normalize}"
+        said = (self.form[key] for key in ("skip", "attend_padding", "projection_activation"))
+        return f"late {self.over} {self.normalize} {' '.join(map(str, said))}"
+
+    def _skipped(self, words: str) -> Tensor:
+        """The pieces of the vocabulary that take no part in passages."""
+        several = list(string.punctuation) if words == PUNCTUATION else words.split()
+        return torch.tensor(vocabulary(str(self.towers.passage.folder)).known(several), dtype=torch.int64)
 
     def factor(self, counted: Bool[Tensor, "query query_token"]) -> Float[Tensor, "query 1"]:
         """What MaxSim is multiplied by for each query: scale, over its number of tokens where the average is taken."""

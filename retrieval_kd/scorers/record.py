@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from retrieval_kd.encoders.weights import encoder_within
+from retrieval_kd.scorers.foreign import foreign
+from retrieval_kd.scorers.unexpressed import expressed
 from retrieval_kd.text.fault import Fault
 
 Form = Mapping[str, Any]  # key of an option → value: all that a scorer is beside its weights, dropout aside
@@ -23,11 +26,22 @@ def saved_form(folder: Path, kind: str) -> dict[str, Any]:
 
     Raises Fault if what was saved there cannot be read as one.
     """
-    record = read_record(folder)
+    of, form = held(folder)
     try:
-        return carried(record["form"], record["kind"], kind) if record else {}
+        return {} if of is None else carried(form, of, kind)
     except Fault as fault:
         raise Fault(f"{folder}: {fault}") from None
+
+
+def held(folder: Path) -> tuple[str | None, Form]:
+    """(the kind of scorer in a folder, its form as far as it is told): one that was saved here, or another library's;
+    (None, nothing) for a plain backbone.
+    """
+    record = read_record(folder)
+    if record:
+        return record["kind"], record["form"]
+    other = foreign(folder)
+    return (None, {}) if other is None else (other.kind, other.form)
 
 
 def carried(form: Form, of: str, to: str) -> dict[str, Any]:
@@ -50,9 +64,11 @@ def carried(form: Form, of: str, to: str) -> dict[str, Any]:
 
 
 def resolved(defaults: Form, saved: Form, told: Form) -> dict[str, Any]:
-    """The form, by key: what is told (null: nothing), else what is saved, else the default."""
+    """The form, by key: what is told (null: nothing), else what is saved, else the default. Raises Fault where nothing
+    is told and what is saved cannot be expressed.
+    """
     return {
-        key: value if (value := told.get(key)) is not None else saved.get(key, default)
+        key: value if (value := told.get(key)) is not None else expressed(saved.get(key, default))
         for key, default in defaults.items()
     }
 
@@ -95,6 +111,6 @@ def encoder_folder(folder: Path, name: str) -> Path:
     """
     record = read_record(folder)
     if not record:
-        return folder
+        return encoder_within(folder)
     towers = record["encoders"]
     return (folder / towers.get(name, next(iter(towers.values()), "."))).resolve()

@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.batch.tokens import Tokenisation, Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import HEAD_FILE, Form, read_record, resolved, saved_form, write_record
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
@@ -89,6 +90,10 @@ class Scorer(nn.Module, ABC):
         """Row i of the kept queries with row i of the kept passages: [pair]."""
         raise ValueError(f"a {self.kind} scorer does not compare texts kept apart")
 
+    def reading(self, kind: Kind, tokens: Tokens) -> Reading:
+        """Texts of this kind, to be read by the encoder that reads them."""
+        return Reading(self.encoder_of(kind), tokens)
+
     def written(self, kind: Kind) -> Tokenisation | None:
         """How texts of this kind are written for it; None for a scorer that reads none."""
         return self.tokenisation
@@ -155,9 +160,13 @@ class Scorer(nn.Module, ABC):
             home = place / name if number else place
             towers[name] = os.path.relpath(home, folder)
             if encoders_in is None:
-                encoder.save(home)
+                self.save_encoder(encoder, home)
         self.save_head(folder)
         write_record(folder, kind=self.saved_as(), encoders=towers, form=self.form)
+
+    def save_encoder(self, encoder: TextEncoder, folder: Path) -> None:
+        """Write an encoder."""
+        encoder.save(folder)
 
     def save_head(self, folder: Path) -> None:
         """Write the parameters beside the encoders, where there are any."""
@@ -168,22 +177,39 @@ class Scorer(nn.Module, ABC):
     def load_head(self, folder: Path) -> bool:
         """Read the head from a saved scorer of the same kind; False (and a fresh head) where it was saved without one.
 
-        Raises Fault if the saved head has other sizes, this scorer has none for it, or it is not where it should be.
+        Another library's scorer of this kind is read as well. Raises Fault if the saved head has other sizes, numbers
+        that are not finite, this scorer has none for it, or it is not where it should be.
         """
         record = read_record(folder)
-        if record.get("kind") != self.saved_as():
+        if not record:
+            return self._load_foreign(folder)
+        if record["kind"] != self.saved_as():
             return False
-        head = self.head() or nn.Identity()
         saved = load_file(folder / HEAD_FILE) if (folder / HEAD_FILE).exists() else {}
-        have, want = ({name: list(value.shape) for name, value in some.items()} for some in (saved, head.state_dict()))
-        if not have and want and not self.head_of(record["form"]):
+        if not saved and self._head_sizes() and not self.head_of(record["form"]):
             return False
+        return self._take(saved, folder)
+
+    def _load_foreign(self, folder: Path) -> bool:
+        other = foreign(folder)
+        return other is not None and other.kind == self.saved_as() and self._take(other.linear_map(), folder)
+
+    def _head_sizes(self) -> dict[str, list[int]]:
+        head = self.head()
+        return {} if head is None else {name: list(value.shape) for name, value in head.state_dict().items()}
+
+    def _take(self, saved: dict[str, Tensor], folder: Path) -> bool:
+        """The head becomes what was saved; whether that is anything."""
+        have, want = {name: list(value.shape) for name, value in saved.items()}, self._head_sizes()
         if have != want:
             raise Fault(
                 f"{folder}: the saved head is {have or 'not there'}, and this {self.saved_as()} scorer's is "
                 f"{want or 'none'}: give the projection or pooling that it was saved with, or null"
             )
-        head.load_state_dict(saved)
+        if not all(bool(value.isfinite().all()) for value in saved.values()):
+            raise Fault(f"{folder}: the head that was saved there has numbers that are not finite: give one without")
+        if (head := self.head()) is not None:
+            head.load_state_dict(saved)
         return bool(have)
 
 

@@ -9,8 +9,10 @@ from torch import nn
 from retrieval_kd.batch.store import tokenizer_digest
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import TextEncoder
-from retrieval_kd.encoders.weights import locate
-from retrieval_kd.scorers.record import Form, encoder_folder, writing
+from retrieval_kd.encoders.reading import tell_once
+from retrieval_kd.encoders.weights import encoder_within
+from retrieval_kd.scorers.foreign import foreign
+from retrieval_kd.scorers.record import Form, encoder_folder, read_record, writing
 
 WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is none
     "query_length": 64,
@@ -36,22 +38,37 @@ class Towers(nn.Module):
 
 
 def load_towers(
+    folder: Path,
     *,
-    backbone: str,
-    checkpoint: str | None,
     layers: int | list[int] | None,
     dropout: float,
     shared: bool,
+    kind: str,
     attention: str = "sdpa",
 ) -> Towers:
-    """Read encoders from a saved scorer, or from a backbone; two towers start equal where only one was saved."""
-    folder = locate(checkpoint or backbone)
+    """Read encoders for a scorer of this kind from a saved one's folder, or from a backbone's; two towers start equal
+    where only one was saved.
+    """
+    apart = _read_by_its_head(folder, kind)
 
     def load(name: str) -> TextEncoder:
-        return TextEncoder.load(encoder_folder(folder, name), layers=layers, dropout=dropout, attention=attention)
+        home = encoder_folder(folder, name)
+        return TextEncoder.load(home, layers=layers, dropout=dropout, attention=attention, apart=apart)
 
     query = load("query")
     return Towers(query, query if shared else load("passage"))
+
+
+def _read_by_its_head(folder: Path, kind: str) -> list[str]:
+    """The tensors beside the encoder's that a scorer of this kind reads in another library's folder as its head."""
+    other = None if read_record(folder) else foreign(folder)
+    if other is None or other.linear is None:
+        return []
+    if other.kind == kind:
+        return [other.linear.weight, *([other.linear.bias] if other.linear.bias else [])]
+    if other.linear.file.parent != encoder_within(folder):
+        tell_once(f"{other.linear.file}: nothing reads these weights, as the scorer that starts from them is {kind}")
+    return []
 
 
 def tokenizer_of(towers: Towers) -> tuple[str, str]:

@@ -73,10 +73,10 @@ def test_a_frame_without_a_closing_gives_its_place_to_a_word() -> None:
     assert words(found) == [[0, 0, 1, 1, 1, 1]]
 
 
-def test_mask_pieces_fill_a_query_and_count_as_words() -> None:
+def test_mask_pieces_fill_a_query_behind_its_last_piece_and_count_as_words() -> None:
     found = apart(Ragged.of([[20], [20, 21, 22, 23]]), QUERY._replace(fill=MASK))
-    assert ids(found) == [[CLS, 8, 20, MASK, MASK, SEP], [CLS, 8, 20, 21, 22, SEP]]
-    assert words(found) == [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0]]
+    assert ids(found) == [[CLS, 8, 20, SEP, MASK, MASK], [CLS, 8, 20, 21, 22, SEP]]
+    assert words(found) == [[0, 0, 1, 0, 1, 1], [0, 0, 1, 1, 1, 0]]
     assert found.mask.all()
 
 

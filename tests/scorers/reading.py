@@ -32,6 +32,8 @@ READ = {"checkpoint": None, "layers": None, "dropout": 0.0}
 APART = {
     "shared": True,
     "projection": None,
+    "projection_bias": None,
+    "projection_activation": None,
     "query_length": 16,
     "passage_length": 16,
     "query_marker": None,
@@ -48,13 +50,16 @@ def dual(backbone: Path, **given: Any) -> Dual:
 
 def late(backbone: Path, **given: Any) -> Late:
     norms = {"normalize_query": True, "normalize_passage": True}
-    options = {**READ, **APART, **norms, "over": "real", "average": True, "scale": 20.0}
+    left_open = {"skip": None, "attend_padding": None}
+    options = {**READ, **APART, **norms, **left_open, "over": "real", "average": True, "scale": 20.0}
     return Late(**{**options, "backbone": str(backbone), **given}).eval()
 
 
 def cross(backbone: Path, **given: Any) -> Cross:
     attention = {"word_attention": False, "attention_layer": -1}
-    options = {**READ, **attention, "pooling": "cls", "scale": 1.0, "query_length": 16, "passage_length": 16}
+    lengths = {"query_length": 16, "passage_length": 16}
+    left_open = {"label": None, "activation": None}
+    options = {**READ, **attention, **left_open, **lengths, "pooling": "cls", "scale": 1.0}
     return Cross(**{**options, "backbone": str(backbone), **given}).eval()
 
 

@@ -149,8 +149,8 @@ def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier:
 
 
 def test_a_classifier_that_reads_the_first_token_is_not_read_by_the_mean(backbone: Path, classifier: Path) -> None:
-    with pytest.raises(Fault, match="reads the first token: give pooling=pooler"):
-        cross(backbone, checkpoint=str(classifier), pooling="mean").load_head(classifier)
+    with pytest.raises(Fault, match="whose head this would drop; give pooling=null"):
+        cross(backbone, checkpoint=str(classifier), pooling="mean")
 
 
 def test_the_mean_is_over_the_real_tokens_of_a_pair(backbone: Path) -> None:
@@ -164,17 +164,12 @@ def test_the_mean_is_over_the_real_tokens_of_a_pair(backbone: Path) -> None:
     assert found[1, 0].item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_head_of_another_form_is_left_aside_and_stays_as_it_was(
-    backbone: Path, classifier: Path, tmp_path: Path
-) -> None:
-    without_pooler = cross(backbone, checkpoint=str(classifier))
-    assert not without_pooler.load_head(classifier)
-    assert not without_pooler.load_head(backbone)
-    two = saved_classifier(backbone, tmp_path / "two", labels=2)
-    scorer = cross(backbone, checkpoint=str(two), pooling="pooler")
-    before = [value.clone() for value in scorer.classifier.parameters()]
-    assert not scorer.load_head(two)
-    assert all(torch.equal(one, other) for one, other in zip(before, scorer.classifier.parameters(), strict=True))
+def test_a_head_of_another_form_is_refused_and_a_backbone_has_none(backbone: Path, classifier: Path) -> None:
+    with pytest.raises(Fault, match="whose head this would drop"):
+        cross(backbone, checkpoint=str(classifier), pooling="cls")
+    with pytest.raises(Fault, match="holds no sequence classifier"):
+        cross(backbone, pooling="classifier")
+    assert not cross(backbone).load_head(backbone)
 
 
 def test_a_fresh_head_is_drawn_from_the_seed(backbone: Path) -> None:

@@ -40,6 +40,11 @@ FORMS: dict[str, dict[str, Any]] = {
         "passage_length": 10,
         "normalize": False,
     },
+    "filled behind [SEP], words alone": {"pooling": "mean_words", "pad_queries": True, "query_length": 12},
+    "bent without a bias": {"projection": 5, "projection_bias": False, "projection_activation": "tanh"},
+    **{
+        f"pooled by {pooling}": {"pooling": pooling} for pooling in ("max", "last", "weighted_mean", "mean_sqrt_length")
+    },
     "two towers, projected, filled": {"shared": False, "projection": 7, "pad_queries": True, "query_length": 12},
 }
 

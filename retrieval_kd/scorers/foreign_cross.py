@@ -1,0 +1,70 @@
+"""Sequence classifiers as cross-encoders: their labels, and what their folder says of the score."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.encoders.facts import shapes
+from retrieval_kd.scorers.foreign_modules import CONFIG, activation, read_json
+from retrieval_kd.scorers.unexpressed import Unexpressed
+from retrieval_kd.text.fault import Fault
+
+POOLER, CLASSIFIER = "pooler", "classifier"  # the poolings of a scorer whose head is a sequence classifier's
+_ENDING = "ForSequenceClassification"
+_HEADS = ("classifier.", "score.", "logits_proj.", "pre_classifier.")  # their tensors, where no architecture is told
+
+
+def is_classifier(folder: Path) -> bool:
+    """Whether a folder holds a sequence classifier: by its architecture, else by the names of its tensors."""
+    told = read_json(folder / "config.json", absent={}).get("architectures")
+    if told:
+        return str(told[0]).endswith(_ENDING)
+    return any(name.startswith(_HEADS) for name in shapes(folder))
+
+
+def labels(folder: Path) -> list[str]:
+    """The names of a classifier's labels, in the order of its logits."""
+    config = read_json(folder / "config.json")
+    names = config.get("id2label") or {}
+    number = len(names) or int(config.get("num_labels", 2))
+    return [str(names.get(str(label), f"LABEL_{label}")) for label in range(number)]
+
+
+def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
+    """The form of a classifier in a folder; `folder` is sentence-transformers' around it, where there is one."""
+    config = read_json(encoder / "config.json")
+    around = {} if folder is None else read_json(folder / CONFIG, absent={})
+    default = around.get("default_prompt_name")
+    if default and (around.get("prompts") or {}).get(default):
+        raise Fault(
+            f"{folder}: its default prompt {default} stands before each pair, which is not read here: save it without"
+        )
+    names = labels(encoder)
+    return {
+        "pooling": POOLER if config.get("model_type") == "bert" else CLASSIFIER,
+        "label": "0" if len(names) == 1 else Unexpressed(f"{encoder}: {_choice(names)}"),
+        "activation": _activation(encoder, config, around),
+    }
+
+
+def label_number(folder: Path, given: str) -> int:
+    """Which logit a label's name or number names. Raises Fault for none."""
+    names = labels(folder)
+    if given in names:
+        return names.index(given)
+    if given.isdecimal() and int(given) < len(names):
+        return int(given)
+    raise Fault(f"label={given}: {folder} has no such label; {_choice(names)}")
+
+
+def _choice(names: list[str]) -> str:
+    told = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+    return f"its classifier has {len(names)} labels, {told}: give label=<the one whose logit is the score>"
+
+
+def _activation(encoder: Path, config: Mapping[str, Any], around: Mapping[str, Any]) -> str:
+    """sentence-transformers applies it to the logits, and says which in one of three places."""
+    own = config.get("sentence_transformers") or {}
+    places = (own.get("activation_fn"), config.get("sbert_ce_default_activation_function"), around.get("activation_fn"))
+    given = next((place for place in places if place is not None), "torch.nn.Identity")
+    return activation(encoder, str(given))

@@ -1,0 +1,213 @@
+"""sentence-transformers' folders: modules in a row, and a dual encoder's form in their words."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from retrieval_kd.encoders.facts import positions
+from retrieval_kd.scorers.unexpressed import Unexpressed
+from retrieval_kd.text.fault import Fault
+
+MODULES = "modules.json"
+CONFIG = "config_sentence_transformers.json"
+_LIBRARIES = ("sentence_transformers.", "pylate.")
+_POOLINGS = {  # by sentence-transformers' word
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt_length",
+    "weightedmean": "weighted_mean",
+    "lasttoken": "last",
+}
+_OLD_POOLINGS = {  # before one word said it
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+ACTIVATIONS = ("identity", "tanh", "sigmoid", "relu", "gelu", "silu")  # classes of torch.nn, in lower case
+
+
+class Module(NamedTuple):
+    """One module of a row: its class, its folder and its configuration."""
+
+    word: str
+    folder: Path
+    config: Mapping[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def bias(self) -> str | None:
+        return "linear.bias" if self.config.get("bias", True) else None
+
+
+def read(folder: Path) -> list[Module]:
+    """The modules of a folder. Raises Fault if they cannot be read, or are classes of nobody here."""
+    found = []
+    for entry in read_json(folder / MODULES):
+        place = folder / entry["path"]
+        if not str(entry["type"]).startswith(_LIBRARIES):
+            raise Fault(
+                f"{folder}: the module {entry['type']} is code of its own, which is not run; give one without it"
+            )
+        word = str(entry["type"]).rsplit(".", 1)[-1]
+        found.append(Module(word, place, _config(word, place)))
+    if not found:
+        raise Fault(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
+    return found
+
+
+def check_states(folder: Path, encoder: Module) -> None:
+    """Raises Fault if a Transformer gives anything but the last states of its backbone."""
+    task = encoder.config.get("transformer_task", "feature-extraction")
+    text = (encoder.config.get("modality_config") or {}).get("text") or {}
+    output = text.get("method_output_name", "last_hidden_state")
+    if task != "feature-extraction" or output != "last_hidden_state":
+        raise Fault(f"{folder}: its Transformer gives {output} of {task}; give one that gives last_hidden_state")
+
+
+def _config(word: str, place: Path) -> dict[str, Any]:
+    if word != "Transformer":
+        return read_json(place / "config.json", absent={})
+    names = sorted(place.glob("sentence_*_config.json"))
+    return read_json(names[0]) if names else {}
+
+
+def read_json(path: Path, absent: Any = None) -> Any:
+    """What a JSON file says; `absent` where there is none. Raises Fault for what is no JSON, or not there."""
+    if not path.exists() and absent is not None:
+        return absent
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise Fault(f"{path} cannot be read as JSON ({fault}): give a folder as its library saved it") from None
+
+
+def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
+    """The form of one vector a text: Transformer, Pooling, Dense and Normalize where there are any, in this order."""
+    rest, dense = list(modules[1:]), None
+    config = read_json(folder / CONFIG, absent={})
+    pooling = rest.pop(0)
+    if rest and rest[0].word == "Dense":
+        dense = rest.pop(0)
+    unit = bool(rest) and rest[0].word == "Normalize"
+    left = rest[1:] if unit else rest
+    if pooling.word != "Pooling" or left:
+        words = ", ".join(module.word for module in modules)
+        raise Fault(
+            f"{folder}: its modules are {words}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
+            "and a Normalize or none, in this order"
+        )
+    return {
+        "shared": True,
+        "pooling": _pooling(folder, pooling.config),
+        **dense_form(folder, dense),
+        **_similarity(folder, config, unit),
+        **lengths(folder, modules[0]),
+        **prompts(folder, modules[0], config),
+        "pad_queries": False,
+        "close": True,
+    }
+
+
+def _pooling(folder: Path, config: Mapping[str, Any]) -> str:
+    old = [word for key, word in _OLD_POOLINGS.items() if config.get(key)]
+    given = config.get("pooling_mode", old or ["mean"])
+    modes = [given] if isinstance(given, str) else list(given)
+    if len(modes) != 1 or modes[0] not in _POOLINGS:
+        return Unexpressed(
+            f"{folder}: it joins what it pools as {', '.join(modes)}, which no pooling does here: give pooling="
+        )
+    if not config.get("include_prompt", True):
+        return Unexpressed(
+            f"{folder}: it pools without its prompt (include_prompt), which no pooling does here: give pooling="
+        )
+    return _POOLINGS[modes[0]]
+
+
+def dense_form(folder: Path, dense: Module | None) -> dict[str, Any]:
+    """The form of a linear map, or of none. Raises Fault for one that adds its input, or has no safetensors."""
+    if dense is None:
+        return {"projection": 0}
+    if dense.config.get("use_residual"):
+        raise Fault(f"{dense.folder}: it adds its input to what it maps (use_residual), which no projection does here")
+    if not dense.weights.exists():
+        raise Fault(
+            f"{dense.folder}: no model.safetensors in this folder (pickled weights are never loaded); save it anew"
+        )
+    return {
+        "projection": int(dense.config["out_features"]),
+        "projection_bias": dense.bias is not None,
+        "projection_activation": activation(
+            folder, dense.config.get("activation_function", "torch.nn.Tanh"), "projection_"
+        ),
+    }
+
+
+def activation(folder: Path, given: str, before: str = "") -> str:
+    """A class of torch.nn as the word of an option."""
+    word = given.rsplit(".", 1)[-1].lower()
+    if not given.startswith("torch.nn.") or word not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        return Unexpressed(f"{folder}: its activation is {given}, and {before}activation may be {known}: give one")
+    return word
+
+
+def _similarity(folder: Path, config: Mapping[str, Any], unit: bool) -> dict[str, Any]:
+    """A cosine times the usual scale; plain products as they are."""
+    word = config.get("similarity_fn_name") or "cosine"
+    if word not in ("cosine", "dot"):
+        refused = (
+            f"{folder}: it compares by the {word} distance, and a dual scorer by products: give normalize= and scale="
+        )
+        return dict.fromkeys(("normalize", "scale"), Unexpressed(refused))
+    return {"normalize": True} if unit or word == "cosine" else {"normalize": False, "scale": 1.0}
+
+
+def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
+    """The longest query and passage: what the module says of each, else of any text, as far as the backbone reads."""
+    tokenizer = read_json(encoder.folder / "tokenizer_config.json", absent={})
+    bounds = (encoder.config.get("max_seq_length"), positions(encoder.folder))
+    known = [int(bound) for bound in bounds if bound]
+    if not encoder.config.get("max_seq_length") and tokenizer.get("model_max_length", 1e9) < 1e6:
+        known.append(int(tokenizer["model_max_length"]))
+    found = {}
+    for side, key in (("query", "query_length"), ("document", "passage_length")):
+        if own := encoder.config.get(f"{side}_length"):
+            found[key] = int(own)
+        elif known:
+            found[key] = min(known)
+    return found
+
+
+def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts before a query and a passage: those prompts, or the default one where there are none."""
+    from retrieval_kd.scorers.foreign_prompts import marker
+
+    if encoder.config.get("do_lower_case") and not lowers(encoder.folder):
+        raise Fault(
+            f"{folder}: it lowers the case of texts (do_lower_case), and its tokenizer does not: save one that does"
+        )
+    if encoder.config.get("processing_kwargs"):
+        raise Fault(
+            f"{folder}: its processing_kwargs change how texts are written, which is not read here: save it without"
+        )
+    said, default = config.get("prompts") or {}, config.get("default_prompt_name")
+    if default is not None and default not in said:
+        raise Fault(f"{folder}: its default prompt {default} is not among its prompts: {', '.join(said) or 'none'}")
+    found = {}
+    for key, names in (("query_marker", ("query",)), ("passage_marker", ("document", "passage", "corpus"))):
+        name = next((name for name in names if said.get(name) is not None), default)
+        found[key] = marker(encoder.folder, said.get(name) or "", key)
+    return found
+
+
+def lowers(folder: Path) -> bool:
+    """Whether a folder's tokenizer lowers the case of texts itself."""
+    return bool(read_json(folder / "tokenizer_config.json", absent={}).get("do_lower_case"))
