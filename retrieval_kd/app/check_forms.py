@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app import roles
+from retrieval_kd.app.check_idle import idle_faults
 from retrieval_kd.app.forms import (
     Held,
     begun_layers,
@@ -20,7 +22,9 @@ from retrieval_kd.app.signatures import parameters
 from retrieval_kd.app.stage import Stage
 from retrieval_kd.app.wiring import REFERENCE
 from retrieval_kd.encoders.weights import Unreached
-from retrieval_kd.scorers.record import ASYMMETRIC, HEAD_FILE
+from retrieval_kd.scorers.foreign_cross import is_classifier
+from retrieval_kd.scorers.record import ASYMMETRIC, CROSS, HEAD_FILE, RECORD, encoder_folder, resolved
+from retrieval_kd.scorers.unexpressed import Unexpressed
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -31,6 +35,7 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     for path, role, node in every(config):
         try:
             held = held_of(node, config, role, made_by)
+            resolved(class_of(node).FORM, held.form, node)
         except Unreached:
             continue  # told once for all scorers that begin with it
         except Fault as fault:
@@ -42,11 +47,14 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
             form, learns = form_of(node, config, role, made_by), role in roles.learners(config)
             yield from _head_faults(path, node, held, form, learns)
             yield from _layer_faults(path, node, held, config, role, made_by)
+            yield from idle_faults(path, node, form, held.folder)
 
 
 def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:
     """What a folder says of a form and no option could say."""
     for key, value in held.form.items():
+        if isinstance(value, Unexpressed):
+            continue  # told where nothing takes its place
         where = f"{path}: the form in {_source(node)} has {key}={_said(value)}"
         if key not in class_of(node).FORM:
             yield f"{where}, and no {class_of(node).saved_as()} scorer has {key}"
@@ -70,7 +78,7 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
     if kind.HEAD not in held.form:
         return
     saved, wanted = kind.head_of(held.form), kind.head_of(form)
-    if saved and held.kind and held.folder is not None and not (held.folder / HEAD_FILE).exists():
+    if saved and held.folder is not None and not _head_there(held.folder, held.kind):
         yield f"{path}: {held.folder} says {saved}, and {HEAD_FILE} with its weights is not there: give all of it"
     elif saved != wanted and not (learns and not saved):
         said = (
@@ -100,6 +108,13 @@ def _layer_faults(
         yield f"{said}: say {path}.layers={there}, or null"
 
 
+def _head_there(folder: Path, kind: str | None) -> bool:
+    """Whether a scorer that was saved with a head has its weights: a file of their own, or a classifier's."""
+    if not (folder / RECORD).exists() or (folder / HEAD_FILE).exists():
+        return True
+    return kind == CROSS and is_classifier(encoder_folder(folder, "query"))
+
+
 def form_notes(stay: Sequence[Stage]) -> list[str]:
     """A sentence for each value that changes a trained form, and for what is left aside of another kind of scorer."""
     made_by = {stage.name: stage.config for stage in stay}
@@ -120,7 +135,7 @@ def form_notes(stay: Sequence[Stage]) -> list[str]:
 def _changes(path: str, node: Node, held: Held) -> Iterator[str]:
     for key, before in () if held.tied else held.form.items():
         now = node.get(key)
-        if now is not None and now != before:
+        if now is not None and now != before and not isinstance(before, Unexpressed):
             yield f"{path}.{key}={_said(now)} changes the form of {_source(node)}, which has {_said(before)}"
 
 

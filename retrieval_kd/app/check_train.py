@@ -12,9 +12,12 @@ from retrieval_kd.app.build import SCORER, build, class_of
 from retrieval_kd.app.check_attention import attention_faults
 from retrieval_kd.app.check_roles import tower_faults, unteachable_faults
 from retrieval_kd.app.check_stored import stored_faults
+from retrieval_kd.app.forms import class_of
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.wants import features
 from retrieval_kd.app.words import Word
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.record import held
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -143,12 +146,20 @@ def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
         yield f"optim.learners.{role}: no term trains {role}; the learners are {', '.join(sorted(objective.learners))}"
 
 
+def _brings_its_head(node: Node) -> bool:
+    """Whether a backbone's folder holds a scorer of this kind: a sequence classifier, a sentence-transformer."""
+    try:
+        return bool(node.get("backbone")) and held(locate(str(node["backbone"])))[0] == class_of(node).saved_as()
+    except Fault:
+        return False  # told for itself
+
+
 def untaught_faults(config: Node) -> Iterator[str]:
     """Guides and judges with a fresh head that nobody trains: they teach noise."""
     learners = roles.learners(config)
     guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}
     for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
-        if node.get("checkpoint") is not None:
+        if node.get("checkpoint") is not None or _brings_its_head(node):
             continue
         if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection"):
             yield (

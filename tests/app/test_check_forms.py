@@ -160,7 +160,7 @@ def test_members_of_an_ensemble_have_the_forms_that_were_saved(saved: Callable[.
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"form": {"pooling": "max"}}, "has pooling=max: give cls or mean or mean_words"),
+        ({"form": {"pooling": "first"}}, "has pooling=first: give cls or mean or mean_words"),
         ({"form": {"scale": None}}, "has scale=null: give a number"),
         ({"form": {"widht": 8}}, "has widht=8, and no dual scorer has widht"),
         ({"encoders": None}, "scorer.json does not say encoders, so the scorer cannot be opened as it was trained"),

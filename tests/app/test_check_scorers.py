@@ -15,6 +15,7 @@ from tests.contracts.options import option
 def backbone(tmp_path: Path) -> Path:
     """A folder that says of itself: two layers, 128 positions."""
     (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "tokenizer.json").write_text("{}")
     return configured(tmp_path, num_hidden_layers=2, max_position_embeddings=128, model_type="bert")
 
 
@@ -73,6 +74,7 @@ def test_what_a_stage_will_make_has_the_positions_of_what_it_starts_from(backbon
     other = tmp_path / "long"
     other.mkdir()
     (other / "model.safetensors").write_bytes(b"")
+    (other / "tokenizer.json").write_text("{}")
     configured(other, num_hidden_layers=2, max_position_embeddings=4096)
     started = {"student": {"backbone": str(backbone), "checkpoint": None}}
     made_by = {

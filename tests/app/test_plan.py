@@ -113,6 +113,7 @@ def test_a_given_checkpoint_enters_by_its_content(plan: Planned, tmp_path: Path)
         folder.mkdir()
         (folder / "config.json").write_text('{"num_hidden_layers": 6}')
         (folder / "model.safetensors").write_bytes(b"weights")
+        (folder / "tokenizer.json").write_text("{}")
     starts = [f"student.checkpoint={folder}" for folder in folders]
     assert keys(plan(starts[0])) == keys(plan(starts[1]))
     other = tmp_path / "third"

@@ -15,6 +15,7 @@ from retrieval_kd.scorers.offline import pair_scores
 from retrieval_kd.scorers.scorer import Scorer
 from tests.contracts.options import CONF, names, option
 from tests.distil.training import Ground
+from tests.encoders.families import write_classifier
 
 # another value for every key of a form; a key that is not here fails the first test
 OTHER: dict[str, Any] = {
@@ -34,6 +35,17 @@ OTHER: dict[str, Any] = {
     "pad_queries": True,
     "close": False,
     "attention_layer": 0,
+    "label": "1",
+    "activation": "sigmoid",
+    "projection_bias": False,
+    "projection_activation": "tanh",
+    "skip": "fox the",
+    "attend_padding": False,
+}
+BESIDE = {  # what makes another key's value act
+    "projection_bias": {"projection": 8},
+    "projection_activation": {"projection": 8},
+    "attend_padding": {"pad_queries": True},
 }
 MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
 ALIKE = {"cross": ("attention_layer",)}  # keys of a form that nothing kept of a text depends on
@@ -86,6 +98,15 @@ def moved(scorer: Scorer) -> Scorer:
     return scorer
 
 
+def beside(key: str, ground: Ground) -> dict[str, Any]:
+    """What else is told for a key to act."""
+    if key != "label":
+        return BESIDE.get(key, {})
+    folder = ground.backbone.parent / "two_labels"
+    found = folder if folder.exists() else write_classifier(folder, ground.backbone, "bert", labels=2)
+    return {"backbone": str(found), "label": "0"}
+
+
 def node(kind: str, ground: Ground, **values: Any) -> dict[str, Any]:
     found = {**NODES[kind], "backbone": str(ground.backbone), **values}
     return {**found, "layers": None}
@@ -122,7 +143,7 @@ def test_a_plain_option_leaves_the_form_open_and_names_the_default(kind: str) ->
 def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
     ground: Ground, tmp_path: Path, kind: str, key: str, value: Any
 ) -> None:
-    scorer = moved(opened(kind, ground, **{key: value}))
+    scorer = moved(opened(kind, ground, **{**beside(key, ground), key: value}))
     scorer.save(tmp_path)
     plain = "dual" if kind == UNTIED else kind
     again = opened(plain, ground, checkpoint=str(tmp_path), backbone="/nowhere")
@@ -135,7 +156,7 @@ def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
 @pytest.mark.parametrize("key", [key for key in keys("late") if key != "shared"])
 def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: str) -> None:
     student = node("dual", ground, shared=False, query_length=7, query_marker="[Q]")
-    late = node("late", ground, **{key: OTHER[key]})
+    late = node("late", ground, **{**beside(key, ground), key: OTHER[key]})
     both = open_all(student, {"late": late}, tied=("student", "late"), learners={"student", "late"}, seed=0)
     moved(both["student"])
     moved(both["late"].get_submodule("projection"))
@@ -156,7 +177,8 @@ def test_a_tied_scorer_off_its_default_too(ground: Ground, tmp_path: Path, key: 
 def test_what_is_kept_of_texts_is_kept_under_a_digest_that_sees_the_form(
     ground: Ground, kind: str, key: str, value: Any
 ) -> None:
-    plain, other = opened(kind, ground), opened(kind, ground, **{key: value})
+    given = beside(key, ground)
+    plain, other = opened(kind, ground, **given), opened(kind, ground, **{**given, key: value})
     text = "pair" if kind == "cross" else "query"
     same = plain.weights_digest(text) == other.weights_digest(text)
     assert same == (key in ALIKE.get(kind, ("shared", "scale", "average")))

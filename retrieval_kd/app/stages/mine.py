@@ -13,7 +13,7 @@ from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 
-REVISION = 1
+REVISION = 2
 
 
 def mine(config: DictConfig, work: Work) -> dict[str, Any]:

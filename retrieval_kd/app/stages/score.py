@@ -17,7 +17,7 @@ from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.run import Run
 
-REVISION = 1
+REVISION = 2
 
 
 def score(config: DictConfig, work: Work) -> dict[str, Any]:
