@@ -12,7 +12,6 @@ from retrieval_kd.app.build import SCORER, build, class_of
 from retrieval_kd.app.check_attention import attention_faults
 from retrieval_kd.app.check_roles import tower_faults, unteachable_faults
 from retrieval_kd.app.check_stored import stored_faults
-from retrieval_kd.app.forms import class_of
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.wants import features
 from retrieval_kd.app.words import Word
@@ -148,8 +147,10 @@ def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
 
 def _brings_its_head(node: Node) -> bool:
     """Whether a backbone's folder holds a scorer of this kind: a sequence classifier, a sentence-transformer."""
+    if not node.get("backbone"):
+        return False
     try:
-        return bool(node.get("backbone")) and held(locate(str(node["backbone"])))[0] == class_of(node).saved_as()
+        return bool(held(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
     except Fault:
         return False  # told for itself
 
