@@ -5,6 +5,7 @@ from typing import Any
 
 from retrieval_kd.app import reads, roles, signatures
 from retrieval_kd.app.build import build, forbidden, targets
+from retrieval_kd.app.check_depths import depth_faults
 from retrieval_kd.app.check_forms import form_faults
 from retrieval_kd.app.check_roles import lacking_tower_faults
 from retrieval_kd.app.check_scorers import scorer_faults
@@ -30,6 +31,7 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
         return list(dict.fromkeys(foreign))
     found = list(machine_faults(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
+    lists = {stage.name: (stage.run, stage.config) for stage in stages}
     for stage in stages:
         found += [f"{key} is left to you: give {key}=…" for key in reads.missing(stage.config)]
         forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
@@ -43,6 +45,8 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
             found += ranker_faults(stage.config)
         if stage.run != "train" and roles.passages_of(stage.config):
             found += lacking_tower_faults(stage.whole)
+        if not forms:
+            found += depth_faults(stage.name, stage.run, stage.config, lists)
         if stage.run == "mine" and not forms:
             found += mining_faults(stage.config["mining"])
         if stage.run == "evaluate" and not forms:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from retrieval_kd.batch.sampling import Drawn
+from retrieval_kd.batch.sampling import Drawn, place_of
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
 
@@ -61,12 +61,13 @@ class Dark:
 @dataclass(frozen=True)
 class Edits:
     """The dark examples of a step as functions of (seed, step, query number) and its draw: the same for any worker and
-    rank, and after a resume.
+    rank, and after a resume. `start` queries were drawn before step 0, as lists know it too.
     """
 
     dark: Dark
     seed: int
     collection: Collection
+    start: int = 0
 
     def __call__(self, drawn: Drawn, step: int, *, longest: int) -> list[list[Words | None]]:
         """[query][copy] → words, or None where a query has no positive or its edit changed nothing.
@@ -79,7 +80,7 @@ class Edits:
         ]
 
     def _of(self, query: int, listed: Sequence[int], step: int, longest: int) -> list[Words | None]:
-        chance = np.random.default_rng([self.seed, _DARK, step, query])
+        chance = np.random.default_rng([self.seed, _DARK, *place_of(step, self.start), query])
         dark, negatives = self.dark, listed[1:]
         positive = self._words(listed[0], longest)
         made: list[Words | None] = []

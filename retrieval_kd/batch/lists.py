@@ -26,7 +26,9 @@ class Data:
     `first` to `last` of its list, in an `order`: `drawn` anew at each step, `drawn_once` or the `best` ones.
     `unjudged` lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the
     student mines anew (null: never). `further` windows, each with its own `negatives`, `first`, `last` and `order`, are
-    drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). Raises Fault
+    drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). `start`
+    queries count as drawn before the first step (null: as many as the student's checkpoint was trained on), so that a
+    stage that goes on from another meets the queries after those that it has seen, with lists of its own. Raises Fault
     for negatives without a run, ranks out of order, windows that share ranks, or dark examples of negatives that nobody
     lists.
     """
@@ -43,6 +45,7 @@ class Data:
     refresh_every: int | None
     further: Sequence[Mapping[str, Any]]
     dark: Dark | None
+    start: int | None
 
     def __post_init__(self) -> None:
         for fault in chain(_further_faults(self.further), self._window_faults(), self._list_faults()):
@@ -81,6 +84,8 @@ class Data:
                 f"data.dark.reinforced_negatives={self.dark.reinforced_negatives} are made of listed negatives: give "
                 "data.negatives, or data.dark.reinforced_negatives=0"
             )
+        if self.start is not None and self.start < 0:
+            yield f"data.start={self.start}: give the number of queries drawn before, from 0 on, or null"
         if self.queries_per_step < 1:
             yield f"data.queries_per_step={self.queries_per_step}: give at least one query"
         if self.queries_per_pool is not None and self.queries_per_pool < 1:
@@ -133,6 +138,13 @@ def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, sc
         kept &= ~np.isnan(some.look_up(keys, np.nan))
     order = np.argsort(owner[kept], kind="stable")
     return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
+
+
+def short(lists: Lists, windows: Sequence[Window]) -> int:
+    """How many queries have fewer passages at a window's ranks than it takes."""
+    sizes = np.diff(lists.offsets)
+    lacking = [np.minimum(sizes, one.last) - (one.first - 1) < one.negatives for one in windows if one.negatives]
+    return int(np.any(lacking, axis=0).sum()) if lacking else 0
 
 
 def within(lists: Lists, windows: Sequence[Window]) -> Lists:

@@ -67,26 +67,33 @@ class Sampling:
 
     What is drawn in the first window comes as it was drawn, what is drawn in a further one in rank order. A query
     without judgments has no positive: its first column comes from the first window as well. A window that has too few
-    leaves its own columns absent.
+    leaves its own columns absent. `start` queries were drawn before step 0: the order goes on behind them, and lists
+    are others than a draw from 0 would give.
     """
 
     seed: int
     queries_per_step: int
     windows: tuple[Window, ...]
     positive: Positive = "drawn"
+    start: int = 0
 
 
 def query_order(sampling: Sampling, step: int, queries: int) -> np.ndarray:
     """The numbers of the step's queries: consecutive entries of one permutation an epoch, so that each comes exactly
     once in each.
     """
-    first = step * sampling.queries_per_step
+    first = sampling.start + step * sampling.queries_per_step
     stop = first + sampling.queries_per_step
     parts = [
         _permutation(sampling.seed, epoch, queries)[max(first - epoch * queries, 0) : stop - epoch * queries]
         for epoch in range(first // queries, (stop - 1) // queries + 1)
     ]
     return np.concatenate(parts, dtype=np.int64)
+
+
+def place_of(step: int, start: int) -> tuple[int, ...]:
+    """What a generator of this step is seeded by beside its purpose: a stage that goes on has draws of its own."""
+    return (step, start) if start else (step,)
 
 
 @lru_cache(maxsize=2)  # the epoch that a step is in, and the one that it may begin
@@ -117,7 +124,7 @@ def _chance(sampling: Sampling, step: int, queries: np.ndarray, positives: Lists
     several = np.any(positives.offsets[queries + 1] - positives.offsets[queries] > 1) and sampling.positive == "drawn"
     if not several and all(window.order != "drawn" for window in sampling.windows):
         return None
-    return np.random.default_rng([sampling.seed, _LISTS, step])
+    return np.random.default_rng([sampling.seed, _LISTS, *place_of(step, sampling.start)])
 
 
 def _one_positive(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Pairs, Source
 from retrieval_kd.batch.dark import Edits
-from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, stored, within
+from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, short, stored, within
 from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Tokenisation
@@ -27,9 +28,9 @@ class ListsDataModule(pl.LightningDataModule):
     """Batches of candidate lists as functions of the step; the same on any number of workers and ranks.
 
     `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
-    a missing one. `mine` makes a run with the student as it is (for `refresh_every`); its runs are kept in `folder`, so
-    that a resumed training reads what it read before; `relisted` is told of every new one. Raises Fault if no query has
-    a list.
+    a missing one. `start` queries were drawn before step 0. `mine` makes a run with the student as it is (for
+    `refresh_every`); its runs are kept in `folder`, so that a resumed training reads what it read before; `relisted` is
+    told of every new one. Raises Fault if no query has a list.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ListsDataModule(pl.LightningDataModule):
         steps: int,
         artifacts: Path,
         folder: Path,
+        start: int = 0,
         workers: int = 0,
         scores: Mapping[str, tuple[Run, Missing]] | None = None,
         mine: Callable[[], Run] | None = None,
@@ -50,7 +52,7 @@ class ListsDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.corpus, self.data, self.seed, self.steps, self.workers = corpus, data, seed, steps, workers
-        self.forms, self.artifacts, self.folder = forms, artifacts, folder
+        self.forms, self.artifacts, self.folder, self.start = forms, artifacts, folder, start
         self.scores, self.mine, self.relisted = dict(scores or {}), mine, relisted
         self.tell = tell
         self.run = Run.of({}) if data.candidates is None else Run.read(Path(data.candidates))
@@ -67,6 +69,7 @@ class ListsDataModule(pl.LightningDataModule):
                 f"none of {len(names)} training queries has {lacking}a list in {data.candidates}: "
                 "give a run over this collection's train queries"
             )
+        self.short = 0
         self._sources: dict[str, Source] = {}
 
     def train_dataloader(self) -> Iterable[Candidates]:
@@ -90,8 +93,9 @@ class ListsDataModule(pl.LightningDataModule):
         """The maker of this rank's batches, with the lists as they are now."""
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
         lists, known = self._scored(grades, positives)
+        self._measure(lists)
         return Collate(
-            Sampling(self.seed, data.queries_per_step, data.windows, data.positive),
+            Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
             lists=lists,
             positives=positives,
             grades=grades,
@@ -99,10 +103,24 @@ class ListsDataModule(pl.LightningDataModule):
             sources={form: self._source(form) for form in self.forms},
             passages=len(self.corpus.collection),
             queries_per_pool=data.queries_per_pool or data.queries_per_step,
-            edits=None if data.dark is None else Edits(data.dark, self.seed, self.corpus.collection),
+            edits=None if data.dark is None else Edits(data.dark, self.seed, self.corpus.collection, self.start),
             rank=rank(),
             ranks=ranks(),
         )
+
+    def _measure(self, lists: Lists) -> None:
+        """Counts and tells the queries whose lists are short. Raises Fault where nobody has a passage to draw."""
+        windows, self.short = self.data.windows, short(lists, self.data.windows)
+        if any(one.negatives for one in windows) and not len(within(lists, windows).passages):
+            ranks = " and ".join(f"{one.first} to {one.last}" for one in windows if one.negatives)
+            longest = int(np.diff(lists.offsets).max(initial=0))
+            raise Fault(
+                f"no training query has a passage at ranks {ranks} of its list, the longest of which has {longest} "
+                "without what is judged relevant: give data.first and data.last within that, or longer lists"
+            )
+        if self.short:
+            asked = sum(one.negatives for one in windows)
+            self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
 
     def _scored(self, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
         """(the lists without what is dropped for want of a score, the scores by file of all that can then be drawn)."""

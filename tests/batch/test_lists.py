@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval_kd.batch.dark import Dark
-from retrieval_kd.batch.lists import Data, drawable, has_list, judged, stored, within
+from retrieval_kd.batch.lists import Data, drawable, has_list, judged, short, stored, within
 from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
@@ -38,6 +38,7 @@ SAMPLED = {
     "refresh_every": None,
     "further": [],
     "dark": None,
+    "start": None,
 }
 FURTHER = {"negatives": 2, "first": 31, "last": 50, "order": "drawn"}
 DARK = Dark(1, (0.3, 0.7), "word", 1, (0.3, 0.7), "span_insert")
@@ -234,3 +235,12 @@ def test_the_windows_of_a_list_are_its_own_and_the_further_ones_in_order() -> No
 def test_dark_examples_of_the_positive_alone_need_no_negatives() -> None:
     dark = replace(DARK, reinforced_negatives=0)
     assert Data(**{**SAMPLED, "candidates": None, "negatives": 0, "dark": dark}).dark == dark
+
+
+def test_queries_with_fewer_passages_at_a_window_s_ranks_than_it_takes_are_counted() -> None:
+    lists = Lists(np.array([0, 0, 2, 6]), np.arange(6), np.ones(6))  # lists of 0, 2 and 4 passages
+    assert short(lists, [Window(2, 1, 30)]) == 1
+    assert short(lists, [Window(3, 1, 30)]) == 2
+    assert short(lists, [Window(2, 3, 4)]) == 2
+    assert short(lists, [Window(1, 1, 1), Window(2, 3, 4)]) == 2
+    assert short(lists, [Window(0, 1, 30)]) == 0

@@ -185,3 +185,18 @@ def test_the_first_judged_passage_may_stand_for_all() -> None:
     first = replace(PLAIN, positive="first")
     assert {row_of(draw(first, step, LISTS, POSITIVES), 1)[0][0] for step in range(20)} == {101}
     assert {row_of(draw(PLAIN, step, LISTS, POSITIVES), 1)[0][0] for step in range(20)} == {101, 102}
+
+
+def test_a_draw_that_goes_on_has_the_queries_behind_those_that_were_drawn() -> None:
+    whole = [number for step in range(6) for number in query_order(Sampling(0, 4, ()), step, 10).tolist()]
+    going_on = Sampling(0, 3, (), start=12)
+    assert [number for step in range(4) for number in query_order(going_on, step, 10).tolist()] == whole[12:24]
+    assert query_order(Sampling(0, 4, (), start=0), 2, 10).tolist() == query_order(Sampling(0, 4, ()), 2, 10).tolist()
+
+
+def test_a_draw_that_goes_on_has_lists_of_its_own() -> None:
+    epoch = replace(PLAIN, start=5)  # all queries were drawn once: every one comes again, in another order
+    first, second = draw(PLAIN, 0, LISTS, POSITIVES), draw(epoch, 0, LISTS, POSITIVES)
+    assert sorted(first.queries) == sorted(second.queries)
+    lists = [{query: row_of(drawn, query)[1] for query in range(3)} for drawn in (first, second)]
+    assert all(lists[0][query] != lists[1][query] for query in range(3))

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from retrieval_kd.app import lineage
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.check_attention import looked_at, refuse_other_words
@@ -42,6 +43,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
     if work.machine.get("compile", False):
         compile_blocks(distiller)
+    start = lineage.begins(data.start, plain["student"])
     module = ListsDataModule(
         corpus,
         data,
@@ -50,6 +52,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         steps=optim.steps,
         artifacts=work.artifacts,
         folder=work.folder,
+        start=start,
         workers=work.machine.get("workers", 0),
         scores=stored_scores(scorers),
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
@@ -61,11 +64,15 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     trainer = fit(distiller, module, tell=_say, **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
+        for role in objective.learners:
+            lineage.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
     losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
     return {
         "steps": optim.steps,
         "queries": len(module.queries),
         "queries_without_a_list": module.skipped,
+        "queries_with_a_short_list": module.short,
+        "queries_drawn_before": start,
         "last": losses,
         "seconds_training": time.perf_counter() - began,
         "peak_memory_mb": peak_memory_mb(),
@@ -76,6 +83,8 @@ def _remark(module: Any) -> None:
     """Says what a training lacks that was asked for."""
     if module.data.unjudged and not module.corpus.unjudged:
         _say(f"data.unjudged=true, and the corpus {module.corpus.name} brings no query without judgments")
+    if module.start:
+        _say(f"lists are drawn behind the {module.start} queries that the student's checkpoint was trained on")
     if module.skipped:
         _say(f"{module.skipped} training queries have no list to learn from and are skipped")
 
