@@ -20,7 +20,7 @@ from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
-REVISION = 3
+REVISION = 4
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
