@@ -36,8 +36,9 @@ class Candidates:
     `query_id` and `passage_id` are row numbers (of the step's query list and of the collection; -1: made up or absent).
     A pool is the candidates of `queries_per_pool` consecutive queries; `positive` is the column of a query's positive
     in its pool, or -1 where nobody judged. `clash` marks the pool's columns that hold a passage judged relevant to the
-    query. `relevance` is the judged grade, -1 where nobody looked; `rank` counts from 1 among the run's passages that
-    may be drawn, 0 if it was not drawn from it; `stored` holds scores by file, NaN where the file has none.
+    query, or an exact copy of one. `relevance` is the judged grade, -1 where nobody looked; `rank` counts from 1 among
+    the run's passages that may be drawn, 0 if it was not drawn from it; `stored` holds scores by file, NaN where the
+    file has none.
     """
 
     step: int

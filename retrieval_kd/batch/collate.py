@@ -37,7 +37,8 @@ class Pairs(NamedTuple):
 
 class Collate:
     """Makes the batch of a step for one rank; the same small fields on every rank, this rank's texts alone. With
-    `edits` every list ends with its dark examples.
+    `edits` every list ends with its dark examples. `known` are each query's positives and what is as good as they
+    are, which no pool has as a negative (null: the positives alone).
 
     Raises Fault where queries_per_step is not a multiple of queries_per_pool or of the number of ranks, or a pool and a
     rank's share do not fit into each other.
@@ -49,6 +50,7 @@ class Collate:
         *,
         lists: Lists,
         positives: Lists,
+        known: Lists | None = None,
         grades: Pairs,
         stored: Mapping[str, Pairs],
         sources: Mapping[Tokenisation, Source],
@@ -71,6 +73,7 @@ class Collate:
                 "give multiples, so that each device has whole pools or each pool has whole devices"
             )
         self.sampling, self.lists, self.positives, self.grades, self.stored = sampling, lists, positives, grades, stored
+        self.known = positives if known is None else known
         self.sources, self.passages, self.queries_per_pool = sources, passages, queries_per_pool
         self.edits, self.first, self.local = edits, rank * local, local
         self._frames = {form: form.frames() for form in sources}
@@ -105,15 +108,15 @@ class Collate:
         )
 
     def _clash(self, drawn: Drawn) -> np.ndarray:
-        """[query pool]: the column holds a passage judged relevant to the query, whoever listed it.
+        """[query pool]: the column holds a passage judged relevant to the query, or its exact copy, whoever listed it.
 
         Each relevant passage of the step is looked for among the step's candidates, and not each candidate of a pool
         among what is judged: of the former there are a few, of the latter queries · candidates².
         """
         (queries, columns), pools = drawn.passages.shape, self.queries_per_pool
-        starts = self.positives.offsets[drawn.queries]
-        sizes = self.positives.offsets[drawn.queries + 1] - starts
-        relevant = self.positives.passages[places(starts, sizes)]
+        starts = self.known.offsets[drawn.queries]
+        sizes = self.known.offsets[drawn.queries + 1] - starts
+        relevant = self.known.passages[places(starts, sizes)]
         listed = drawn.passages.reshape(-1)
         rising = listed.argsort(kind="stable")
         first = listed[rising].searchsorted(relevant)

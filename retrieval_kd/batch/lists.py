@@ -9,7 +9,9 @@ import numpy as np
 
 from retrieval_kd.batch.collate import Pairs, pairs
 from retrieval_kd.batch.dark import Dark
+from retrieval_kd.batch.ragged import places
 from retrieval_kd.batch.sampling import Lists, Order, Positive, Window
+from retrieval_kd.text.copies import text_keys
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
@@ -129,11 +131,39 @@ def judged(corpus: Corpus, queries: Sequence[str]) -> tuple[Pairs, Lists]:
     return grades, Lists(_offsets(query[good], len(queries)), passage[good], grade[good].astype(np.float32))
 
 
-def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, scored: Sequence[Pairs] = ()) -> Lists:
-    """The run's lists by query number, best first, without what is judged relevant or lacks a score it must have."""
+def with_copies(positives: Lists, run: Run, queries: Sequence[str], corpus: Corpus) -> Lists:
+    """The judged passages of each query and their exact copies, among all that are judged or listed: no negatives."""
+    listed = corpus.collection.positions(run.only(queries).passage_ids)
+    positions = np.unique(np.concatenate([positives.passages, listed[listed >= 0]]))
+    keys = text_keys(corpus.collection, positions)
+    order = np.argsort(keys, kind="stable")
+    wanted = keys[positions.searchsorted(positives.passages)]
+    first = keys[order].searchsorted(wanted)
+    sizes = keys[order].searchsorted(wanted, "right") - first
+    owner = np.repeat(np.arange(len(queries)), np.diff(positives.offsets))
+    pair = np.stack([np.repeat(owner, sizes), positions[order[places(first, sizes)]]])
+    query, passage = np.unique(pair, axis=1)
+    return Lists(_offsets(query, len(queries)), passage, np.ones(len(passage), np.float32))
+
+
+def drawable(
+    run: Run,
+    queries: Sequence[str],
+    corpus: Corpus,
+    grades: Pairs,
+    scored: Sequence[Pairs] = (),
+    *,
+    known: Lists | None = None,
+) -> Lists:
+    """The run's lists by query number, best first, without what is judged relevant, is `known` to be as good, or lacks
+    a score it must have.
+    """
     owner, passages, scores = _rows(run, queries, corpus)
     keys = owner * len(corpus.collection) + passages
     kept = grades.look_up(keys, 0.0) <= 0
+    if known is not None:
+        of = np.repeat(np.arange(len(queries)), np.diff(known.offsets))
+        kept &= ~np.isin(keys, of * len(corpus.collection) + known.passages)
     for some in scored:
         kept &= ~np.isnan(some.look_up(keys, np.nan))
     order = np.argsort(owner[kept], kind="stable")

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Pairs, Source
 from retrieval_kd.batch.dark import Edits
-from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, short, stored, within
+from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, short, stored, with_copies, within
 from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Tokenisation
@@ -92,12 +92,14 @@ class ListsDataModule(pl.LightningDataModule):
     def collate(self) -> Collate:
         """The maker of this rank's batches, with the lists as they are now."""
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
-        lists, known = self._scored(grades, positives)
+        copied = with_copies(positives, self.run, self.queries, self.corpus)
+        lists, known = self._scored(grades, positives, copied)
         self._measure(lists)
         return Collate(
             Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
             lists=lists,
             positives=positives,
+            known=copied,
             grades=grades,
             stored=known,
             sources={form: self._source(form) for form in self.forms},
@@ -122,9 +124,14 @@ class ListsDataModule(pl.LightningDataModule):
             asked = sum(one.negatives for one in windows)
             self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
 
-    def _scored(self, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
-        """(the lists without what is dropped for want of a score, the scores by file of all that can then be drawn)."""
-        lists = drawable(self.run, self.queries, self.corpus, grades)
+    def _scored(self, grades: Pairs, positives: Lists, copied: Lists) -> tuple[Lists, dict[str, Pairs]]:
+        """(the lists without exact copies of positives and what is dropped for want of a score, the scores by file of
+        all that can then be drawn).
+        """
+        lists = drawable(self.run, self.queries, self.corpus, grades, known=copied)
+        copies = len(drawable(self.run, self.queries, self.corpus, grades).passages) - len(lists.passages)
+        if copies:
+            self.tell(f"{copies} listed passages are left out: exact copies of a passage judged relevant to the query")
         known: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
             reach = within(lists, self.data.windows)
@@ -133,7 +140,7 @@ class ListsDataModule(pl.LightningDataModule):
                 what = "are left out" if missing == "drop" else "take the lowest of their query"
                 self.tell(f"{lacking} of {every} candidates have no score in {file}: they {what}")
             if missing == "drop":
-                lists = drawable(self.run, self.queries, self.corpus, grades, list(known.values()))
+                lists = drawable(self.run, self.queries, self.corpus, grades, list(known.values()), known=copied)
         return lists, known
 
     def _mined(self, step: int, *, told: bool) -> Run:

@@ -1,10 +1,11 @@
 """Queries and a collection in, a run out: what every ranker promises; and mining, which is to rank and choose."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from retrieval_kd.ranking.mining import Selection
 from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.copies import without_copies
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.select import without
@@ -33,8 +34,20 @@ class Ranker(ABC):
 
 
 def mine(
-    ranker: Ranker, queries: Mapping[str, str], collection: Collection, judgments: Judgments, *, select: Selection
+    ranker: Ranker,
+    queries: Mapping[str, str],
+    collection: Collection,
+    judgments: Judgments,
+    *,
+    select: Selection,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Run:
-    """What `select` keeps of the ranker's answer, never a passage that is judged relevant to the query."""
+    """What `select` keeps of the ranker's answer, never a passage that is judged relevant to the query, nor an exact
+    copy of one; `tell` gets how many copies were left out.
+    """
     found = ranker.rank(queries, collection, select.depth)
-    return without(select.choose(found, judgments), judgments)
+    kept = without(select.choose(found, judgments), judgments)
+    alone = without_copies(kept, judgments, collection)
+    if copies := len(kept.numbers) - len(alone.numbers):
+        tell(f"{copies} listed passages are left out: exact copies of a passage judged relevant to the query")
+    return alone

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval_kd.batch.dark import Dark
-from retrieval_kd.batch.lists import Data, drawable, has_list, judged, short, stored, within
+from retrieval_kd.batch.lists import Data, drawable, has_list, judged, short, stored, with_copies, within
 from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
@@ -244,3 +244,15 @@ def test_queries_with_fewer_passages_at_a_window_s_ranks_than_it_takes_are_count
     assert short(lists, [Window(2, 3, 4)]) == 2
     assert short(lists, [Window(1, 1, 1), Window(2, 3, 4)]) == 2
     assert short(lists, [Window(0, 1, 30)]) == 0
+
+
+def test_exact_copies_of_a_positive_are_known_beside_it_and_are_not_drawn(tmp_path: Path) -> None:
+    texts = ["one text", "another", "One text!", "a third", "another"]
+    collection = Collection.write(tmp_path / "p", (Passage(f"p{n}", "", text) for n, text in enumerate(texts)))
+    judgments = Judgments({"a": {"p0": 1}, "b": {"p1": 1, "p3": 0}})
+    corpus = Corpus("c", collection, {"a": "x", "b": "y"}, judgments, {}, (), "", {}, False)
+    run = Run.of({"a": [("p2", 3.0), ("p1", 2.0)], "b": [("p4", 3.0), ("p2", 2.0), ("p3", 1.0)]})
+    grades, positives = judged(corpus, ["a", "b"])
+    known = with_copies(positives, run, ["a", "b"], corpus)
+    assert rows(known) == [[0, 2], [1, 4]]
+    assert rows(drawable(run, ["a", "b"], corpus, grades, known=known)) == [[1], [2, 3]]

@@ -13,7 +13,7 @@ from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 
-REVISION = 2
+REVISION = 3
 
 
 def mine(config: DictConfig, work: Work) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     corpus, queries, ranker = _opened(plain, work)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
     ranker, names = ranker.tuned(trained, corpus.collection, corpus.judgments), list(queries)
-    run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select)
+    run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select, tell=print)
     run.write(work.payload / "run.trec")
     fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
     if fell_out:

@@ -129,7 +129,7 @@ def _miner(
                 queries_per_block=4096,
             )
             whole = without_itself(ranker, asked=corpus.drop_same_id)
-            return mine(whole, queries, corpus.collection, corpus.judgments, select=select)
+            return mine(whole, queries, corpus.collection, corpus.judgments, select=select, tell=_say)
 
     return mine_now
 
