@@ -9,6 +9,7 @@ from typing import Any
 import ir_measures
 import numpy as np
 
+from retrieval_kd.measures.names import EXAMPLES, cannot_measure, measure_of
 from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
@@ -67,36 +68,43 @@ def evaluate(
     A query without a list scores 0. Among equal scores passages of a lower grade (0 where nobody looked) stand first,
     then by id: a constant scorer does not score well. So ir-measures sees strictly falling scores.
 
-    Raises Fault for a measure that ir-measures does not know, or a query without a relevant passage.
+    Raises Fault for a measure that cannot be computed (see `measure_of`), none at all, or a query without a relevant
+    passage.
     """
-    parsed = {name: _measure(name) for name in measures}
+    parsed = parse(measures)
     asked = [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries
     if not asked:
         raise Fault("there is no query to measure; give judgments with a grade above 0")
     lacking = next((query_id for query_id in asked if not judgments.relevant(query_id)), None)
     if lacking is not None:
         raise Fault(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
-    grades = {query_id: dict(judgments.judged(query_id)) for query_id in asked}
+    for fault in cannot_measure(parsed, judgments.only(asked)):
+        raise Fault(fault)
+    numbers = {query_id: str(number) for number, query_id in enumerate(asked, 1)}  # gdeval takes no other ids
+    grades = {numbers[query_id]: dict(judgments.judged(query_id)) for query_id in asked}
     values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(asked, 0.0) for measure in parsed.values()}
     falling, deepest = _falling(run.only(asked), judgments), _deepest(values)
-    ranked = _as_dicts(falling if deepest is None else falling.top(deepest))
+    lists = _as_dicts(falling if deepest is None else falling.top(deepest))
+    ranked = {numbers[query_id]: listed for query_id, listed in lists.items()}
     held = {id(measure): of for measure, of in values.items()}  # by identity: a measure's hash is spelled anew
-    for query_id, measure, value in ir_measures.iter_calc(list(values), grades, ranked):
-        (held.get(id(measure)) or values[measure])[query_id] = value
+    for number, measure, value in ir_measures.iter_calc(list(values), grades, ranked):
+        (held.get(id(measure)) or values[measure])[asked[int(number) - 1]] = value
     return Report({name: values[measure] for name, measure in parsed.items()})
 
 
-def _measure(name: str) -> Any:
-    """A measure of ir-measures by its name."""
-    try:
-        return ir_measures.parse_measure(name)
-    except (ValueError, NameError, SyntaxError, KeyError):
-        raise Fault(f"there is no measure {name!r}; give such as nDCG@10, RR@10, R@100, AP, P@5, Success@1") from None
+def parse(measures: Sequence[str]) -> dict[str, Any]:
+    """Name → measure of ir-measures. Raises Fault where one cannot be computed, and where there is none."""
+    if not measures:
+        raise Fault(f"there is no measure; {EXAMPLES}")
+    return {name: measure_of(name) for name in measures}
 
 
 def _deepest(measures: Iterable[Any]) -> int | None:
-    """The rank that some measure looks down to (None: to the end), since nothing below it need be handed over."""
-    cutoffs = [measure.params.get("cutoff") for measure in measures]
+    """The rank that some measure looks down to (None: to the end), since nothing below it need be handed over.
+
+    One of judged passages alone counts its ranks among those, so that it looks down to the end.
+    """
+    cutoffs = [None if measure.params.get("judged_only") else measure.params.get("cutoff") for measure in measures]
     return None if None in cutoffs else max(cutoffs)
 
 

@@ -1,9 +1,9 @@
-"""BM25 by bm25s, over words as Lucene's English analysis makes them (Anserini's defaults).
+"""BM25 by bm25s, over words as Lucene's English analysis makes them (Anserini's defaults), or as a script needs them.
 
 Source: Robertson & Zaragoza (2009); variants and their names: Kamphuis et al. (ECIR 2020); bm25s: Lù (2024).
 """
 
-import re
+import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -12,6 +12,7 @@ import bm25s
 import numpy as np
 import Stemmer
 
+from retrieval_kd.ranking.analysis import Analyser, Words, analysis, fitting, letters_of
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
@@ -21,9 +22,12 @@ from retrieval_kd.text.run import Run
 _QUICK = 50_000  # passages that bm25s weights in two seconds; beyond, its own bar shows
 _METHODS = ("lucene", "robertson", "atire")  # those that give 0 to a passage without any word of the query
 
+_log = logging.getLogger(__name__)
+
 
 class _Index(NamedTuple):
     digest: str
+    analysis: Words
     words: dict[str, int]
     scores: bm25s.BM25
 
@@ -32,8 +36,9 @@ class BM25(Ranker):
     """Passages that share a word with the query, by score, then by id.
 
     `pattern` finds words in the lower-cased text, `stopwords` are then left out, and `stemmer` (a PyStemmer language or
-    None) cuts what remains. Raises Fault for an unknown method or stemmer, a pattern that is none, k1 < 0 or b outside
-    0 … 1.
+    None) cuts what remains. `analyser` (see `analysis`) says what is a word in other scripts than English is written
+    in; None chooses by a look at the collection, and what was chosen is logged. Raises Fault for an unknown method,
+    stemmer or analyser, a pattern that is none, k1 < 0 or b outside 0 … 1.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class BM25(Ranker):
         stemmer: str | None,
         stopwords: Sequence[str],
         pattern: str,
+        analyser: Analyser | None = None,
     ) -> None:
         if k1 < 0 or not 0 <= b <= 1:
             raise Fault(f"k1={k1}, b={b}: give k1 of at least 0 and b between 0 and 1 (Anserini: 0.9 and 0.4)")
@@ -52,14 +58,9 @@ class BM25(Ranker):
             raise Fault(f"method={method!r} is no BM25 variant here: give one of {', '.join(_METHODS)}")
         if stemmer is not None and stemmer not in Stemmer.algorithms():
             raise Fault(f"stemmer={stemmer!r} is unknown: give null or one of {', '.join(Stemmer.algorithms())}")
-        try:
-            self._pattern = re.compile(pattern)
-        except re.error as fault:
-            raise Fault(
-                f"pattern={pattern!r} is no regular expression ({fault}): give one that matches a word"
-            ) from None
-        self.k1, self.b, self.method, self.stopwords = k1, b, method, frozenset(stopwords)
-        self._stem = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
+        self.k1, self.b, self.method, self.pattern, self.analyser = k1, b, method, pattern, analyser
+        self.stopwords, self._stem = frozenset(stopwords), Stemmer.Stemmer(stemmer).stemWord if stemmer else str
+        self._analysis(analyser or "english")
         self._index: _Index | None = None
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
@@ -68,7 +69,7 @@ class BM25(Ranker):
         positions = np.full((len(queries), depth), -1, dtype=np.int32)
         scores = np.zeros((len(queries), depth), dtype=np.float32)
         for row, text in enumerate(track(queries.values(), total=len(queries), what="BM25: ranking for queries")):
-            words = [index.words[word] for word in self._words(text) if word in index.words]
+            words = [index.words[word] for word in index.analysis(text) if word in index.words]
             found = index.scores.get_scores_from_ids(words)
             best = _best(found, depth, collection)
             positions[row, : len(best)], scores[row, : len(best)] = best, found[best]
@@ -78,19 +79,29 @@ class BM25(Ranker):
         """The index of the collection; the last one is kept, for a second set of queries."""
         if self._index is None or self._index.digest != collection.digest:
             words: dict[str, int] = {}
+            analysed = self._analysis(self.analyser or _chosen(collection))
             texts = [
-                array("i", [words.setdefault(word, len(words)) for word in self._words(passage.words)])
+                array("i", [words.setdefault(word, len(words)) for word in analysed(passage.words)])
                 for passage in track(collection.values(), total=len(collection), what="BM25: reading passages")
             ]
             if not words:
                 raise Fault("no passage has a word that BM25 can index: check pattern and stopwords")
             scores = bm25s.BM25(k1=self.k1, b=self.b, method=self.method)
             scores.index((texts, words), create_empty_token=False, show_progress=len(texts) > _QUICK)
-            self._index = _Index(collection.digest, words, scores)
+            self._index = _Index(collection.digest, analysed, words, scores)
         return self._index
 
-    def _words(self, text: str) -> list[str]:
-        return [self._stem(word) for word in self._pattern.findall(text.lower()) if word not in self.stopwords]
+    def _analysis(self, analyser: Analyser) -> Words:
+        return analysis(analyser, self.pattern, stem=self._stem, stopwords=self.stopwords)
+
+
+def _chosen(collection: Collection) -> Analyser:
+    """The analyser that fits the collection, which is told."""
+    letters = letters_of(collection)
+    analyser, why = fitting(letters)
+    level = logging.INFO if analyser == "english" and letters.latin >= 0.5 else logging.WARNING
+    _log.log(level, "BM25: analyser=%s, as %s", analyser, why)
+    return analyser
 
 
 def _best(scores: np.ndarray, depth: int, collection: Collection) -> np.ndarray:

@@ -4,6 +4,7 @@ Source: Lin et al. (SIGIR 2021), "Pyserini". It needs Java and the extra retriev
 """
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,25 +18,32 @@ from retrieval_kd.text.run import Run
 
 
 class Lucene(Ranker):
-    """Lucene's BM25 over its default English analysis; the index is kept under artifacts/lucene-<digest of the texts>.
+    """Lucene's BM25 over its analysis of `language` (ISO 639-1: en, zh, ja, ko, th, hi, fr …).
 
-    Raises Fault if Pyserini is not installed.
+    The index is kept under artifacts/lucene-<digest of the texts>, with the language where that is not English. Raises
+    Fault if Pyserini is not installed, or for what is no code of a language.
     """
 
-    def __init__(self, *, artifacts: Path, k1: float, b: float, threads: int, queries_per_block: int) -> None:
+    def __init__(
+        self, *, artifacts: Path, k1: float, b: float, threads: int, queries_per_block: int, language: str = "en"
+    ) -> None:
+        if not re.fullmatch("[a-z]{2}", language):
+            raise Fault(f"language={language!r}: give the two letters of one that Anserini analyses, such as en, zh or th")
         if importlib.util.find_spec("pyserini") is None:
             raise Fault(
                 "ranker=lucene needs Pyserini, which is not installed: install retrieval-kd[pyserini] and Java, "
                 "or give ranker=bm25"
             )
-        self.artifacts, self.k1, self.b = artifacts, k1, b
+        self.artifacts, self.k1, self.b, self.language = artifacts, k1, b, language
         self.threads, self.queries_per_block = threads, queries_per_block
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         from pyserini.search.lucene import LuceneSearcher
 
-        folder = self.artifacts / f"lucene-{collection.digest[:16]}"
-        searcher = LuceneSearcher(str(whole_folder(folder, lambda aside: _index(collection, aside))))
+        name = f"lucene-{collection.digest[:16]}" + ("" if self.language == "en" else f"-{self.language}")
+        folder = whole_folder(self.artifacts / name, lambda aside: _index(collection, aside, self.language))
+        searcher = LuceneSearcher(str(folder))
+        searcher.set_language(self.language)
         searcher.set_bm25(self.k1, self.b)
         lists: dict[str, list[tuple[str, float]]] = {}
         stream = track(queries.items(), total=len(queries), what="Lucene: ranking for queries")
@@ -46,11 +54,11 @@ class Lucene(Ranker):
         return Run.of(lists)
 
 
-def _index(collection: Collection, folder: Path) -> None:
+def _index(collection: Collection, folder: Path, language: str) -> None:
     """Lucene's index files of a collection."""
     from pyserini.index.lucene import LuceneIndexer
 
-    indexer = LuceneIndexer(str(folder))
+    indexer = LuceneIndexer(args=["-index", str(folder), "-language", language])
     for passage in track(collection.values(), total=len(collection), what="Lucene: indexing passages"):
         indexer.add_doc_dict({"id": passage.id, "contents": passage.words})
     indexer.close()

@@ -11,7 +11,7 @@ from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.held_out import carve_dev, drop_known, held_words
 from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
-from retrieval_kd.text.lines import check_file, line_at, objects
+from retrieval_kd.text.lines import at_home, check_file, line_at, objects
 from retrieval_kd.text.records import Passage
 from retrieval_kd.text.split import words
 
@@ -37,7 +37,7 @@ class Beir(Source):
     ) -> None:
         if not 0 <= dev_fraction < 1:
             raise Fault(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
-        self.path, self.drop_same_id = Path(path).expanduser(), drop_same_id
+        self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
 
@@ -123,9 +123,9 @@ def _queries(path: Path) -> dict[str, str]:
 
 
 def _field(found: Mapping[str, Any], key: str, where: str, *, default: str | None = None) -> str:
-    """A string of an object."""
-    value = found.get(key, default)
+    """A string of an object; `default` stands for one that is missing or null."""
+    value = default if found.get(key) is None else found[key]
     if not isinstance(value, str):
-        given = "is missing" if value is None else f"is {json.dumps(value, ensure_ascii=False)[:40]}"
+        given = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in found else "is missing"
         raise Fault(f'{where}: "{key}" {given}; give a string')
     return value

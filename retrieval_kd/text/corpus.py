@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -129,6 +130,7 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     asked = parsed.questions(passages)
     if not asked.queries:
         raise Fault(f"the corpus {source.name} has no query; give at least one")
+    _refuse_two_grades(asked.splits)
     texts = (Passage(query_id, "", text) for query_id, text in asked.queries.items())
     queries = Collection.write(folder / "queries", texts, where=asked.where)
     for split, judgments in asked.splits.items():
@@ -147,6 +149,17 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     }
     written = json.dumps(record | {"digest": _digest(passages, queries, folder, record)}, ensure_ascii=False)
     (folder / "corpus.json").write_text(f"{written}\n", encoding="utf-8")
+
+
+def _refuse_two_grades(splits: Mapping[str, Judgments]) -> None:
+    """Raise Fault for a pair that two splits grade differently: a corpus knows one grade of a pair."""
+    for (name, of), (other_name, other) in combinations(splits.items(), 2):
+        for query_id, passage_id, grade in of.only(other.queries):
+            if other.grade(query_id, passage_id) not in (None, grade):
+                raise Fault(
+                    f"{name} grades passage {passage_id!r} for query {query_id!r} with {grade} and {other_name} with "
+                    f"{other.grade(query_id, passage_id)}; give one grade"
+                )
 
 
 def _digest(passages: Collection, queries: Collection, folder: Path, record: Mapping[str, Any]) -> str:

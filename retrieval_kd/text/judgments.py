@@ -1,5 +1,6 @@
 """Who is relevant to whom, as far as anybody looked."""
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import numbered
 from retrieval_kd.text.records import Judgment
 
+GREATEST_GRADE = 1000  # measures keep a table over grades for each query: trec_eval's grows with the greatest one
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 HOLDS = "judgments, with the header query-id, corpus-id, score and a row a judgment, parted by tabs"
 
 
@@ -75,18 +78,32 @@ def judgment_rows(path: Path) -> Iterator[tuple[int, Judgment]]:
 
     Raises Fault where the header or a column is missing, a grade is no whole number, or a pair has two grades.
     """
-    given: dict[tuple[str, str], int] = {}
     lines = numbered(path, holds=HOLDS)
     number, header = next(lines, (1, ""))
     if header.split("\t")[:3] != ["query-id", "corpus-id", "score"]:
         raise Fault(f"{path}:{number} is not the header; give query-id, corpus-id, score, parted by tabs")
-    for number, line in lines:
-        row = _judgment(line, where=f"{path}:{number}")
+    yield from graded_once(((at, _judgment(line, where=f"{path}:{at}")) for at, line in lines), path)
+
+
+def graded_once(rows: Iterable[tuple[int, Judgment]], path: Path) -> Iterator[tuple[int, Judgment]]:
+    """The judgments of a file, numbered by line. Raises Fault for a pair that is graded again and differently."""
+    given: dict[tuple[str, str], int] = {}
+    for number, row in rows:
         if given.setdefault(row[:2], row.grade) != row.grade:
             raise Fault(
                 f"{path}:{number} grades {row.query_id!r} with {row.passage_id!r} again and differently; give one grade"
             )
         yield number, row
+
+
+def grade_of(given: str, *, where: str) -> int:
+    """A grade as it was written. Raises Fault unless it is a whole number that measures can keep tables over."""
+    if not _WHOLE.fullmatch(given.strip()):
+        raise Fault(f"{where} grades with {given[:60]!r}; give a whole number (above 0: relevant)")
+    grade = int(given)
+    if abs(grade) > GREATEST_GRADE:
+        raise Fault(f"{where} grades with {given}; give at most {GREATEST_GRADE}, as measures keep tables over grades")
+    return grade
 
 
 def known_rows(
@@ -109,7 +126,7 @@ def _judgment(line: str, *, where: str) -> Judgment:
     columns = line.split("\t")
     if len(columns) != 3:
         raise Fault(f"{where} has {len(columns)} columns; give query-id, corpus-id, score, parted by tabs")
-    try:
-        return Judgment(columns[0], columns[1], int(columns[2]))
-    except ValueError:
-        raise Fault(f"{where} grades with {columns[2]!r}; give a whole number (above 0: relevant)") from None
+    for name, given in (("query", columns[0]), ("passage", columns[1])):
+        if len(given.split()) != 1 or given != given.strip():
+            raise Fault(f"{where} has the {name} id {given!r}; give an id that is not empty and holds no white space")
+    return Judgment(columns[0], columns[1], grade_of(columns[2], where=where))

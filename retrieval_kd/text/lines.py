@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import math
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,25 @@ from typing import Any
 from retrieval_kd.text.fault import Fault
 
 _GZIP = b"\x1f\x8b"
+
+
+def at_home(path: Path | str) -> Path:
+    """The path with `~` as the home folder; one of a user who is not there stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
+def finite(given: Any, *, where: str, or_inf: bool = False) -> float:
+    """A number as it was written. Raises Fault for what is none, and for one that is not finite; `or_inf` lets inf
+    pass where it is written so (1e400, too great for a float, is never one).
+    """
+    try:
+        number = float("nan" if isinstance(given, bool) else given)
+    except (TypeError, ValueError, OverflowError):
+        raise Fault(f"{where} scores {repr(given)[:60]}; give a number") from None
+    written_so = or_inf and "inf" in str(given).lower()
+    if math.isnan(number) or (math.isinf(number) and not written_so) or "_" in str(given):
+        raise Fault(f"{where} scores {given}; give a finite number")
+    return number
 
 
 def check_file(path: Path, *, holds: str) -> Path:

@@ -9,8 +9,8 @@ from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.held_out import drop_known, held_words
-from retrieval_kd.text.judgments import Judgments, known_rows
-from retrieval_kd.text.lines import check_file, line_at, numbered
+from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows
+from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
 from retrieval_kd.text.records import Judgment, Passage
 from retrieval_kd.text.split import words
 
@@ -21,7 +21,8 @@ QRELS = "judgments, four columns a line (query, 0, passage, grade)"
 class MsMarco(Source):
     """MS MARCO passage ranking (Bajaj et al. 2016), and whatever has its form, TREC's Deep Learning topics included.
 
-    `collection` is a file in the folder `path`; `queries` and `qrels` map train, dev, test to files there. A train
+    `collection` is a file in the folder `path`; `queries` and `qrels` map train, dev, test to files there (or
+    anywhere, by a whole path). A train
     query whose words equal a dev or test query's is left out of train. `unjudged` adds the queries of those files that
     nobody judged (300 thousand in train).
 
@@ -43,10 +44,10 @@ class MsMarco(Source):
             raise Fault(
                 f"corpus.queries has {sorted(queries)}, corpus.qrels {sorted(qrels)}; give them the same splits"
             )
-        self.path, self.name, self.drop_same_id, self.unjudged = Path(path).expanduser(), "msmarco", False, unjudged
-        self.collection = self.path / collection
-        self.queries = {split: self.path / queries[split] for split in SPLITS if split in queries}
-        self.qrels = {split: self.path / qrels[split] for split in self.queries}
+        self.path, self.name, self.drop_same_id, self.unjudged = at_home(path), "msmarco", False, unjudged
+        self.collection = self.path / at_home(collection)
+        self.queries = {split: self.path / at_home(queries[split]) for split in SPLITS if split in queries}
+        self.qrels = {split: self.path / at_home(qrels[split]) for split in self.queries}
 
     def options(self) -> Mapping[str, Any]:
         return {"splits": list(self.queries), "unjudged": self.unjudged}
@@ -64,7 +65,11 @@ class MsMarco(Source):
         texts: dict[str, str] = {}
         splits: dict[str, Judgments] = {}
         for split, path in self.queries.items():
-            texts |= _queries(path)
+            own = _queries(path)
+            other = next((name for name in own if texts.get(name, own[name]) != own[name]), None)
+            if other is not None:
+                raise Fault(f"{path} gives query {other!r} another text than a file before it; give one text")
+            texts |= own
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
             splits[split] = Judgments.of(rows)
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
@@ -102,9 +107,15 @@ def _queries(path: Path) -> dict[str, str]:
 
 
 def _judgments(path: Path) -> Iterator[tuple[int, Judgment]]:
-    """(line number, judgment). Raises Fault for a line that has not four columns, the last a whole number."""
+    """(line number, judgment). Raises Fault for a line that has not four columns, the last a grade, and for a pair
+    that is graded again and differently.
+    """
+    return graded_once(_judgment_lines(path), path)
+
+
+def _judgment_lines(path: Path) -> Iterator[tuple[int, Judgment]]:
     for number, line in numbered(path, holds=QRELS):
         columns = line.split()
-        if len(columns) != 4 or not columns[3].lstrip("-").isdecimal():
+        if len(columns) != 4:
             raise Fault(f"{path}:{number} is no judgment; give {QRELS}")
-        yield number, Judgment(columns[0], columns[2], int(columns[3]))
+        yield number, Judgment(columns[0], columns[2], grade_of(columns[3], where=f"{path}:{number}"))

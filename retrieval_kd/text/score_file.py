@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.lines import numbered, objects
+from retrieval_kd.text.lines import finite, numbered, objects
 from retrieval_kd.text.run import Run
 
 Layout = Literal["auto", "trec", "triples", "pairs", "lists"]
@@ -126,12 +126,9 @@ def _looks_like(line: str) -> str | None:
 
 def _number(path: Path, line: int, score: Any) -> float:
     """The score of a line, that float32 can hold. Raises Fault for any other."""
-    try:
-        found = float("nan" if isinstance(score, bool) else score)
-    except (TypeError, ValueError, OverflowError):
-        raise Fault(f"{path}:{line} scores {repr(score)[:60]}; give a number") from None
-    if not abs(found) <= _GREATEST:
-        raise Fault(f"{path}:{line} scores {score}; give a finite number")
+    found = finite(score, where=f"{path}:{line}")
+    if abs(found) > _GREATEST:
+        raise Fault(f"{path}:{line} scores {score}; give a finite number, as float32 has them")
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.lines import numbered
+from retrieval_kd.text.lines import finite, numbered
 
 HOLDS = "a run, six columns a row (query, Q0, passage, rank, score, name)"
 
@@ -17,7 +17,7 @@ Rows = tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...], NDArray[np.int
 def read_rows(path: Path) -> Rows:
     """(query ids, query number [row], passage ids, passage number [row], score [row]) of a run file.
 
-    Raises Fault naming the line that has not six columns, whose score is no number, or that repeats a passage.
+    Raises Fault naming the line that has not six columns, whose score is no number (or too great for one), or that repeats a passage.
     """
     queries: dict[str, int] = {}
     passages: dict[str, int] = {}
@@ -28,22 +28,11 @@ def read_rows(path: Path) -> Rows:
             raise Fault(f"{path}:{number} has {len(columns)} columns; give six: query, Q0, passage, rank, score, name")
         rows.append(queries.setdefault(columns[0], len(queries)))
         names.append(passages.setdefault(columns[2], len(passages)))
-        scores.append(_score(columns[4], where=f"{path}:{number}"))
+        scores.append(finite(columns[4], where=f"{path}:{number}", or_inf=True))
         lines.append(number)
     found = (tuple(queries), np.array(rows), tuple(passages), np.array(names), np.array(scores))
     _refuse_doubles(path, found, lines)
     return found
-
-
-def _score(given: str, *, where: str) -> float:
-    """A number that can be compared."""
-    try:
-        score = float(given)
-    except ValueError:
-        raise Fault(f"{where} scores {given!r}; give a number") from None
-    if score != score:
-        raise Fault(f"{where} scores NaN; give a number")
-    return score
 
 
 def _refuse_doubles(path: Path, found: Rows, lines: "array[int]") -> None:

@@ -8,7 +8,7 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as some
 
-from retrieval_kd.measures.evaluate import Report, evaluate
+from retrieval_kd.measures.evaluate import Report, evaluate, parse
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
@@ -68,6 +68,70 @@ def test_only_the_queries_asked_for_are_measured() -> None:
 def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
     with pytest.raises(Fault, match="give such as nDCG@10, RR@10, R@100"):
         evaluate(Run.of({}), JUDGMENTS, [name])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nDCG@0", "cutoff=0 is below 1"),
+        ("P@-1", "there is no measure"),
+        ("R@1e2", "cutoff=100.0 cannot be"),
+        ("R@True", "cutoff=True cannot be"),
+        ("RR(rel=0)", "rel=0 is below 1"),
+        ("AP(rel='x')", "rel='x' cannot be"),
+        ("AP(rel=1001)", "rel is above 1000"),
+        ("nDCG(gains={1: 10000})@10", "gains is above 1000"),
+        ("nDCG(gains={1: 'a'})@10", "gains is no mapping of grades to whole numbers"),
+        ("nDCG(dcg='exp')@10", "dcg='exp' cannot be"),
+        ("nDCG(dcg=exp-log2)@10", "there is no measure"),
+        ("nDCG(foo=1)@10", "has no parameter foo; it has cutoff, dcg"),
+        ("P", "needs cutoff: give such as P@10"),
+        ("SDCG@10", r"needs max_rel: give such as SDCG\(max_rel=3\)@10"),
+        ("SDCG(max_rel=3)@10", "cwl_eval is not installed .*ir-measures.cwl_eval"),
+        ("RBP", "cannot be computed here"),
+        ("RBP(p=0.8)", "cannot be computed here"),
+        ("alpha_nDCG@10", "pyndeval is not installed"),
+        ("NumRet", "is no mean over queries"),
+        ("ndcg@10", "there is no measure 'ndcg@10'; give such as nDCG@10"),
+    ],
+)
+def test_a_measure_that_cannot_be_is_refused_in_one_sentence(name: str, said: str) -> None:
+    with pytest.raises(Fault, match=said) as fault:
+        parse([name])
+    assert "\n" not in str(fault.value)
+
+
+def test_no_measure_at_all_is_refused() -> None:
+    with pytest.raises(Fault, match="there is no measure; give such as"):
+        evaluate(Run.of({}), JUDGMENTS, [])
+
+
+def test_measures_of_other_programs_than_trec_eval_are_worked_out_too() -> None:
+    run = Run.of({"q": [("x", 3.0), ("b", 2.0), ("a", 1.0)], "p": [("c", 9.0)]})
+    report = evaluate(run, JUDGMENTS, ["ERR@10", "nDCG(dcg='exp-log2')@10", "P@5", "Rprec", "Judged@10", "SetP"])
+    # gains 2^grade - 1: b has 1, a has 3; gdeval's probabilities are gains of 16, its values have five digits
+    ideal = 3 + 1 / log2(3)
+    assert report.per_query["nDCG(dcg='exp-log2')@10"]["q"] == pytest.approx((1 / log2(3) + 3 / 2) / ideal, abs=1e-5)
+    assert report.per_query["ERR@10"]["q"] == pytest.approx(1 / 16 / 2 + 15 / 16 * 3 / 16 / 3, abs=1e-5)
+    assert report.per_query["ERR@10"]["p"] == pytest.approx(1 / 16, abs=1e-5)
+    assert report.per_query["P@5"] == {"q": 0.4, "p": 0.2}
+    assert report.per_query["Rprec"] == {"q": 0.5, "p": 1.0}
+    assert report.per_query["Judged@10"] == {"q": pytest.approx(2 / 3), "p": 1.0}
+    assert report.per_query["SetP"] == {"q": pytest.approx(2 / 3), "p": 1.0}
+
+
+def test_a_grade_that_gdeval_does_not_take_is_named() -> None:
+    judgments = Judgments({"q": {"a": 5}})
+    assert evaluate(Run.of({"q": [("a", 1.0)]}), judgments, ["nDCG@10"]).mean("nDCG@10") == 1.0
+    with pytest.raises(Fault, match="ERR@5 is computed by TREC's gdeval, which takes grades up to 4, and 'a' has 5"):
+        evaluate(Run.of({"q": [("a", 1.0)]}), judgments, ["ERR@5"])
+
+
+def test_a_measure_of_judged_passages_alone_looks_below_its_cut_off() -> None:
+    run = Run.of({"p": [(name, 9.0 - at) for at, name in enumerate("xyc")]})
+    assert evaluate(run, JUDGMENTS, ["nDCG(judged_only=True)@1"], queries=["p"]).means == {
+        "nDCG(judged_only=True)@1": 1.0
+    }
 
 
 @given(some.lists(some.tuples(some.integers(0, 5), some.integers(0, 3)), min_size=1, max_size=30))

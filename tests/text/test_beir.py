@@ -193,6 +193,9 @@ BAD = {
         append("qrels/test.tsv", b"q1\tp9\t1"),
         "test.tsv:3 judges passage 'p9', which the collection lacks",
     ),
+    "a text that is null": (append("corpus.jsonl", b'{"_id": "p5", "text": null}'), 'corpus.jsonl:5: "text" is null; give a'),
+    "a number as a title": (append("corpus.jsonl", b'{"_id": "p5", "title": NaN, "text": ""}'), '5: "title" is NaN; give a'),
+    "a grade beyond all tables": (append("qrels/dev.tsv", b"q1\tp1\t1000000000000000000000"), "dev.tsv:3 grades with 10{21};"),
     "a bad grade": (append("qrels/dev.tsv", b"q1\tp1\tgood"), "dev.tsv:3 grades with 'good'"),
     "too few columns": (append("qrels/dev.tsv", b"q1 p1 1"), "dev.tsv:3 has 1 columns"),
     "Latin-1 passages": (append("corpus.jsonl", '{"_id": "é"}'.encode("latin-1")), "corpus.jsonl:5 is not UTF-8"),
@@ -252,3 +255,20 @@ def test_scifact_has_its_published_size(tmp_path: Path) -> None:
     corpus = open_corpus(Beir(path=SCIFACT, drop_same_id=False), tmp_path)
     assert (len(corpus.collection), len(corpus.splits["test"])) == (5183, 300)
     assert len(corpus.splits["train"]) + len(corpus.splits["dev"]) == 809 - 2  # two are asked in test
+
+
+def test_a_title_that_is_null_is_none(folder: Path) -> None:
+    append("corpus.jsonl", b'{"_id": "p5", "title": null, "text": "owls"}')(folder)
+    assert (opened(folder).collection["p5"].title, opened(folder).collection["p5"].words) == ("", "owls")
+
+
+def test_line_ends_marks_and_separators_inside_a_text_split_nothing(folder: Path) -> None:
+    append("corpus.jsonl", '{"_id": "p5", "text": "one\u2028two\x85three"}\r\n\r\n'.encode())(folder)
+    assert opened(folder).collection["p5"].text == "one\u2028two\x85three"
+
+
+def test_a_pair_that_two_splits_grade_differently_is_refused(folder: Path) -> None:
+    (folder / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t2\n")
+    (folder / "qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t1\n")
+    with pytest.raises(Fault, match="dev grades passage 'p1' for query 'q1' with 1 and test with 2; give one grade"):
+        opened(folder)

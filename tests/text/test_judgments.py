@@ -35,6 +35,13 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ([], "x.tsv:1 is not the header"),
         (["query-id\tcorpus-id\tscore", "q\ta\t1", "q a 1"], "x.tsv:3 has 1 columns"),
         (["query-id\tcorpus-id\tscore", "q\ta\thigh"], "x.tsv:2 grades with 'high'; give a whole number"),
+        (["query-id\tcorpus-id\tscore", "q\ta\t--1"], "x.tsv:2 grades with '--1'; give a whole number"),
+        (["query-id\tcorpus-id\tscore", "q\ta\t1.0"], "x.tsv:2 grades with '1.0'; give a whole number"),
+        (["query-id\tcorpus-id\tscore", "q\ta\t1_0"], "x.tsv:2 grades with '1_0'; give a whole number"),
+        (["query-id\tcorpus-id\tscore", f"q\ta\t{10**21}"], "x.tsv:2 grades with 10{21}; give at most 1000"),
+        (["query-id\tcorpus-id\tscore", f"q\ta\t{'9' * 5000}"], "x.tsv:2 grades with '9{60}'; give a whole number"),
+        (["query-id\tcorpus-id\tscore", "q\ta b\t1"], "x.tsv:2 has the passage id 'a b'; give an id"),
+        (["query-id\tcorpus-id\tscore", "\ta\t1"], "x.tsv:2 has the query id ''; give an id"),
         (["query-id\tcorpus-id\tscore", "q\ta\t1", "", "q\ta\t2"], "x.tsv:4 grades 'q' with 'a' again and differently"),
     ],
 )

@@ -82,7 +82,9 @@ def test_scores_survive_the_file_exactly(
     [
         (["q Q0 a 1 2.0 x", "q Q0 b 2 1.0"], "x:2 has 5 columns"),
         (["q Q0 a 1 high x"], "x:1 scores 'high'; give a number"),
-        (["q Q0 a 1 nan x"], "x:1 scores NaN"),
+        (["q Q0 a 1 1e400 x"], "x:1 scores 1e400; give a finite number"),
+        (["q Q0 a 1 1_0 x"], "x:1 scores 1_0; give a finite number"),
+        (["q Q0 a 1 nan x"], "x:1 scores nan; give a finite number"),
         (["q Q0 a 1 2 x", "r Q0 a 1 2 x", "q Q0 b 2 2 x", "q Q0 a 3 1 x"], "x:4 lists passage 'a' for query 'q' again"),
     ],
 )
