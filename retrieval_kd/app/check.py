@@ -54,6 +54,20 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
     return list(dict.fromkeys(found))
 
 
+def root_faults(key: str, value: Any) -> Iterator[str]:
+    """What does not fit of a value that stands beside the groups, of the machine and of the tracking."""
+    accepts = signatures.accepted({}, key)
+    if accepts is not None:
+        yield from signatures.value_faults(value, accepts, key)
+    elif key in ("machine", "tracking"):
+        yield from signatures.faults(value, key)
+
+
+def corpus_fits(stage: Stage) -> bool:
+    """Whether the corpus that a stage names can be built, to be looked at for its key."""
+    return not any(signatures.faults(stage.config.get("corpus"), "corpus"))
+
+
 def unread_faults(stages: Sequence[Stage]) -> list[str]:
     """Evaluations of a student whose ranker does not read it: they would print another system's numbers as its own."""
     found = []
@@ -98,10 +112,11 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
         if seed < 0:
             yield f"seed={seed}: give a number from 0 on"
-    try:
-        build(root["tracking"], "tracking")
-    except Fault as fault:
-        yield str(fault)
+    if not any(signatures.faults(root["tracking"], "tracking")):
+        try:
+            build(root["tracking"], "tracking")
+        except Fault as fault:
+            yield str(fault)
     for stage in stages:
         if stage.run == "train":
             yield from division_faults(stage.config["data"], devices * nodes)
@@ -155,10 +170,8 @@ def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
 
 def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """A split or a measure that is none, a ranking without depth."""
-    from retrieval_kd.measures.evaluate import evaluate
+    from retrieval_kd.measures.evaluate import parse
     from retrieval_kd.text.corpus import SPLITS
-    from retrieval_kd.text.judgments import Judgments
-    from retrieval_kd.text.run import Run
 
     unknown = [split for split in evaluation["splits"] if split not in SPLITS]
     if unknown or not evaluation["splits"]:
@@ -166,7 +179,7 @@ def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(evaluation["depth"], int) or evaluation["depth"] < 1:
         yield f"evaluation.depth={evaluation['depth']}: give at least 1"
     try:
-        evaluate(Run.of({}), Judgments({"query": {"passage": 1}}), evaluation["measures"])
+        parse(evaluation["measures"])
     except Fault as fault:
         yield f"evaluation.measures: {fault}"
 

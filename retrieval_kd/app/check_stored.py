@@ -1,7 +1,6 @@
 """What is refused of stored scores before anything loads: a layout that is none, settings at odds, dark examples."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app import roles
 from retrieval_kd.app.options import Options
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
 
 Node = Mapping[str, Any]
 SETTINGS = ("layout", "given", "missing")  # how a file is read: once, whoever looks scores up in it
@@ -33,7 +33,7 @@ def _layout_faults(where: str, node: Node) -> Iterator[str]:
     """A given file whose first lines cannot be read as its layout says."""
     from retrieval_kd.text.score_file import first_rows
 
-    path = Path(str(node["file"])).expanduser()
+    path = at_home(str(node["file"]))
     if path.is_file():
         try:
             first_rows(path, node["layout"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from retrieval_kd.app.schema import EVERYWHERE
 from retrieval_kd.app.words import key_of
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
 
 RECORD = "record"
 COMMANDS = (RECORD,)  # first words that are no key: what to do with the plan instead of running it
@@ -48,6 +49,7 @@ def line(arguments: Sequence[str]) -> Line:
     from hydra._internal.utils import get_args_parser
 
     command, arguments = _split(arguments)
+    arguments = [_at_home(word) for word in arguments]
     words = [word for word in arguments if not word.startswith("-") and ("=" in word or word.startswith("~"))]
     flags = [word for word in arguments if word not in words]
     parsed = get_args_parser().parse_args(flags)
@@ -61,6 +63,18 @@ def line(arguments: Sequence[str]) -> Line:
         raise Fault(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
     own = [word for word in words if word.lstrip("+~").startswith(("hydra.", "hydra/"))]
     return Line(tuple(flags), tuple(word for word in words if word not in own), tuple(own), parsed, command)
+
+
+def _at_home(word: str) -> str:
+    """The word with `~` as the home folder, where it is a flag's or Hydra's; in quotes, without which Hydra does not
+    read it, where it is the value of a key.
+    """
+    name, equals, value = word.partition("=")
+    if word.startswith("~/"):
+        return str(at_home(word))
+    if not equals or not value.startswith("~") or '"' in value:
+        return word
+    return f"{name}={at_home(value)}" if name.startswith(("--", "hydra.")) else f'{name}="{value}"'
 
 
 def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cached_property
 
 from hydra import compose
@@ -12,12 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app.remembered import remember_files
-from retrieval_kd.app.schema import GROUPS
+from retrieval_kd.app.schema import GROUPS, Root
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.app.words import Word, has, keys, nearest
 from retrieval_kd.text.fault import Fault
 
 CONFIG = "config"
+ROOT_KEYS = tuple(key.name for key in fields(Root))
 CHOSEN = (*GROUPS, "machine", "tracking", "experiment")
 
 
@@ -89,11 +91,11 @@ class Options:
 
     def fault_of_key(self, word: Word, configs: Sequence[DictConfig]) -> str | None:
         """What is wrong with a word whose key none of the configs has."""
+        said = f"{word.said}: there is no key {word.key}"
+        if word.group not in ROOT_KEYS:
+            return said + did_you_mean(word.group, ROOT_KEYS)
         if any(word.adds or has(config, word.key) for config in configs):
             return None
-        said = f"{word.said}: there is no key {word.key}"
-        if "." not in word.key:
-            return said + did_you_mean(word.key, [*configs[0], *CHOSEN])
         if others := self.having(word):
             return f"{said} in this option; {word.group}={f' and {word.group}='.join(others)} would have it"
         return said + nearest(word.key, {key for config in configs for key in keys(config)})

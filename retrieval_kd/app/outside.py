@@ -9,6 +9,7 @@ from typing import Any
 
 from retrieval_kd.app.build import build
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
 
 WEIGHTS = ("checkpoint", "backbone")
 FILES = ("candidates", "path", "file")
@@ -90,7 +91,7 @@ def _weights(given: str, where: str) -> str:
 
 
 def _file(given: str, where: str) -> str:
-    path = Path(given).expanduser()
+    path = at_home(given)
     if not path.is_file():
         kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
         raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")

@@ -8,11 +8,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from retrieval_kd.app import reads
-from retrieval_kd.app.check import faults_of, unread_faults
+from retrieval_kd.app.check import corpus_fits, faults_of, root_faults, unread_faults
 from retrieval_kd.app.check_forms import form_notes
 from retrieval_kd.app.faults import refuse
 from retrieval_kd.app.idle import idle_notes
-from retrieval_kd.app.options import Options
+from retrieval_kd.app.options import ROOT_KEYS, Options
 from retrieval_kd.app.outside import unreached
 from retrieval_kd.app.reach import notes, unheard
 from retrieval_kd.app.recipe import commands
@@ -20,6 +20,7 @@ from retrieval_kd.app.said import composed, root_of, words_of
 from retrieval_kd.app.stage import Left, Stage, kept, keyed, stages
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.app.words import Word, has
+from retrieval_kd.text.lines import at_home
 
 OUTSIDE = ("machine", "tracking")  # groups that no stage reads
 
@@ -58,8 +59,9 @@ def plan_of(texts: Sequence[str], options: Options) -> Plan:
     refuse(unread_faults(stay))
     plain = reads.resolved(root)
     faults = [*unheard(words, made, stay, root, options), *faults_of(stay, plain, words, options)]
-    done, unkeyed = keyed(stay)
+    done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
     away = unreached(stage.config for stage in stay)
+    faults += [fault for key, value in plain.items() for fault in root_faults(key, value)]
     refuse([*faults, *unkeyed, *([] if plain["dry_run"] else away)])
     guessed = [f"{sentence}: planned without a look at it, and under keys of its name alone" for sentence in away]
     return _plan(plain, done, left, [*notes(words, made, stay), *form_notes(stay), *idle_notes(stay), *guessed])
@@ -74,10 +76,14 @@ def _unknown_stages(words: Sequence[Word], root: DictConfig, names: Sequence[str
 
 
 def _unknown_keys(words: Sequence[Word], root: DictConfig, options: Options) -> list[str]:
-    """Words about the machine or the tracking that name no key of the option that is chosen."""
+    """Words whose first name is no key of the config, and those about the machine or the tracking that name no key of
+    the option that is chosen.
+    """
     found = []
     for word in words:
-        if word.group in OUTSIDE and not word.chooses and not has(root, word.key):
+        if not word.chooses and word.group not in ROOT_KEYS and word.adds:
+            found.append(str(options.fault_of_key(word, [])))
+        elif word.group in OUTSIDE and not word.chooses and not has(root, word.key):
             there = ", ".join(f"{word.group}.{key}" for key in root[word.group] if key != "_target_") or "none"
             other = "; say tracking=wandb with it" if word.key == "tracking.mode" else ""
             found.append(f"{word.said}: there is no key {word.key}{other}; there are: {there}")
@@ -87,7 +93,7 @@ def _unknown_keys(words: Sequence[Word], root: DictConfig, options: Options) -> 
 def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]) -> Plan:
     return Plan(
         recipe=root["name"],
-        artifacts=Path(root["artifacts"]).expanduser(),
+        artifacts=at_home(root["artifacts"]),
         stage=root["stage"],
         fresh=root["fresh"],
         dry_run=root["dry_run"],

@@ -7,7 +7,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app import roles
 from retrieval_kd.app.build import targets
+from retrieval_kd.app.outside import FILES, WEIGHTS
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
 
 READS = {
     "train": ("seed", "corpus", "student", "teacher", "loss", "curriculum", "data", "optim"),
@@ -28,7 +30,19 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as fault:
         raise Fault(str(fault).splitlines()[0]) from None
     assert isinstance(plain, dict)
-    return roles.with_roles_named({str(key): value for key, value in plain.items()})
+    found = {str(key): _at_home(value, str(key)) for key, value in plain.items()}
+    if wrong := next(roles.misshapen(found), None):
+        raise Fault(wrong)
+    return roles.with_roles_named(found)
+
+
+def _at_home(value: Any, key: str) -> Any:
+    """The value with `~` as the home folder wherever a key names a file or weights."""
+    if isinstance(value, dict):
+        return {name: _at_home(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_at_home(inner, key) for inner in value]
+    return str(at_home(value)) if isinstance(value, str) and key in (*WEIGHTS, *FILES) and value[:1] == "~" else value
 
 
 def pruned(verb: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from retrieval_kd.app.options import Options
+from retrieval_kd.app.options import ROOT_KEYS, Options
 from retrieval_kd.app.schema import VERBS
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.app.words import Word, apply, has, read
@@ -70,7 +70,8 @@ def _command(name: str, entry: Any, options: Options) -> Command:
         raise Fault(f"stages.{name}.with: give a list of words such as student=colbert, not {texts!r}")
     words = tuple(read(text, options.groups) for text in texts)
     for word in words:
-        fault = options.fault_of_choice(word) if word.chooses else None
+        unknown = not word.chooses and word.group not in ROOT_KEYS
+        fault = options.fault_of_choice(word) if word.chooses else options.fault_of_key(word, []) if unknown else None
         if fault:
             raise Fault(f"stages.{name}.with: {fault}")
     return Command(name, str(entry["run"]), words, str(entry.get("title") or name))

@@ -8,6 +8,27 @@ TOWER = "student.passages_of"  # whose scorer reads the passages of a student wi
 ONLY = "teacher"  # as a guide, learner or judge: the one role of the teacher group
 
 
+def misshapen(config: Node) -> Iterator[str]:
+    """What stands where a scorer, a term or an echo should."""
+    loss = config.get("loss") or {}
+    places = {"teacher": config.get("teacher"), "loss.terms": loss.get("terms"), "loss.echoes": loss.get("echoes")}
+    for role, node in group(config).items() if isinstance(places["teacher"] or {}, Mapping) else ():
+        if isinstance(node, Mapping) and "members" in node:
+            places[f"teacher.{role}.members"] = node["members"]
+    for where, nodes in places.items():
+        if not isinstance(nodes or {}, Mapping):
+            yield f"{where}={nodes}: give a mapping from names to what they are"
+            continue
+        wanted = "of" if where == "loss.echoes" else "_target_"
+        for name, node in (nodes or {}).items():
+            if not isinstance(node, Mapping) or wanted not in node:
+                yield f"{where}.{name}={node}: {where} has no key {name}, and a new one is a mapping with {wanted}"
+            elif wanted == "of" and set(node) - {"of", "redraw"}:
+                yield f"{where}.{name} has {', '.join(node)}: an echo has of and redraw"
+    if not isinstance(loss.get("tied") or [], list):
+        yield f"loss.tied={loss['tied']}: give a list of roles, as in loss.tied=[student,late]"
+
+
 def group(config: Node) -> dict[str, Any]:
     """The teacher group: role -> scorer node."""
     return dict(config.get("teacher") or {})

@@ -25,7 +25,7 @@ from retrieval_kd.app.ranks import ranks
 from retrieval_kd.app.record import record
 from retrieval_kd.app.remembered import uncollected
 from retrieval_kd.app.results import rows
-from retrieval_kd.app.said import elsewhere
+from retrieval_kd.app.said import elsewhere, retyped
 from retrieval_kd.app.schema import register
 from retrieval_kd.app.sweep import jobs_of, summarise
 from retrieval_kd.text.fault import Fault
@@ -93,7 +93,9 @@ def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
     try:
         with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
             options = Options(_search_path(asked))
-            words = for_hydra(asked.words, elsewhere(expanded(asked, asked.words), options))
+            jobs = expanded(asked, asked.words)
+            words = for_hydra(asked.words, elsewhere(jobs, options))
+            words = retyped(words, jobs[0], options) if asked.multirun and jobs else words
             return words, plans_of(expanded(asked, words), options)
     except OmegaConfBaseException as fault:
         raise Fault(str(fault).splitlines()[0]) from None

@@ -8,7 +8,7 @@ from retrieval_kd.app import recipe
 from retrieval_kd.app.faults import refuse, sentences_of
 from retrieval_kd.app.options import Options
 from retrieval_kd.app.recipe import Command, Composed
-from retrieval_kd.app.words import Word, apply, has, read
+from retrieval_kd.app.words import Word, apply, has, meant, parsed, read
 from retrieval_kd.text.fault import Fault
 
 
@@ -73,6 +73,22 @@ def elsewhere(jobs: Sequence[Sequence[str]], options: Options) -> set[str]:
         found |= {word.key for word in values if not word.adds and not word.deletes and not has(root, word.key)}
     refuse(wrong)
     return found
+
+
+def retyped(texts: Sequence[str], job: Sequence[str], options: Options) -> list[str]:
+    """The words with quotes around what Hydra reads as a number and its key as a text: Hydra's sweeper writes words
+    anew, and 1e5 as 100000.0. `job` is one of the command lines that come of them.
+    """
+    root = root_of(words_of(job, options), options)
+    return [_quoted(text, root) for text in texts]
+
+
+def _quoted(text: str, root: DictConfig) -> str:
+    if parsed(text).is_sweep_override():
+        return text
+    word = read(text, ())
+    given = f'{text.partition("=")[0]}="{word.typed}"'
+    return text if meant(word, root) is word.value else given
 
 
 def composed(listed: Sequence[Command], words: Sequence[Word], options: Options) -> tuple[list[Composed], list[str]]:

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from retrieval_kd.text.lines import at_home
 
 VERBS = ("train", "mine", "score", "evaluate")
 GROUPS = ("corpus", "student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "evaluation", "optim")
@@ -39,6 +42,38 @@ class Root:
     tracking: Any = None
 
 
+@dataclass
+class Evaluation:
+    """What the group `evaluation` holds, which nothing is built from."""
+
+    whom: str
+    splits: list[str]
+    measures: list[str]
+    depth: int
+    exhaustive: int
+    candidates_per_query: int
+    candidates: Any = None
+
+
+@dataclass
+class Machine:
+    """What the group `machine` holds, which nothing is built from."""
+
+    accelerator: str
+    devices: int
+    nodes: int
+    workers: int
+    threads: int | None
+    remember: bool
+    fused: bool
+    compile: bool
+
+
+FORMS = {key: f"{__name__}.{form.__name__}" for key, form in (("evaluation", Evaluation), ("machine", Machine))}
+ROOT = f"{__name__}.{Root.__name__}"
+
+
 def register() -> None:
-    """Makes the schema known to Hydra under the name that conf/config.yaml begins with."""
+    """Makes the schema known to Hydra under the name that conf/config.yaml begins with, and `${at_home:path}`."""
+    OmegaConf.register_new_resolver("at_home", lambda path: str(at_home(path)), replace=True)
     ConfigStore.instance().store(name="root", node=Root)

@@ -2,28 +2,46 @@
 
 import ast
 import importlib.util
+import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from retrieval_kd.app.schema import FORMS, ROOT
 from retrieval_kd.app.suggest import did_you_mean
 
-_PLAIN: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+_TEXTS = ("str", "Path")
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "str": (str,),
+    "Path": (str,),
+}
 _LISTS, _MAPPINGS = ("list", "tuple", "Sequence"), ("dict", "Mapping")
-_SAID = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+_SAID = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a text"}
 
 
 class Accepts(NamedTuple):
-    """What an annotation says plainly: names of plain types, literal values, and whether null is one."""
+    """What an annotation says plainly: names of plain types, literal values, whether null is one, and what the items
+    of a list or mapping are (None: not told plainly).
+    """
 
     types: frozenset[str]
     literals: tuple[Any, ...] = ()
     null: bool = False
+    items: "Accepts | None" = None
+
+    @property
+    def text(self) -> bool:
+        """Whether a text is accepted."""
+        return any(name in _TEXTS for name in self.types)
 
     def __str__(self) -> str:
-        said = [*map(str, self.literals), *(_SAID.get(name, f"a {name.lower()}") for name in sorted(self.types))]
-        return " or ".join([*said, *(["null"] if self.null else [])])
+        of = f" (each {self.items})" if self.items else ""
+        plain = dict.fromkeys(_SAID.get(name, f"a {name.lower()}{of}") for name in sorted(self.types))
+        return " or ".join([*map(str, self.literals), *plain, *(["null"] if self.null else [])])
 
 
 Parameters = dict[str, Accepts | None]
@@ -33,17 +51,37 @@ def faults(node: Any, where: str) -> Iterator[str]:
     """What in a node, and in all nodes inside it, does not fit the signature of its target."""
     if not isinstance(node, Mapping):
         return
-    target = str(node["_target_"]) if "_target_" in node else None
+    target = form_of(node, where)
     known = parameters(target) if target else None
     if target and known is None:
         yield f"{where}._target_={target}: there is no such class"
     for key, value in node.items():
         path, accepts = f"{where}.{key}", (known or {}).get(key)
         if target and known is not None and key not in known and key != "_target_":
-            yield f"{path}: {target.rpartition('.')[2]} has no argument {key}{did_you_mean(str(key), known)}"
-        elif accepts is not None and not fits(value, accepts):
-            yield f"{path}={value}: give {accepts}"
+            owner = target.rpartition(".")[2] if "_target_" in node else where
+            yield f"{path}: {owner} has no argument {key}{did_you_mean(str(key), known)}"
+        elif accepts is not None:
+            yield from value_faults(value, accepts, path)
         yield from faults(value, path)
+
+
+def form_of(node: Any, where: str) -> str | None:
+    """The class whose arguments a node holds; None where nothing says which keys it has."""
+    return str(node["_target_"]) if isinstance(node, Mapping) and "_target_" in node else FORMS.get(where)
+
+
+def value_faults(value: Any, accepts: Accepts, path: str) -> Iterator[str]:
+    """What keeps a value from being accepted, as one sentence."""
+    if not fits(value, accepts):
+        quoted = f", as in '{path}=\"…\"'" if accepts.text and not isinstance(value, list | Mapping) else ""
+        yield f"{path}={shown(value)}: give {accepts}{quoted}"
+    elif accepts.text and isinstance(value, str) and not value.strip() and value not in accepts.literals:
+        yield f"{path}= is empty: give {accepts}"
+
+
+def shown(value: Any) -> str:
+    """A value as it would be written on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def fits(value: Any, accepts: Accepts) -> bool:
@@ -52,7 +90,14 @@ def fits(value: Any, accepts: Accepts) -> bool:
         return accepts.null
     if isinstance(value, str) and ("${" in value or value == "???"):
         return True
-    return value in accepts.literals or any(_is(value, name) for name in accepts.types)
+    if any(value == literal and type(value) is type(literal) for literal in accepts.literals):
+        return True
+    return any(_is(value, name) for name in accepts.types) and _items_fit(value, accepts.items)
+
+
+def _items_fit(value: Any, items: Accepts | None) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return items is None or all(fits(item, items) for item in inner)
 
 
 def _is(value: Any, name: str) -> bool:
@@ -60,7 +105,22 @@ def _is(value: Any, name: str) -> bool:
         return isinstance(value, list)
     if name in _MAPPINGS:
         return isinstance(value, Mapping)
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     return isinstance(value, _PLAIN[name]) and (name == "bool" or not isinstance(value, bool))
+
+
+def accepted(config: Mapping[str, Any], key: str) -> Accepts | None:
+    """What the value of a dotted key may be in a whole config; None where nothing says it plainly."""
+    node: Any = config
+    target: str | None = ROOT
+    accepts, names = None, key.split(".")
+    for place, name in enumerate(names):
+        known = parameters(target) if target else None
+        accepts = known.get(name) if known is not None else accepts.items if accepts else None
+        node = node.get(name) if isinstance(node, Mapping) else None
+        target = form_of(node, ".".join(names[: place + 1]))
+    return accepts
 
 
 @lru_cache
@@ -130,22 +190,29 @@ def _accepts(annotation: ast.expr | None, tree: ast.Module) -> Accepts | None:
         left, right = _accepts(annotation.left, tree), _accepts(annotation.right, tree)
         if left is None or right is None:
             return None
-        return Accepts(left.types | right.types, (*left.literals, *right.literals), left.null or right.null)
+        return Accepts(
+            left.types | right.types,
+            (*left.literals, *right.literals),
+            left.null or right.null,
+            left.items or right.items,
+        )
     if isinstance(annotation, ast.Constant) and annotation.value is None:
         return Accepts(frozenset(), null=True)
     if isinstance(annotation, ast.Subscript):
-        return _generic(annotation)
-    if not isinstance(annotation, ast.Name):
+        return _generic(annotation, tree)
+    if not isinstance(annotation, ast.Name) or annotation.id == "Any":
         return None
     return Accepts(frozenset({annotation.id})) if annotation.id in _PLAIN else _alias(annotation.id, tree)
 
 
-def _generic(annotation: ast.Subscript) -> Accepts | None:
+def _generic(annotation: ast.Subscript, tree: ast.Module) -> Accepts | None:
     name = annotation.value.id if isinstance(annotation.value, ast.Name) else ""
+    inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
     if name == "Literal":
-        inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         return Accepts(frozenset(), tuple(ast.literal_eval(node) for node in inner))
-    return Accepts(frozenset({name})) if name in (*_LISTS, *_MAPPINGS) else None
+    if name not in (*_LISTS, *_MAPPINGS):
+        return None
+    return Accepts(frozenset({name}), items=_accepts(inner[-1 if name in _MAPPINGS else 0], tree))
 
 
 def _alias(name: str, tree: ast.Module) -> Accepts | None:

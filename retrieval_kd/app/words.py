@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from retrieval_kd.app import signatures
 from retrieval_kd.app.schema import EVERYWHERE
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.text.fault import Fault
@@ -36,6 +37,11 @@ class Word:
     def group(self) -> str:
         """The first name of the key: the group whose option the word is about."""
         return self.key.split(".")[0].split("@")[0]
+
+    @property
+    def typed(self) -> str:
+        """What stands behind the equals sign, as it was typed."""
+        return self.text.partition("=")[2].strip()
 
 
 def parsed(text: str) -> Override:
@@ -135,10 +141,34 @@ def apply(config: DictConfig, word: Word) -> None:
         return
     if not word.adds and not has(config, word.key):
         raise Fault(f"{word.said}: there is no key {word.key}{nearest(word.key, keys(config))}")
+    accepts = _accepted(config, word.key)
     try:
-        OmegaConf.update(config, word.key, word.value, merge=True, force_add=word.adds)
+        OmegaConf.update(config, word.key, meant(word, config), merge=True, force_add=word.adds)
     except (OmegaConfBaseException, ValueError, TypeError) as fault:
-        raise Fault(f"{word.said}: {str(fault).splitlines()[0]}") from None
+        instead = f"; give {accepts}" if accepts else ""
+        raise Fault(f"{word.said}: {str(fault).splitlines()[0]}{instead}") from None
+
+
+def meant(word: Word, config: DictConfig) -> Any:
+    """The word's value; where its key takes a text, a number or truth value (2024, 1e5, true) is what was typed."""
+    accepts = _accepted(config, word.key)
+    scalar = isinstance(word.value, int | float) and word.typed
+    return (
+        word.typed if scalar and accepts and accepts.text and not signatures.fits(word.value, accepts) else word.value
+    )
+
+
+def _accepted(config: DictConfig, key: str) -> signatures.Accepts | None:
+    """What the value of a key may be, by the targets of the nodes on the way to it."""
+    plain: dict[str, Any] = {}
+    node, here = config, plain
+    for name in key.split(".")[:-1]:
+        inner = OmegaConf.select(node, name, throw_on_missing=False) if has(node, name) else None
+        if not isinstance(inner, DictConfig):
+            break
+        here[name] = {"_target_": inner["_target_"]} if "_target_" in inner else {}
+        node, here = inner, here[name]
+    return signatures.accepted(plain, key)
 
 
 def _delete(config: DictConfig, word: Word) -> None:

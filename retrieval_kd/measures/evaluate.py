@@ -104,7 +104,9 @@ def _deepest(measures: Iterable[Any]) -> int | None:
 
     One of judged passages alone counts its ranks among those, so that it looks down to the end.
     """
-    cutoffs = [None if measure.params.get("judged_only") else measure.params.get("cutoff") for measure in measures]
+    cutoffs: list[Any] = [
+        None if measure.params.get("judged_only") else measure.params.get("cutoff") for measure in measures
+    ]
     return None if None in cutoffs else max(cutoffs)
 
 

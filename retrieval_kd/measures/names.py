@@ -54,7 +54,7 @@ def _parameter_faults(name: str, measure: Any) -> Iterator[str]:
         elif key in ("cutoff", "rel", "max_rel") and value < 1:
             yield f"measure {name}: {key}={value} is below 1; {EXAMPLES}"
         elif key == "gains" and not all(type(gain) is int for gain in value.values()):
-            yield f"measure {name}: gains is no mapping of grades to whole numbers; give such as nDCG(gains={{1: 5}})@10"
+            yield f"measure {name}: gains is no mapping of grades to whole numbers, such as {{1: 5}}"
         elif key in ("rel", "max_rel", "gains") and _greatest(value) > GREATEST_GRADE:
             yield f"measure {name}: {key} is above {GREATEST_GRADE}, the greatest grade"
     for key, parameter in supported.items():
@@ -70,7 +70,9 @@ def _greatest(value: Any) -> int:
 
 def _provider(measure: Any) -> str | None:
     """The name of the provider by which ir-measures computes it; None where none that is installed does."""
-    return next((p.NAME for p in ir_measures.DefaultPipeline.providers if p.is_available() and p.supports(measure)), None)
+    return next(
+        (p.NAME for p in ir_measures.DefaultPipeline.providers if p.is_available() and p.supports(measure)), None
+    )
 
 
 def _instruction(measure: Any) -> str:

@@ -12,6 +12,7 @@ Source: Nie, Gao, Zhang & Zhou (IRAL 2000) for characters beside pairs in Chines
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 import regex
@@ -23,7 +24,9 @@ Analyser = Literal["english", "unicode", "bigram"]
 Words = Callable[[str], list[str]]
 
 LOOKED_AT = 2000  # passages, evenly over the collection, by which an analyser is chosen
-CHANGES = 0.01  # share of the letters from which on an analyser for them is chosen; elsewhere it changes next to nothing
+CHANGES = (
+    0.01  # share of the letters from which on an analyser for them is chosen; elsewhere it changes next to nothing
+)
 
 _WITHOUT_BLANKS = r"""[[
     \p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}\p{Script_Extensions=Katakana}
@@ -69,7 +72,10 @@ def fitting(letters: Letters) -> tuple[Analyser, str]:
     if letters.marks >= CHANGES:
         return "unicode", f"{letters.marks:.0%} of the letters are combining marks: they count as parts of words"
     if letters.latin < 0.5:
-        return "english", f"{letters.latin:.0%} of the letters are Latin: give ranker.stemmer and stopwords of the language"
+        return (
+            "english",
+            f"{letters.latin:.0%} of the letters are Latin: give ranker.stemmer and stopwords of the language",
+        )
     return "english", "the letters are Latin"
 
 
@@ -82,7 +88,7 @@ def analysis(analyser: Analyser, pattern: str, *, stem: Callable[[str], str], st
         raise Fault(f"analyser={analyser!r} is none: give null or one of {', '.join(get_args(Analyser))}")
     engine = re if analyser == "english" else regex
     try:
-        find: Callable[[str], list[str]] = engine.compile(pattern).findall  # type: ignore[attr-defined]
+        find: Callable[[str], list[str]] = engine.compile(pattern).findall
     except (re.error, regex.error) as fault:
         raise Fault(f"pattern={pattern!r} is no regular expression ({fault}): give one that matches a word") from None
 
@@ -103,4 +109,4 @@ def analysis(analyser: Analyser, pattern: str, *, stem: Callable[[str], str], st
 def characters_and_pairs(run: str) -> list[str]:
     """The characters of a run without blanks, and each with its neighbour."""
     characters = _CHARACTER.findall(run)
-    return characters + [one + two for one, two in zip(characters, characters[1:], strict=False)]
+    return characters + [one + two for one, two in pairwise(characters)]

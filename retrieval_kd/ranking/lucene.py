@@ -28,7 +28,9 @@ class Lucene(Ranker):
         self, *, artifacts: Path, k1: float, b: float, threads: int, queries_per_block: int, language: str = "en"
     ) -> None:
         if not re.fullmatch("[a-z]{2}", language):
-            raise Fault(f"language={language!r}: give the two letters of one that Anserini analyses, such as en, zh or th")
+            raise Fault(
+                f"language={language!r}: give the two letters of one that Anserini analyses, such as en, zh or th"
+            )
         if importlib.util.find_spec("pyserini") is None:
             raise Fault(
                 "ranker=lucene needs Pyserini, which is not installed: install retrieval-kd[pyserini] and Java, "

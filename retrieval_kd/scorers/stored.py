@@ -1,7 +1,6 @@
 """Scores that somebody wrote down: a teacher that is a file."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from retrieval_kd.batch.candidates import Candidates
@@ -10,6 +9,7 @@ from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.score_file import Layout, log_odds, read_scores
 
@@ -40,7 +40,7 @@ class Stored(Scorer):
 
     def read(self) -> Run:
         """The file's scores. Raises Fault for a line that is none, or a number that is no probability and should be."""
-        run = read_scores(Path(self.file).expanduser(), self.layout)
+        run = read_scores(at_home(self.file), self.layout)
         try:
             return log_odds(run) if self.given == "probabilities" else run
         except Fault as fault:

@@ -17,7 +17,8 @@ Rows = tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...], NDArray[np.int
 def read_rows(path: Path) -> Rows:
     """(query ids, query number [row], passage ids, passage number [row], score [row]) of a run file.
 
-    Raises Fault naming the line that has not six columns, whose score is no number (or too great for one), or that repeats a passage.
+    Raises Fault naming the line that has not six columns, whose score is no number (or too great for one), or that
+    repeats a passage.
     """
     queries: dict[str, int] = {}
     passages: dict[str, int] = {}

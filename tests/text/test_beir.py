@@ -193,9 +193,18 @@ BAD = {
         append("qrels/test.tsv", b"q1\tp9\t1"),
         "test.tsv:3 judges passage 'p9', which the collection lacks",
     ),
-    "a text that is null": (append("corpus.jsonl", b'{"_id": "p5", "text": null}'), 'corpus.jsonl:5: "text" is null; give a'),
-    "a number as a title": (append("corpus.jsonl", b'{"_id": "p5", "title": NaN, "text": ""}'), '5: "title" is NaN; give a'),
-    "a grade beyond all tables": (append("qrels/dev.tsv", b"q1\tp1\t1000000000000000000000"), "dev.tsv:3 grades with 10{21};"),
+    "a text that is null": (
+        append("corpus.jsonl", b'{"_id": "p5", "text": null}'),
+        'corpus.jsonl:5: "text" is null; give a',
+    ),
+    "a number as a title": (
+        append("corpus.jsonl", b'{"_id": "p5", "title": NaN, "text": ""}'),
+        '5: "title" is NaN; give a',
+    ),
+    "a grade beyond all tables": (
+        append("qrels/dev.tsv", b"q1\tp1\t1000000000000000000000"),
+        "dev.tsv:3 grades with 10{21};",
+    ),
     "a bad grade": (append("qrels/dev.tsv", b"q1\tp1\tgood"), "dev.tsv:3 grades with 'good'"),
     "too few columns": (append("qrels/dev.tsv", b"q1 p1 1"), "dev.tsv:3 has 1 columns"),
     "Latin-1 passages": (append("corpus.jsonl", '{"_id": "é"}'.encode("latin-1")), "corpus.jsonl:5 is not UTF-8"),

@@ -1,0 +1,105 @@
+"""What is typed for a key is taken as its kind or refused: asked of every key of every option."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from retrieval_kd.app import reads, signatures
+from retrieval_kd.app.outside import FILES, WEIGHTS
+from retrieval_kd.app.schema import FORMS
+from retrieval_kd.app.words import apply, read
+from tests.contracts.options import groups, names, option
+
+EVERY = [(group, name) for group in groups() if group != "scorer" for name in names(group)]
+LOOSE = {"dark", "candidates", "sparse", "dense"}  # nodes that are built, or null
+
+
+def config_of(group: str, name: str) -> dict[str, Any]:
+    return {group.partition("/")[0]: option(group, name)}
+
+
+def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of all that is no mapping."""
+    for key, value in node.items():
+        path = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, dict) and value:
+            yield from leaves(value, path)
+        elif key != "_target_":
+            yield path, value
+
+
+def kinds(config: dict[str, Any]) -> Iterator[tuple[str, signatures.Accepts]]:
+    for key, _ in leaves(config):
+        accepts = signatures.accepted(config, key)
+        assert accepts is not None or key.rpartition(".")[2] in LOOSE or key.startswith("teacher"), key
+        if accepts is not None:
+            yield key, accepts
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_a_key_for_a_text_takes_what_was_typed_and_nothing_else(group: str, name: str) -> None:
+    config = config_of(group, name)
+    for key, accepts in kinds(config):
+        if not accepts.text:
+            continue
+        for typed in ("2024", "1e5", "007", "true", "nan", "'null'", "x=y"):
+            made = OmegaConf.create(config)
+            apply(made, read(f"{key}={typed}" if "=" not in typed else f'{key}="{typed}"', ()))
+            value = OmegaConf.to_container(made)
+            for part in key.split("."):
+                value = value[part]
+            assert value == typed.strip("'"), key
+        for wrong in (2024, 1e5, True, ["a"], {"a": "b"}, "", " ", *([] if accepts.null else [None])):
+            assert list(signatures.value_faults(wrong, accepts, key)), (key, wrong)
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_a_key_for_a_number_takes_no_other_kind(group: str, name: str) -> None:
+    for key, accepts in kinds(config_of(group, name)):
+        if accepts.types & {"int", "float"}:
+            wrong = ["ten", "", True, float("nan"), float("inf"), {"a": 1}]
+            wrong += [] if "float" in accepts.types else [1000.0, 100.0]
+            for value in wrong:
+                assert list(signatures.value_faults(value, accepts, key)), (key, value)
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_a_key_for_a_list_takes_items_of_its_kind(group: str, name: str) -> None:
+    for key, accepts in kinds(config_of(group, name)):
+        if accepts.types & {"Sequence", "list", "tuple"}:
+            assert accepts.items is not None, key
+            wrong: list[Any] = ["one", [True], [None], [["a"]]]
+            wrong += [[2024]] if accepts.items.text else [["a"]]
+            for value in wrong:
+                assert list(signatures.value_faults(value, accepts, key)), (key, value)
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_a_home_folder_is_expanded_wherever_a_key_names_a_file_or_weights(group: str, name: str) -> None:
+    for key, _ in leaves(config_of(group, name)):
+        last = key.rpartition(".")[2]
+        if last in (*FILES, *WEIGHTS):
+            made = OmegaConf.create({"student": {"_target_": ""}, **config_of(group, name)})
+            OmegaConf.update(made, key, "~/there")
+            found: Any = reads.resolved(made)
+            for part in key.split("."):
+                found = found[part]
+            assert found == os.path.expanduser("~/there"), key
+
+
+@pytest.mark.parametrize("group", FORMS)
+def test_groups_that_nothing_is_built_from_hold_the_keys_that_are_known(group: str) -> None:
+    for name in names(group):
+        node = option(group, name)
+        assert list(signatures.faults(node, group)) == []
+        assert set(node) == set(signatures.parameters(FORMS[group]) or ())
+
+
+def test_literals_are_of_the_kind_that_they_are() -> None:
+    accepts = signatures.Accepts(frozenset(), (1, "a"))
+    assert signatures.fits(1, accepts)
+    assert not signatures.fits(True, accepts)
+    assert not signatures.fits(1.0, accepts)
