@@ -19,7 +19,7 @@ from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 
-REVISION = 2
+REVISION = 3
 
 
 def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
