@@ -71,7 +71,8 @@ def test_a_key_for_a_list_takes_items_of_its_kind(group: str, name: str) -> None
     for key, accepts in kinds(config_of(group, name)):
         if accepts.types & {"Sequence", "list", "tuple"}:
             assert accepts.items is not None, key
-            wrong: list[Any] = ["one", [True], [None], [["a"]]]
+            nested = bool(accepts.items.types & {"Sequence", "list", "tuple"})
+            wrong: list[Any] = ["one", [True], [None], [[2024]] if nested else [["a"]]]
             wrong += [[2024]] if accepts.items.text else [["a"]]
             for value in wrong:
                 assert list(signatures.value_faults(value, accepts, key)), (key, value)
