@@ -35,6 +35,7 @@ def carry_out(plan: Plan, words: Sequence[str], *, table: bool = True) -> float 
     sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
     show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
     _collections_are_whole(plan)
+    _measures_can_be_taken(plan)
     launch(plan, say=show)
     if table:
         _show_results(plan, words)
@@ -59,6 +60,20 @@ def _collections_are_whole(plan: Plan) -> None:
         raise
     except OSError as fault:
         raise Fault(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
+
+
+def _measures_can_be_taken(plan: Plan) -> None:
+    """Refuses measures that the judgments do not allow before anything trains. Raises Fault."""
+    from retrieval_kd.measures.evaluate import parse
+    from retrieval_kd.measures.names import cannot_measure
+    from retrieval_kd.text.corpus import open_corpus
+
+    for stage in to_make(plan):
+        if stage.run == "evaluate":
+            corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
+            measures = parse(stage.config["evaluation"]["measures"])
+            for fault in cannot_measure(measures, corpus.judgments):
+                raise Fault(fault)
 
 
 def _show_results(plan: Plan, words: Sequence[str]) -> None:

@@ -116,3 +116,13 @@ def test_a_folder_of_options_may_lie_at_home(program: Program, tmp_path: Path, m
     (tmp_path / "own" / "loss").mkdir(parents=True)
     assert program("--config-dir=~/own", "dry_run=true") == 0
     assert program("--config-dir", "~/own", "dry_run=true") == 0
+
+
+def test_a_measure_that_the_grades_do_not_allow_is_refused_before_anything_is_made(
+    program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_collection(tmp_path / "graded")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq4\tp4\t5\n", encoding="utf-8")
+    assert program(f"corpus.path={folder}", "evaluation.measures=[ERR@10]") == 2
+    assert "ERR@10 is computed by TREC's gdeval, which takes grades up to 4, and 'p4' has 5" in capsys.readouterr().err
+    assert [path.name[:6] for path in (tmp_path / "artifacts").iterdir()] == ["corpus"]
