@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import retrieval_kd
+from retrieval_kd.text.file_state import file_state
 
 PACKAGES = ("retrieval-kd", "torch", "pytorch-lightning", "transformers", "numpy", "bm25s", "faiss-cpu", "ir-measures")
 
@@ -70,11 +71,10 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    stat = path.stat()
-    return _digest(path, stat.st_size, stat.st_mtime_ns)
+    return _digest(path, file_state(path))
 
 
 @lru_cache(maxsize=4096)
-def _digest(path: Path, size: int, changed: int) -> str:
+def _digest(path: Path, state: tuple[object, ...]) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,6 +9,7 @@ from typing import Any
 
 from retrieval_kd.app.build import build
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.file_state import file_state
 from retrieval_kd.text.lines import at_home
 
 WEIGHTS = ("checkpoint", "backbone")
@@ -60,8 +61,7 @@ def fingerprint(corpus: dict[str, Any]) -> str:
     Raises Fault if they cannot be read.
     """
     source = build(corpus, "corpus")
-    stamps = ((path, path.stat()) for path in source.files())
-    state = (json.dumps(corpus, sort_keys=True), *((str(path), at.st_size, at.st_mtime_ns) for path, at in stamps))
+    state = (json.dumps(corpus, sort_keys=True), *map(file_state, source.files()))
     if state not in _fingerprints:
         _fingerprints[state] = source.fingerprint()
     return _fingerprints[state]
@@ -95,11 +95,10 @@ def _file(given: str, where: str) -> str:
     if not path.is_file():
         kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
         raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
-    stat = path.stat()
-    return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+    return _file_digest(path, file_state(path))
 
 
 @lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, changed: int) -> str:
+def _file_digest(path: Path, state: tuple[object, ...]) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,17 +17,8 @@ _TEXTS_AT_ONCE = 4096
 
 
 def tokenizer_digest(folder: Path | str) -> str:
-    """The content digest of a tokenizer: equal ones in two folders share one store."""
-    digest = hashlib.sha256()
-    for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"):
-        path = Path(folder) / name
-        if name == "tokenizer.json" and path.exists():
-            rules = json.loads(path.read_text())
-            rules = {key: value for key, value in rules.items() if key not in {"truncation", "padding"}}
-            return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
-        if path.exists():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    """The content digest of a folder's tokenizer as it is loaded: equal ones in two folders share one store."""
+    return vocabulary(str(folder)).digest
 
 
 def tokenise(texts: Sequence[str], folder: str) -> Ragged:

@@ -1,8 +1,11 @@
 """Texts as a scorer reads them: the form it asks for (`Tokenisation`) and padded tensors (`Tokens`)."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +15,7 @@ from torch import Tensor
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.file_state import file_state, tokenizer_files
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,16 @@ class Vocabulary:
         )
         self.mask_text: str = self._tokenizer.mask_token  # the mask as it is written in a text
 
+    @cached_property
+    def digest(self) -> str:
+        """The content digest of all that makes pieces of a text: the loaded tokenizer's whole serialisation, but for
+        cutting and padding, which are not its to say here, and its special pieces. Equal ones share their tokens.
+        """
+        rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
+        said = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
+        about = [said, self.cls, self.sep, self.mask, self.mask_text]
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
     def _special(self, name: str) -> int:
         piece = getattr(self._tokenizer, name)
         if piece is None:
@@ -226,7 +240,12 @@ class Vocabulary:
         )
 
 
-@lru_cache(maxsize=8)
 def vocabulary(folder: str) -> Vocabulary:
-    """The vocabulary of a folder, read once a process."""
+    """The vocabulary of a folder, read once a process, and again when a file of the folder has changed."""
+    return _read(folder, tuple(file_state(path) for path in tokenizer_files(Path(folder))))
+
+
+@lru_cache(maxsize=8)
+def _read(folder: str, state: tuple[object, ...]) -> Vocabulary:
+    """The vocabulary of a folder whose files are in this state."""
     return Vocabulary(folder)

