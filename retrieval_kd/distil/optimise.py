@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, warmup_steps
+from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, trial_fault, warmup_steps
 from retrieval_kd.text.fault import Fault
 
 _OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
@@ -50,8 +50,11 @@ class AdamW:
             )
         for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
             raise Fault(fault)
-        if warmup_steps(self.warmup, self.steps) >= self.steps:
+        rises, options = warmup_steps(self.warmup, self.steps), self.schedule_options
+        if rises >= self.steps:
             raise Fault(f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up")
+        if options and (wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=rises, steps=self.steps)):
+            raise Fault(wrong)
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
                 raise Fault(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")

@@ -1,5 +1,6 @@
 """Learning rates over the steps: the schedules of `transformers`, and the one that BERT was published with."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -54,6 +55,20 @@ def schedule_faults(name: str, options: Mapping[str, Any], *, warmup: float) -> 
 def warmup_steps(warmup: float, steps: int) -> int:
     """A share of the steps, rounded down, or above 1 a number of them."""
     return int(warmup if warmup > 1 else warmup * steps)
+
+
+def trial_fault(name: str, options: Mapping[str, Any], *, lr: float, warmup: int, steps: int) -> str | None:
+    """A sentence where the schedule's own options make no rates, as asked of one weight."""
+    optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=lr)
+    try:
+        made = scheduler(name, optimizer, warmup=warmup, steps=steps, options=options)
+        assert isinstance(made, LambdaLR)
+        rates = [float(made.lr_lambdas[0](step)) for step in sorted({0, warmup, steps // 2, steps - 1})]
+    except (ArithmeticError, TypeError, ValueError) as wrong:
+        return f"optim.schedule_options={dict(options)} of optim.schedule={name}: {wrong}; give numbers that it takes"
+    if all(math.isfinite(rate) and rate >= 0 for rate in rates):
+        return None
+    return f"optim.schedule_options={dict(options)} of optim.schedule={name}: a rate falls below 0; give other numbers"
 
 
 def scheduler(
