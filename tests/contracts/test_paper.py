@@ -35,7 +35,7 @@ TOLD = {  # the published student starts as its teacher, which is trained at ano
     )
 }
 DEPTHS = {"large": 24, "distil": 6, "MiniLM": 6}  # by what a hub id says; 12 otherwise
-ONE_STEP = ["optim.steps=1", "optim.warmup=0", "optim.precision=32-true"]
+ONE_STEP = ["optim.steps=1", "optim.warmup=0.0", "optim.precision=32-true"]
 ONE_STEP += ["data.queries_per_step=4", "data.queries_per_pool=null"]
 MORE = {"prod": ["mining.student_window=[1,200]", "mining.teacher_window=[1,200]"]}  # one step confuses nobody
 
