@@ -31,8 +31,7 @@ class Data:
     drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). `start`
     queries count as drawn before the first step (null: as many as the student's checkpoint was trained on), so that a
     stage that goes on from another meets the queries after those that it has seen, with lists of its own. Raises Fault
-    for negatives without a run, ranks out of order, windows that share ranks, or dark examples of negatives that nobody
-    lists.
+    for negatives without a run, ranks out of order, windows that share ranks, or dark examples of what nobody lists.
     """
 
     candidates: str | None
