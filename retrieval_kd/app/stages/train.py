@@ -44,20 +44,16 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     if work.machine.get("compile", False):
         compile_blocks(distiller)
     start = lineage.begins(data.start, plain["student"])
+    lists = {"seed": plain["seed"], "steps": optim.steps, "start": start, "tell": _say}
     module = ListsDataModule(
         corpus,
         data,
+        **lists,
+        **_places(work),
         forms=list(dict.fromkeys(form for scorer in scorers.values() for form in scorer.tokenisations())),
-        seed=plain["seed"],
-        steps=optim.steps,
-        artifacts=work.artifacts,
-        folder=work.folder,
-        start=start,
-        workers=work.machine.get("workers", 0),
         scores=stored_scores(scorers),
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
         relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
-        tell=_say,
     )
     _remark(module)
     began = time.perf_counter()
@@ -77,6 +73,11 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         "seconds_training": time.perf_counter() - began,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _places(work: Work) -> dict[str, Any]:
+    """Where lists are kept and made."""
+    return {"artifacts": work.artifacts, "folder": work.folder, "workers": work.machine.get("workers", 0)}
 
 
 def _remark(module: Any) -> None:
