@@ -10,7 +10,8 @@ from retrieval_kd.batch.candidates import Candidates, Texts
 from retrieval_kd.batch.dark import Edits, Words, written
 from retrieval_kd.batch.ragged import Ragged, places
 from retrieval_kd.batch.sampling import Drawn, Lists, Sampling, draw
-from retrieval_kd.batch.tokens import Tokenisation, apart, joined, vocabulary
+from retrieval_kd.batch.tokens import Tokenisation, apart, joined
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.fault import Fault
 
 

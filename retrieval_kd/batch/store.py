@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.ragged import Ragged
-from retrieval_kd.batch.tokens import vocabulary
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.aside import whole_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track

@@ -1,11 +1,6 @@
 """Texts as a scorer reads them: the form it asks for (`Tokenisation`) and padded tensors (`Tokens`)."""
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,8 +9,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.file_state import file_state, tokenizer_files
 
 
 @dataclass(frozen=True)
@@ -80,16 +75,18 @@ class Tokenisation:
         """The frame of a query and that of a passage; joined, a pair is the query in its frame, then the passage in its
         own.
         """
-        words = vocabulary(self.folder)
-        closing = (words.sep,) if self.close else ()
-        query = Frame(
-            (words.cls, *words.pieces(self.query_marker)),
-            closing,
-            self.query_length,
-            words.mask if self.pad_queries else -1,
-        )
-        opening = () if self.layout == "joined" else (words.cls,)
-        passage = Frame((*opening, *words.pieces(self.passage_marker)), closing, self.passage_length)
+        words, fill = vocabulary(self.folder), -1
+        asked, found = words.pieces(self.query_marker), words.pieces(self.passage_marker)
+        if self.pad_queries:
+            fill = words.mask
+        if self.layout == "joined":
+            opening, between, closing = words.pair
+            query = Frame((*opening, *asked), between, self.query_length, fill)
+            passage = Frame(found, closing if self.close else (), self.passage_length)
+        else:
+            closing = (words.sep,) if self.close else ()
+            query = Frame((words.cls, *asked), closing, self.query_length, fill)
+            passage = Frame((words.cls, *found), closing, self.passage_length)
         for name, frame in (("query_length", query), ("passage_length", passage)):
             if frame.length <= len(frame.opening) + len(frame.closing):
                 raise Fault(
@@ -179,73 +176,3 @@ def joined(
         out[row, place] = part[row, column]
     segment[row, place] = 1
     return Tokens(*map(torch.from_numpy, (ids, mask, word, segment)))
-
-
-_BRACKETS = ("[", "<")
-
-
-class Vocabulary:
-    """A tokenizer's special pieces, and its raw word pieces of texts; read from a folder with `transformers`' fast
-    tokenizer.
-    """
-
-    def __init__(self, folder: str) -> None:
-        from transformers import AutoTokenizer  # here, so that planning does not import it
-
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
-        self.cls, self.sep, self.mask = (
-            self._special(name) for name in ("cls_token_id", "sep_token_id", "mask_token_id")
-        )
-        self.mask_text: str = self._tokenizer.mask_token  # the mask as it is written in a text
-
-    @cached_property
-    def digest(self) -> str:
-        """The content digest of all that makes pieces of a text: the loaded tokenizer's whole serialisation, but for
-        cutting and padding, which are not its to say here, and its special pieces. Equal ones share their tokens.
-        """
-        rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
-        said = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
-        about = [said, self.cls, self.sep, self.mask, self.mask_text]
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-
-    def _special(self, name: str) -> int:
-        piece = getattr(self._tokenizer, name)
-        if piece is None:
-            raise Fault(
-                f"the tokenizer has no {name.removesuffix('_id')}: give the backbone of an encoder such as BERT"
-            )
-        return int(piece)
-
-    def pieces(self, marker: str | None) -> tuple[int, ...]:
-        """A marker's pieces: a token of the vocabulary in brackets is one, which a text would be broken up around."""
-        if marker is None:
-            return ()
-        first, _, rest = marker.partition(" ")
-        for token, behind in ((marker, ""), (f"{first} ", rest), (first, rest)):
-            if token[:1] in _BRACKETS and (found := self.known([token])):
-                return (*found, *(self.pieces(behind) if behind else ()))
-        return tuple(self.ragged([marker]).ids.tolist())
-
-    def known(self, words: Sequence[str]) -> list[int]:
-        """The pieces of those of these words that the vocabulary has whole."""
-        pieces = self._tokenizer.get_vocab()
-        return [pieces[word] for word in words if word in pieces]
-
-    def ragged(self, texts: Sequence[str]) -> Ragged:
-        backend = self._tokenizer.backend_tokenizer
-        backend.no_truncation()
-        backend.no_padding()
-        return Ragged.of(
-            [encoding.ids for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
-        )
-
-
-def vocabulary(folder: str) -> Vocabulary:
-    """The vocabulary of a folder, read once a process, and again when a file of the folder has changed."""
-    return _read(folder, tuple(file_state(path) for path in tokenizer_files(Path(folder))))
-
-
-@lru_cache(maxsize=8)
-def _read(folder: str, state: tuple[object, ...]) -> Vocabulary:
-    """The vocabulary of a folder whose files are in this state."""
-    return Vocabulary(folder)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from retrieval_kd.batch.tokens import vocabulary
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.scorers.unexpressed import Unexpressed
 
 _TEXTS = ("what is this", "The second", "7 of 9", "été", "(so)", "中文")

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Tokens, vocabulary
+from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate

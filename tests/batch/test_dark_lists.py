@@ -14,7 +14,8 @@ from retrieval_kd.batch.collate import Collate, Source, pairs
 from retrieval_kd.batch.dark import Dark, Edits
 from retrieval_kd.batch.sampling import Lists, Sampling, Window
 from retrieval_kd.batch.store import tokenise
-from retrieval_kd.batch.tokens import Tokenisation, Tokens, vocabulary
+from retrieval_kd.batch.tokens import Tokenisation, Tokens
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.records import Passage

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import ByteLevelBPETokenizer
+from transformers import AutoTokenizer, RobertaTokenizerFast
 
 from retrieval_kd.batch.ragged import Ragged
-from retrieval_kd.batch.tokens import Frame, Tokenisation, Tokens, apart, joined, vocabulary
+from retrieval_kd.batch.tokens import Frame, Tokenisation, Tokens, apart, joined
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.text.fault import Fault
@@ -215,3 +218,24 @@ def test_a_tokenizer_without_special_pieces_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(Fault, match="no cls_token"):
         vocabulary(str(tmp_path))
+
+
+def byte_level(folder: Path) -> Path:
+    """A tokenizer of RoBERTa's kind: <s> q </s></s> p </s>, byte-level pieces."""
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(["the red fox ran"], vocab_size=270, special_tokens=specials, show_progress=False)
+    trained.save_model(str(folder))
+    RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "byte level"])
+def test_a_pair_is_written_as_the_tokenizer_itself_writes_it(tiny: str, tmp_path: Path, kind: str) -> None:
+    folder = tiny if kind == "wordpiece" else str(byte_level(tmp_path))
+    words, joins = vocabulary(folder), Tokenisation("x", layout="joined", folder=folder)
+    texts = ["the red fox", "the fox ran"]
+    pair = joined(words.ragged(texts[:1]), words.ragged(texts[1:]), joins.frames())
+    assert pair.ids[0].tolist() == AutoTokenizer.from_pretrained(folder)(*texts)["input_ids"]
+    alone = apart(words.ragged(texts[:1]), Tokenisation("x", folder=folder).frames()[0])
+    assert alone.ids[0].tolist() == AutoTokenizer.from_pretrained(folder)(texts[0])["input_ids"]

@@ -10,7 +10,7 @@ import yaml
 
 from retrieval_kd.app.forms import class_of
 from retrieval_kd.app.scorers import open_all, open_scorer
-from retrieval_kd.batch.tokens import vocabulary
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.scorers.offline import pair_scores
 from retrieval_kd.scorers.scorer import Scorer
 from tests.contracts.options import CONF, names, option

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from retrieval_kd.batch.tokens import vocabulary
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import digest

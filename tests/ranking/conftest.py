@@ -14,6 +14,7 @@ from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.late import Late
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.records import Passage
+from tests.contracts.options import option
 
 Collect = Callable[[Mapping[str, str]], Collection]
 
@@ -60,48 +61,25 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_tiny(tmp_path_factory.mktemp("backbone"), TEXTS.values()))
 
 
-def texts_apart(backbone: str) -> dict[str, Any]:
-    """Arguments that dual and late scorers share."""
-    return {
-        "backbone": backbone,
-        "checkpoint": None,
-        "layers": None,
-        "dropout": 0.0,
-        "shared": True,
-        "projection": None,
-        "scale": 20.0,
-        "query_length": 16,
-        "passage_length": 16,
-        "query_marker": None,
-        "passage_marker": None,
-        "pad_queries": False,
-        "close": True,
-    }
+def option_of(kind: str, backbone: str, **values: Any) -> dict[str, Any]:
+    """The arguments that conf/scorer has for a scorer of short texts, with a few told otherwise."""
+    found = {**option("scorer", kind), "backbone": backbone, "query_length": 16, "passage_length": 16, **values}
+    del found["_target_"]
+    return found
 
 
 @pytest.fixture(scope="session")
 def dual(backbone: str) -> Dual:
-    return Dual(**texts_apart(backbone), pooling="mean", normalize=True)
+    return Dual(**option_of("dual", backbone))
 
 
 @pytest.fixture(scope="session")
 def late(backbone: str) -> Late:
-    return Late(**texts_apart(backbone), over="real", normalize_query=True, normalize_passage=True, average=True)
+    return Late(**option_of("late", backbone))
 
 
 @pytest.fixture(scope="session")
 def cross(backbone: str) -> Cross:
     with torch.random.fork_rng():  # its head is new: the same one whatever ran before
         torch.manual_seed(0)
-        return Cross(
-            backbone=backbone,
-            checkpoint=None,
-            layers=None,
-            dropout=0.0,
-            pooling="cls",
-            scale=1.0,
-            query_length=16,
-            passage_length=16,
-            word_attention=False,
-            attention_layer=-1,
-        )
+        return Cross(**option_of("cross", backbone, pooling="cls", word_attention=False))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates, Texts
 from retrieval_kd.batch.ragged import Ragged
-from retrieval_kd.batch.tokens import Tokenisation, apart, joined, vocabulary
+from retrieval_kd.batch.tokens import Tokenisation, apart, joined
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.unpadded import Request, Running, run
 from retrieval_kd.scorers.cross import Cross

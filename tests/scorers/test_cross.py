@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.tokens import joined, vocabulary
+from retrieval_kd.batch.tokens import joined
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.view import Want
 from retrieval_kd.text.fault import Fault
