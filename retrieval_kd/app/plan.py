@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from retrieval_kd.app import reads
 from retrieval_kd.app.check import corpus_fits, faults_of, root_faults, unread_faults
 from retrieval_kd.app.check_forms import form_notes
+from retrieval_kd.app.check_unread import idle_faults
 from retrieval_kd.app.faults import refuse
 from retrieval_kd.app.idle import idle_notes
 from retrieval_kd.app.options import ROOT_KEYS, Options
@@ -62,6 +63,7 @@ def plan_of(texts: Sequence[str], options: Options) -> Plan:
     done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
     away = unreached(stage.config for stage in stay)
     faults += [fault for key, value in plain.items() for fault in root_faults(key, value)]
+    faults += [] if faults or unkeyed else idle_faults(words, made, stay)
     refuse([*faults, *unkeyed, *([] if plain["dry_run"] else away)])
     guessed = [f"{sentence}: planned without a look at it, and under keys of its name alone" for sentence in away]
     return _plan(plain, done, left, [*notes(words, made, stay), *form_notes(stay), *idle_notes(stay), *guessed])

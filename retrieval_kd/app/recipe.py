@@ -42,13 +42,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Composed:
-    """A command's config with all words in it; which of the user's words were applied, and which set aside."""
+    """A command's config with all words in it; which of the user's words were applied, and which set aside; what stood
+    where words set values (`defaults`).
+    """
 
     command: Command
     config: DictConfig
     applied: tuple[Word, ...]
     aside: tuple[Word, ...]
     kept: tuple[Word, ...]
+    defaults: Mapping[str, Any]
 
 
 def commands(stages: DictConfig, options: Options) -> list[Command]:
@@ -87,6 +90,7 @@ def composed(command: Command, said: Sequence[Word], options: Options) -> Compos
     verdicts = [(word, _verdict(word, command, base)) for word in everywhere if not word.chooses]
     values = [word for word, verdict in verdicts if verdict == "applied"] + [word for word in here if not word.chooses]
     own = [word for word in command.words if not word.chooses]
+    defaults = _defaults(base, (*own, *values))
     config = _with_values(base, own, values, command.name)
     with open_dict(config):
         config.pop("stages", None)  # no stage reads the recipe, whose references would be followed once a stage
@@ -97,7 +101,19 @@ def composed(command: Command, said: Sequence[Word], options: Options) -> Compos
         applied=(*taken, *values),
         aside=tuple(word for word, verdict in verdicts if verdict == "aside"),
         kept=tuple(word for word, verdict in verdicts if verdict == "wired"),
+        defaults=defaults,
     )
+
+
+def _defaults(base: DictConfig, words: Iterable[Word]) -> dict[str, Any]:
+    """What a config holds at the keys of values, before they are set; what follows another key is not followed."""
+    found: dict[str, Any] = {}
+    for word in words:
+        parent, _, name = word.key.rpartition(".")
+        if has(base, word.key):
+            node = (OmegaConf.select(base, parent) if parent else base)._get_node(name)
+            found[word.key] = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
+    return found
 
 
 def _verdict(word: Word, command: Command, base: DictConfig) -> str:

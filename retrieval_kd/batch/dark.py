@@ -6,9 +6,9 @@ Source: arXiv 2212.10192, whose text was not read: what follows is a Reading (ra
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,6 +51,13 @@ class Dark:
                 raise Fault(
                     f"data.dark.{name}={given}: give the lowest and the highest share of words, [low, high] from 0 to 1"
                 )
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        of = {"noisy_positives": ("mask_ratio", "unit"), "reinforced_negatives": ("ratio", "how")}
+        none = {copies: keys for copies, keys in of.items() if not node[copies]}
+        return {key: f"there are no such copies; give {at}.{copies}" for copies, keys in none.items() for key in keys}
 
     @property
     def copies(self) -> int:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import nn
 
@@ -12,9 +13,18 @@ from retrieval_kd.text.run import Run
 
 
 class Curriculum(nn.Module, ABC):
-    """Gives each step's lesson; `judge` is the role whose scores it goes by, None if it needs none."""
+    """Gives each step's lesson; `judge` is the role whose scores it goes by, None if it needs none.
+
+    What it can say beside "all that is listed counts as judged": `paces` queries, `filters` candidates, `labels` them,
+    or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
+    """
 
     judge: str | None = None
+    paces: ClassVar[bool] = False
+    filters: ClassVar[bool] = False
+    labels: ClassVar[bool] = False
+    drops_dark: ClassVar[bool] = False
+    moved: ClassVar[tuple[str, ...]] = ()
 
     def wants(self) -> Mapping[str, frozenset[Want]]:
         """What it reads: the judge's scores of each query's own list."""

@@ -3,7 +3,7 @@ moves at every re-mining.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class FalseNegatives(Curriculum):
     numbers out of range.
     """
 
+    filters = True
+    moved = ("margin_last", "rounds", "momentum")
     bar: Tensor
     seen: Tensor
     round: Tensor
@@ -62,6 +64,17 @@ class FalseNegatives(Curriculum):
         self.register_buffer("bar", torch.tensor(torch.nan))
         self.register_buffer("seen", torch.tensor(torch.nan))
         self.register_buffer("round", torch.tensor(0))
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        found = {}
+        if node["margin_first"] == node["margin_last"]:
+            found["rounds"] = f"the margin is the same in every round; give another {at}.margin_last"
+        if node["probability"] == "against_positive":
+            half = f"by {at}.probability=against_positive every positive has 1/2; say {at}.probability=sigmoid"
+            return found | dict.fromkeys(("statistic", "quantile", "momentum"), half)
+        return found | ({} if node["statistic"] == "quantile" else {"quantile": f"say {at}.statistic=quantile"})
 
     def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
         scores = wanted(views[self.judge].scores, "scores").detach()

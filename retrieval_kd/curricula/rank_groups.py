@@ -22,6 +22,8 @@ class RankGroups(Curriculum):
     nway_dataset.py:41-72 of its code. Raises Fault if groups are none, or do not fall down the list.
     """
 
+    filters = labels = drops_dark = True
+
     def __init__(self, *, groups: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
         self.groups = [(group.get("last"), group.get("label")) for group in groups]

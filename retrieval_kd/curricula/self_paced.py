@@ -1,7 +1,7 @@
 """Self-paced learning: the queries that the judge is sure of come first, all the others later."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -33,6 +33,8 @@ class SelfPaced(Curriculum):
     Reading: its equations are not public (methods §3). Raises Fault for a bar outside 0 to 1.
     """
 
+    paces = True
+
     def __init__(
         self,
         *,
@@ -47,6 +49,17 @@ class SelfPaced(Curriculum):
             raise Fault(f"curriculum.first={first} and curriculum.last={last} are bars of a share: give 0 to 1")
         self.judge: str = judge
         self.first, self.last, self.schedule, self.weighting = first, last, schedule, weighting
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        if node["weighting"] == "soft":
+            return dict.fromkeys(
+                ("first", "last", "schedule"), f"{at}.weighting=soft has no bar; say {at}.weighting=hard"
+            )
+        if node["schedule"] == "constant":
+            return {"last": f"the bar stays at {at}.first; say {at}.schedule=linear"}
+        return {}
 
     def bar(self, progress: float) -> float:
         """How sure the judge must be at this part of the training."""

@@ -39,6 +39,11 @@ class Contrastive(Term):
         super().__init__(learner=learner, weight=weight, paced=paced)
         self.over, self.temperature = over, positive_number("temperature", temperature)
 
+    @property
+    def reads_dark(self) -> bool:
+        """No dark example is a rival of the positive."""
+        return False
+
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {self.learner: want(self.over)}
 

@@ -74,6 +74,11 @@ class LambdaRank(Term):
         self.loss = {"rr": lambda_rank, "ndcg": lambda_ndcg}[metric]
         self.others = others
 
+    @property
+    def reads_labels(self) -> bool:
+        """Whether it goes by the lesson's labels."""
+        return True
+
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {self.learner: want("list" if self.others is None else "pool")}
 

@@ -1,7 +1,7 @@
 """Layer distillation: blocks as rankings of the same passages, paired and weighed by what the guide's block says."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -64,6 +64,12 @@ class LayerKL(Term):
     (util.py:606-700). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before
     it has met the scorers it wants the last block of each.
     """
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        drawn = f"{at}.choose={node['choose']} draws nothing; say {at}.choose=random"
+        return {} if node["choose"] == "random" else dict.fromkeys(("every", "seed"), drawn)
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -41,6 +42,16 @@ class Objective(nn.Module):
         self.largest_of = tuple(map(tuple, largest_of))
         for wrong in contradictions(self, dict(self._named())):
             raise ValueError(wrong)
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        off = [(name, key) for name, term in node["terms"].items() if term["weight"] == 0 for key in term]
+        return {
+            f"terms.{name}.{key}": f"that term is left out; give a positive {at}.terms.{name}.weight"
+            for name, key in off
+            if key != "weight"
+        }
 
     def source(self, role: str) -> str:
         """The role whose scorer a role reads: its own, or the one that it echoes."""

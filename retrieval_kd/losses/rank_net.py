@@ -1,6 +1,7 @@
 """RankNet: every pair of a list in the order of its labels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -43,8 +44,18 @@ def rank_net(
 class RankNet(Term):
     """RankNet of the own list in the order of the guide's scores, or of the lesson's labels where there is no guide."""
 
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        return {} if node["guide"] else {"detach_guide": f"there is no guide; give {at}.guide"}
+
     def __init__(self, *, learner: str, guide: str | None, detach_guide: bool, paced: bool, weight: float) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether it goes by the lesson's labels."""
+        return self.guide is None
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
         return {role: want("list") for role in self.roles}

@@ -22,10 +22,11 @@ class Term(nn.Module, ABC):
     """`learner` follows `guide` (None: judgments) with a weight. `paced`: a curriculum's pace weights its mean.
 
     `detach_guide`: no gradient into the guide. `absolute` says that it reads scores as they stand, so that a constant
-    added to all of a query's scores changes it; most terms read differences alone.
+    added to all of a query's scores changes it; most terms read differences alone. `over`: whose candidates it reads.
     """
 
     absolute: ClassVar[bool] = False
+    over: Over = "list"
 
     def __init__(
         self, *, learner: str, guide: str | None = None, weight: float, paced: bool, detach_guide: bool = True
@@ -43,6 +44,16 @@ class Term(nn.Module, ABC):
     def roles(self) -> frozenset[str]:
         """Every role that this term reads."""
         return frozenset({self.learner} if self.guide is None else {self.learner, self.guide})
+
+    @property
+    def reads_dark(self) -> bool:
+        """Whether dark examples count in it: they stand in a query's own list alone."""
+        return self.over == "list"
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether it goes by the lesson's labels."""
+        return False
 
     def meet(self, sizes: Mapping[str, Size]) -> None:
         """Told once, before the first step, how large every role's scorer is. Most terms need not know."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,6 +55,12 @@ class Dense(Ranker):
         self.index, self.search, self.sample = index, search, sample
         self.dtype, self.passages_per_shard, self.queries_per_block = dtype, passages_per_shard, queries_per_block
         self.scratch, self.named = scratch, named
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        exact = f"{at}.index={EXACT} compares with every passage; give an approximate {at}.index, as HNSW32"
+        return dict.fromkeys(("search", "sample"), exact) if node["index"] == EXACT else {}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over blocks of queries, and for each over the passages' vectors on disk."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -42,6 +42,16 @@ class Hybrid(Ranker):
         self.sparse, self.dense, self.how, self.alpha, self.k = sparse, dense, how, alpha, k
         self._alpha: float | None = None  # chosen on training queries
         self.grid, self.tuning_queries, self.list_depth = list(grid), tuning_queries, list_depth
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        if node["how"] == "reciprocal_rank":
+            return dict.fromkeys(
+                ("alpha", "grid", "tuning_queries"), f"ranks alone are fused; say {at}.how=interpolate"
+            )
+        given = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"say {at}.alpha=null")
+        return {"k": f"scores are fused; say {at}.how=reciprocal_rank", **given}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         longest = max(self.list_depth, depth)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,12 @@ class Late(Ranker):
         self.candidates, self.candidates_per_query = candidates, candidates_per_query
         self.passages_per_block, self.queries_per_block = passages_per_block, queries_per_block
         self.scratch, self.named = scratch, named
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        every = f"every passage is compared; give {at}.candidates, or say ranker=rerank"
+        return {} if node["candidates"] else {"candidates_per_query": every}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         kept = self._kept(queries)

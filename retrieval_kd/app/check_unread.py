@@ -1,0 +1,51 @@
+"""What is refused of words without effect: a value that no stage of the plan can act on beside what else is said."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from retrieval_kd.app.forms import with_forms
+from retrieval_kd.app.recipe import Composed
+from retrieval_kd.app.stage import Stage
+from retrieval_kd.app.unread import across, declared, groups
+from retrieval_kd.app.words import Word, has
+
+_RECIPE = ("student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "optim")
+Node = Mapping[str, Any]
+
+
+def idle_faults(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
+    """A sentence for each word that changes an option off its default and no stage's result, naming what would make it
+    act; the words of a recipe are asked where none of the user's changes what they stand beside.
+    """
+    composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
+    found, heard = [], dict[str, list[str | None]]()
+    alone = not any(word.group in _RECIPE for word in words)
+    for stage in stay:
+        one, config = composed[stage.name], with_forms(stage.config, made_by)
+        found += _idle_groups(stage, one)
+        for word in _values(one, stage, own=alone):
+            heard.setdefault(word.said, []).append(_why(word, stage.run, config))
+    return [*found, *(f"{said} has no effect: {whys[0]}" for said, whys in heard.items() if all(whys))]
+
+
+def _idle_groups(stage: Stage, one: Composed) -> Iterator[str]:
+    for path, why in groups(stage.config) if stage.run == "train" else ():
+        group = path.partition(".")[0]
+        said = [word.said for word in (*one.applied, *one.command.words) if word.chooses and word.group == group]
+        yield f"stage {stage.name}: {said[0] if said else path} has no effect: {why}"
+
+
+def _values(one: Composed, stage: Stage, *, own: bool) -> Iterator[Word]:
+    """The words of one stage that change a value of what it reads."""
+    for word in (*one.applied, *(one.command.words if own else ())):
+        there = not word.chooses and not word.deletes and not word.optional and has(stage.config, word.key)
+        if there and one.defaults.get(word.key) != word.value:
+            yield word
+
+
+def _why(word: Word, verb: str, config: Node) -> str | None:
+    """What keeps a word from acting in a stage; None if nothing does."""
+    for key, why in (*declared(config, word.key), *across(verb, config)):
+        if word.key == key or word.key.startswith(f"{key}."):
+            return why
+    return None
