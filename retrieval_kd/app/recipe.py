@@ -111,7 +111,7 @@ def _defaults(base: DictConfig, words: Iterable[Word]) -> dict[str, Any]:
     for word in words:
         parent, _, name = word.key.rpartition(".")
         if has(base, word.key):
-            node = (OmegaConf.select(base, parent) if parent else base)._get_node(name)
+            node: Any = (OmegaConf.select(base, parent) if parent else base)._get_node(name)
             found[word.key] = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
     return found
 
