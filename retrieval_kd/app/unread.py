@@ -85,6 +85,9 @@ def _of_lists(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
     wanted = {feature for term in loss.terms.values() for some in features(loss, term).values() for feature in some}
     if not wanted & _POOLED:
         yield "data.queries_per_pool", "no term of the loss is over the pool; give one, as loss.terms.<name>.over=pool"
+    if not any(window.negatives for window in data.windows):
+        for key in ("first", "last", "order"):
+            yield f"data.{key}", "no negative is drawn; give data.negatives"
     if data.refresh_every is not None and data.refresh_every >= optim.steps:
         yield "data.refresh_every", f"training ends after {optim.steps} steps; give fewer, or more optim.steps"
 

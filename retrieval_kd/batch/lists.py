@@ -52,13 +52,6 @@ class Data:
         for fault in chain(_further_faults(self.further), self._window_faults(), self._list_faults()):
             raise Fault(fault)
 
-    @staticmethod
-    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
-        """Keys without effect → why, and what would make them act."""
-        if node["negatives"] or node["further"]:
-            return {}
-        return dict.fromkeys(("first", "last", "order"), f"no negative is drawn; give {at}.negatives")
-
     @property
     def windows(self) -> tuple[Window, ...]:
         """The windows of ranks that a list is drawn from, in the order of its columns."""
