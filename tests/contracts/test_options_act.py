@@ -1,0 +1,150 @@
+"""Every option of a loss, a curriculum and lists: flipped, it changes what is learnt, or is declared unread."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra.errors import InstantiationException
+
+from retrieval_kd.app.build import build
+from retrieval_kd.app.check_train import want_faults
+from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.app.signatures import Accepts, parameters
+from retrieval_kd.app.unread import across, declared, groups
+from retrieval_kd.text.fault import Fault
+from tests.contracts.crosses import ELSE, FITS
+from tests.contracts.options import names, option
+from tests.contracts.test_pairings import alone, teachers_of
+from tests.distil import training
+from tests.distil.training import Ground
+
+pytestmark = pytest.mark.slow
+
+Node = dict[str, Any]
+ELSEWHERE = {"learner", "guide", "judge", "terms", "tied", "echoes", "largest_of", "dark", "groups", "weight"}
+FAR = {  # of a run of two steps over lists of ten: flips that lie beyond it
+    "data.unjudged": "the planted collection has no query without judgments",
+    "data.positive": "each planted query has one judged passage",
+    "data.candidates": "a file",
+    "data.queries_per_step": "checked for division elsewhere",
+    "data.refresh_every": "needs a trainer: tests/distil/test_datamodule.py",
+    "data.further": "windows: tests/batch",
+    "data.start": "the train stage tells it to the lists: tests/app/stages/test_train.py",
+    "data.last": "the planted lists end before",
+    "curriculum.last": "needs a trainer's progress: tests/curricula",
+    "curriculum.schedule": "needs a trainer's progress: tests/curricula",
+    "curriculum.probability": "an untaught judge drops the same by both: tests/curricula",
+    "curriculum.margin_first": "an untaught judge drops the same: tests/curricula",
+    "curriculum.keep_at_least": "more than the planted lists drop",
+}
+
+
+def flipped(value: Any, accepts: Accepts | None) -> Iterator[Any]:
+    """Other legal values of an option."""
+    if accepts is None:
+        return
+    yield from (literal for literal in accepts.literals if literal != value)
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield value + 1
+    elif isinstance(value, float):
+        yield value / 2 + 0.05
+    elif value is None and accepts.types & {"int", "float"}:
+        yield 2
+
+
+def flips(group: str, node: Mapping[str, Any], at: str) -> Iterator[tuple[str, Any]]:
+    """(key, another value) of a node and of the terms inside it."""
+    known = parameters(str(node["_target_"])) or {}
+    for key, value in node.items():
+        if key not in ELSEWHERE and f"{group}.{key}" not in FAR:
+            yield from ((f"{at}.{key}", other) for other in flipped(value, known.get(key)))
+    for name, term in node.get("terms", {}).items():
+        yield from flips(group, term, f"{at}.terms.{name}")
+
+
+def config_of(ground: Ground, loss: str, curriculum: str, data: str) -> Node:
+    """The groups of a training over the small backbone."""
+    teachers = teachers_of(FITS.get(loss, ELSE), "dual")
+    own = {"backbone": str(ground.backbone), "layers": None, "word_attention": True, "dropout": 0.0}
+    on = {
+        role: {**node, **{key: value for key, value in own.items() if key in node}}
+        for role, node in {"student": option("student", "dual"), **teachers}.items()
+    }
+    lists = {**option("data", data), "candidates": str(ground.candidates), "queries_per_step": 4, "last": 8}
+    chosen = {"loss": option("loss", loss), "curriculum": option("curriculum", curriculum), "data": lists}
+    student = on.pop("student")
+    whole = {"student": student, "teacher": on, **chosen, "optim": option("optim", "adamw")}
+    return with_roles_named(whole)
+
+
+def learnt(ground: Ground, config: Node, folder: Path) -> list[float]:
+    """Losses and gradients of two steps."""
+    optim = training.adamw()
+    taught_by, teachers = build(config["curriculum"], "curriculum"), config["teacher"]
+    made = training.distiller(config["loss"], config["student"], teachers, optim=optim, taught_by=taught_by)
+    chance = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in made.scorer("student").parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=chance))
+    made.train()
+    collate = training.lists(ground, made, folder, **config["data"]).collate()
+    found = []
+    for step in (0, 1, 13):
+        loss = training.loss_of(made, collate(step))
+        loss.backward()
+        found.append(loss.item())
+    return [*found, *(float(value.grad.norm()) for value in made.parameters() if value.grad is not None)]
+
+
+def with_value(config: Node, key: str, value: Any) -> Node:
+    """The config with one other value."""
+    name, _, rest = key.partition(".")
+    return {**config, name: with_value(config[name], rest, value) if rest else value}
+
+
+def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
+    """The flips of a group that change nothing and are not declared unread."""
+    before, found = learnt(ground, config, folder), []
+    for key, value in flips(group, config[group], group):
+        changed = with_value(config, key, value)
+        try:
+            if list(want_faults(build(changed["loss"], "loss"), changed)):
+                continue  # refused
+            unread = {name for name, _ in (*declared(changed, key), *across("train", changed), *groups(changed))}
+            if not any(key == name or key.startswith(f"{name}.") for name in unread):
+                found += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
+        except (Fault, InstantiationException):
+            continue  # refused
+    return found
+
+
+def curriculum_for(loss: str) -> str:
+    """A curriculum that paces where a teacher is there to judge."""
+    return "self_paced" if len(teachers_of(FITS.get(loss, ELSE), "dual")) == 1 else "constant"
+
+
+@pytest.mark.parametrize("loss", names("loss"))
+def test_every_option_of_a_loss_changes_what_is_learnt_or_is_declared_unread(
+    loss: str, ground: Ground, tmp_path: Path
+) -> None:
+    assert not silent(ground, config_of(ground, loss, curriculum_for(loss), "sampled"), "loss", tmp_path)
+
+
+@pytest.mark.parametrize("curriculum", names("curriculum"))
+@pytest.mark.parametrize("loss", ["listwise_kl", "rank_groups", "contrastive_list"])
+def test_every_option_of_a_curriculum_changes_what_is_learnt_or_is_declared_unread(
+    curriculum: str, loss: str, ground: Ground, tmp_path: Path
+) -> None:
+    assert not silent(ground, config_of(ground, loss, curriculum, "sampled"), "curriculum", tmp_path)
+
+
+@pytest.mark.parametrize("data", alone("data"))
+@pytest.mark.parametrize("loss", ["listwise_kl", "rank_groups", "contrastive"])
+def test_every_option_of_lists_changes_what_is_learnt_or_is_declared_unread(
+    data: str, loss: str, ground: Ground, tmp_path: Path
+) -> None:
+    assert not silent(ground, config_of(ground, loss, "constant", data), "data", tmp_path)
