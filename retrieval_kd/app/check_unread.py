@@ -18,7 +18,8 @@ def idle_faults(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[
     act; the words of a recipe are asked where none of the user's changes what they stand beside.
     """
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
-    found, heard = [], dict[str, list[str | None]]()
+    found: list[str] = []
+    heard: dict[str, list[str | None]] = {}
     alone = not any(word.group in _RECIPE for word in words)
     for stage in stay:
         one, config = composed[stage.name], with_forms(stage.config, made_by)

@@ -47,11 +47,8 @@ class Objective(nn.Module):
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
         off = [(name, key) for name, term in node["terms"].items() if term["weight"] == 0 for key in term]
-        return {
-            f"terms.{name}.{key}": f"that term is left out; give a positive {at}.terms.{name}.weight"
-            for name, key in off
-            if key != "weight"
-        }
+        why = f"that term is left out; give a positive {at}.terms.%s.weight"
+        return {f"terms.{name}.{key}": why % name for name, key in off if key != "weight"}
 
     def source(self, role: str) -> str:
         """The role whose scorer a role reads: its own, or the one that it echoes."""
