@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.fault import Fault
 
 
@@ -33,18 +34,44 @@ class Subject:
 
 
 class JsonLines:
-    """Appends each row as a JSON object to a file."""
+    """Appends each row as a JSON object to a file that may be there already.
+
+    A stage that goes on from a saved state comes to steps again that a killed attempt had logged: the rows from there
+    on are cut, so that every step stands once. Half a line, at which an attempt was killed, is cut too.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._rows = path, _whole_rows(path)
+        self.last = max((row["step"] for row in self._rows if "step" in row), default=-1)
 
     def log(self, row: dict[str, Any]) -> None:
         """Written and closed at once: a killed run keeps all rows but at most the last."""
+        if row.get("step", self.last + 1) <= self.last:
+            self._rows = [kept for kept in self._rows if kept.get("step", -1) < row["step"]]
+            _write_rows(self._path, self._rows)
+        self.last = row.get("step", self.last)
+        self._rows.append(row)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row, default=float) + "\n")
 
     def finish(self, metrics: dict[str, Any] | None) -> None:
         """The final metrics have their own file."""
+
+
+def _whole_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of the file, which has no half line after that; none where it is not there."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    if not text.endswith("\n"):
+        _write_rows(path, rows)
+    return rows
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    with whole_file(path) as file:
+        file.writelines(json.dumps(row, default=float) + "\n" for row in rows)
 
 
 class Files:
@@ -64,9 +91,12 @@ class Wandb:
         self._mode, self._project, self._entity = mode, project, entity
 
     def follow(self, subject: Subject, folder: Path) -> list[Sink]:
-        """The sinks of one artifact; a resumed one goes on in its own run. W&B's files lie beside the artifacts."""
+        """The sinks of one artifact; a resumed one goes on in its own run, behind what that has. W&B's files lie beside
+        the artifacts.
+        """
         import wandb
 
+        lines, resumed = JsonLines(folder / "metrics.jsonl"), (folder / "wandb_id").exists()
         run = wandb.init(
             project=self._project,
             entity=self._entity,
@@ -83,7 +113,7 @@ class Wandb:
         )
         if self._mode == "online":
             print(f"W&B: {run.url}")
-        return [JsonLines(folder / "metrics.jsonl"), _WandbRun(run)]
+        return [lines, _WandbRun(run, behind=lines.last if resumed else -1)]
 
 
 def _run_id(folder: Path) -> str:
@@ -95,10 +125,14 @@ def _run_id(folder: Path) -> str:
 
 
 class _WandbRun:
-    def __init__(self, run: Any) -> None:
-        self._run = run
+    """A run of W&B, which takes nothing back: what a killed attempt logged up to step `behind` is not logged again."""
+
+    def __init__(self, run: Any, *, behind: int = -1) -> None:
+        self._run, self._behind = run, behind
 
     def log(self, row: dict[str, Any]) -> None:
+        if row.get("step", self._behind + 1) <= self._behind:
+            return
         values = {key: value for key, value in row.items() if key != "step"}
         self._run.log(values, step=row.get("step"))
 

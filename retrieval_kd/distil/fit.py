@@ -124,8 +124,8 @@ def fit(
         reload_dataloaders_every_n_epochs=0 if data.data.refresh_every is None else 1,
         logger=False,
         callbacks=[
-            keep,
             Meter(data.data.queries_per_step, log),
+            keep,  # a step is logged, then saved: killed in between, it is trained and logged again
             *([Forecast(tell)] if tell is not None else []),
             *([Bar(data.data.queries_per_step)] if progress else []),
             Stop(keep),

@@ -66,6 +66,34 @@ def test_a_stage_that_ends_early_is_a_failed_run_and_goes_on_in_it(tmp_path: Pat
     assert wandb.asked[0]["id"] == wandb.asked[1]["id"]
 
 
+def test_a_stage_that_goes_on_from_an_earlier_step_logs_no_step_twice(tmp_path: Path, wandb: SimpleNamespace) -> None:
+    option = Wandb(mode="offline", project="mine", entity=None)
+    for begin, end in ((10, 40), (20, 50), (30, 60)):
+        sinks = option.follow(SUBJECT, tmp_path)
+        for sink in sinks:
+            for step in range(begin, end, 10):
+                sink.log({"step": step, "attempt": begin})
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["attempt"]) for row in rows] == [(10, 10), (20, 20), (30, 30), (40, 30), (50, 30)]
+    assert [(step, row["attempt"]) for step, row in wandb.run.rows] == [(10, 10), (20, 10), (30, 10), (40, 20), (50, 30)]
+
+
+def test_a_run_of_its_own_has_all_rows_of_a_stage_that_was_tracked_in_files_before(
+    tmp_path: Path, wandb: SimpleNamespace
+) -> None:
+    Files().follow(SUBJECT, tmp_path)[0].log({"step": 20, "loss": 1.0})
+    for sink in Wandb(mode="offline", project="mine", entity=None).follow(SUBJECT, tmp_path):
+        sink.log({"step": 10, "loss": 0.5})
+    assert wandb.run.rows == [(10, {"loss": 0.5})]
+
+
+def test_half_a_line_of_a_killed_attempt_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 10, "loss": 0.5}\n{"step": 20, "lo')
+    Files().follow(SUBJECT, tmp_path)[0].log({"step": 20, "loss": 0.25})
+    assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [0.5, 0.25]
+
+
 def test_a_mode_that_is_none_is_refused() -> None:
     with pytest.raises(Fault, match=r"tracking\.mode=on-line: give offline or online"):
         Wandb(mode="on-line", project="mine", entity=None)

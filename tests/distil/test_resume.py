@@ -1,8 +1,10 @@
 """A training that was killed ends as if it had not been."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from retrieval_kd.app.tracking import JsonLines
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.distil import fit
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.states import Keep
 from retrieval_kd.ranking.dense import Dense
@@ -98,6 +102,33 @@ def test_the_number_of_workers_and_of_checkpoints_changes_no_bit(ground: Ground,
     training.train(ground, other, tmp_path / "other", save_every=1, workers=3)
     assert one.seen == other.seen
     assert same(training.weights(one), training.weights(other))
+
+
+@pytest.mark.parametrize("around", ["before", "after"])
+def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
+) -> None:
+    monkeypatch.setattr(fit, "Meter", partial(fit.Meter, every=1))
+    saved = Keep.save
+
+    def killed(keep: Keep, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if around == "after" or trainer.global_step < 4:
+            saved(keep, trainer, module)
+        if trainer.global_step == 4:
+            raise KilledError
+
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr(Keep, "save", killed)
+        logged(ground, student(ground), tmp_path)
+    logged(ground, student(ground), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
+
+
+def logged(ground: Ground, made: Mortal, folder: Path) -> None:
+    """A training that saves every two steps and logs to a file."""
+    sink = JsonLines(folder / "metrics.jsonl")
+    training.train(ground, made, folder, save_every=2, log=lambda **row: sink.log(row))
 
 
 def test_a_finished_training_leaves_no_half_written_state(ground: Ground, tmp_path: Path) -> None:

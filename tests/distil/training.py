@@ -161,6 +161,7 @@ def train(
     save_every: int = 100,
     devices: int = 1,
     tell: Callable[[str], None] | None = None,
+    log: Callable[..., None] = lambda **row: None,
     **values: Any,
 ) -> None:
     """Trains to the end, in `folder`; `values` go into `lists`."""
@@ -169,7 +170,7 @@ def train(
         lists(ground, made, folder, **values),
         folder=folder,
         save_every=save_every,
-        log=lambda **row: None,
+        log=log,
         accelerator="cpu",
         devices=devices,
         progress=False,
