@@ -1,7 +1,11 @@
 """What is refused of depths that contradict each other: measures, rankings, re-ranked lists, mined ranks, windows."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from retrieval_kd.app import reads
 from retrieval_kd.app.wiring import REFERENCE
@@ -22,71 +26,99 @@ def depth_faults(name: str, verb: str, config: Node, made_by: Mapping[str, tuple
 
 def _evaluation(name: str, config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
     evaluation = config["evaluation"]
-    depth, deepest = evaluation["depth"], _deepest(evaluation["measures"])
+    depth, deepest = evaluation["depth"], _deepest(evaluation["measures"], evaluation["depth"])
     if not isinstance(depth, int) or deepest is None:
         return
-    if deepest[1] > depth:
+    measure, looked_at = deepest
+    if looked_at > depth:
         yield (
-            f"evaluation.measures: {deepest[0]} looks at {deepest[1]} passages, and evaluation.depth={depth} ranks "
-            f"fewer: give evaluation.depth={deepest[1]}, or another measure"
+            f"evaluation.measures: {measure} looks at {looked_at} passages, and evaluation.depth={depth} ranks "
+            f"fewer: give evaluation.depth={looked_at}, or another measure"
         )
-    teachers = reads.whom(dict(config)) == "teacher"
-    key, kept = "ranker", None
+    lists, teachers = None, reads.whom(dict(config)) == "teacher"
     if teachers and _reranked(config, made_by):
-        key, kept = "evaluation.candidates_per_query", evaluation["candidates_per_query"]
+        yield from _inside(evaluation, "evaluation", made_by)
+        lists = bounded("evaluation.candidates_per_query", evaluation["candidates_per_query"])
     elif not teachers:
-        key, kept = _reach(config.get("ranker") or {}, "ranker", made_by)
-    if kept is not None and deepest[1] > kept:
+        lists = _lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
+    if lists is not None and looked_at > lists.passages:
         yield (
-            f"stage {name}: evaluation.measures: {deepest[0]} looks at {deepest[1]} passages, and {key}={kept} gives "
-            f"lists of {kept}: give {key}={deepest[1]}, or evaluation.measures without it "
-            f"(+at.{name}.evaluation.measures=… for this stage alone)"
+            f"stage {name}: evaluation.measures: {measure} looks at {looked_at} passages, and {lists.said}: give "
+            f"{lists.deeper(looked_at)}, or evaluation.measures without it (+at.{name}.evaluation.measures=… for this "
+            "stage alone)"
         )
+
+
+def proposed_fault(evaluation: Node) -> str | None:
+    """What is wrong where a teacher re-ranks proposed lists that are shorter than a measure looks."""
+    deepest, kept = _deepest(evaluation["measures"], evaluation["depth"]), evaluation["candidates_per_query"]
+    if deepest is None or deepest[1] <= kept:
+        return None
+    return (
+        f"evaluation.measures: {deepest[0]} looks at {deepest[1]} passages, and beyond evaluation.exhaustive="
+        f"{evaluation['exhaustive']} passages a late-interaction teacher ranks evaluation.candidates_per_query={kept}: "
+        f"give evaluation.candidates_per_query={deepest[1]}, or a larger evaluation.exhaustive"
+    )
 
 
 def _reranked(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> bool:
-    """Whether a teacher of the training that is evaluated orders proposed lists, however few passages there are."""
-    reference = REFERENCE.match(str((config.get("student") or {}).get("checkpoint")))
-    if reference is None:
-        return True
-    trained = made_by.get(reference["stage"], ("", {}))[1]
-    targets = [str(node.get("_target_")) for node in (trained.get("teacher") or {}).values()]
-    return not all(target.endswith((".Dual", ".Late", ".Stored", ".Asymmetric")) for target in targets)
+    """Whether a teacher of the training that is evaluated orders proposed lists; one by late interaction does where no
+    collection is small enough for all of it.
+    """
+    whole = (".Dual", ".Stored", ".Asymmetric", *((".Late",) if config["evaluation"]["exhaustive"] else ()))
+    checkpoint = str((config.get("student") or {}).get("checkpoint"))
+    if (reference := REFERENCE.match(checkpoint)) is not None:
+        nodes = (made_by.get(reference["stage"], ("", {}))[1].get("teacher") or {}).values()
+    else:
+        nodes = _saved(Path(checkpoint).expanduser().parent / "roles.json")
+    return not all(str(node.get("_target_")).endswith(whole) for node in nodes)
 
 
-def _deepest(measures: Any) -> tuple[str, int] | None:
-    """The measure with the largest cut-off; None where none has one, or they are no measures (told elsewhere)."""
+def _saved(path: Path) -> list[Node]:
+    """The nodes of the scorers beside the student that a training has saved; none where there is no such file."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [one["config"] for role, one in told.items() if role != "student"]
+
+
+def _deepest(measures: Any, depth: Any) -> tuple[str, int] | None:
+    """(the measure that looks deepest, how many passages it looks at): one without a cut-off looks at all that are
+    ranked; None where there are none, or they are no measures (told elsewhere).
+    """
     import ir_measures
 
     try:
         found = [ir_measures.parse_measure(str(name)).params.get("cutoff") for name in measures]
     except (NameError, ValueError, SyntaxError, TypeError):
         return None
-    cut = [(str(name), int(depth)) for name, depth in zip(measures, found, strict=True) if depth is not None]
-    return max(cut, key=lambda pair: pair[1], default=None)
+    every = [depth if cut is None else cut for cut in found]
+    named = [(str(name), int(cut)) for name, cut in zip(measures, every, strict=True) if isinstance(cut, int)]
+    return max(named, key=lambda pair: pair[1], default=None)
 
 
 def _mining(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
-    mining, (key, reach) = config["mining"], _reach(config.get("ranker") or {}, "ranker", made_by)
+    mining = config["mining"]
     named = "last" if "last" in mining else "depth"
     depth = mining[named]
-    if reach is not None and isinstance(depth, int) and depth > reach:
-        yield (
-            f"mining.{named}={depth}: {key}={reach} gives lists of {reach}: give mining.{named}={reach}, or a larger "
-            f"{key}"
-        )
+    lists = _lists_of(config.get("ranker") or {}, "ranker", made_by, depth)
+    if lists is not None and isinstance(depth, int) and depth > lists.passages:
+        yield f"mining.{named}={depth}: {lists.said}: give mining.{named}={lists.passages}, or {lists.deeper()}"
     for name in ("k", "student_window"):
         asked = mining.get(name)
         asked = asked[-1] if isinstance(asked, list) and asked else asked
         if isinstance(asked, int) and isinstance(depth, int) and asked > depth:
             yield f"mining.{name}={mining[name]} is deeper than mining.depth={depth}: give mining.depth={asked}"
-    window, there = mining.get("teacher_window"), _of_reference(mining.get("path"), made_by)
-    if isinstance(window, list) and window and there is not None and window[-1] > there[1]:
-        yield f"mining.teacher_window={window}: the lists of mining.path have {there[1]} passages: give such ranks"
+    window = mining.get("teacher_window")
+    there = _given(mining.get("path"), made_by, window[0] if isinstance(window, list) and window else 1)
+    wanted = 0 if not isinstance(window, list) or not window else window[0 if there and there.of_file else -1]
+    if there is not None and wanted > there.passages:
+        yield f"mining.teacher_window={window}: mining.path has lists of {there.passages} passages: give such ranks"
 
 
 def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
-    data, there = config["data"], _of_reference(config["data"].get("candidates"), made_by)
+    data = config["data"]
     windows = {"data": data, **{f"data.further[{place}]": one for place, one in enumerate(data.get("further") or [])}}
     for where, one in windows.items():
         ends = [one.get(name) for name in ("negatives", "first", "last")]
@@ -98,17 +130,31 @@ def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[
                 f"{where}.negatives={one['negatives']}: ranks {one['first']} to {one['last']} hold {ranks}: give "
                 f"fewer, or {where}.last={one['first'] + one['negatives'] - 1}"
             )
-        elif there is not None and one["last"] > there[1]:
-            yield (
-                f"{where}.last={one['last']}: the lists of data.candidates have {there[1]} passages: give ranks up to "
-                f"{there[1]}, or a larger {there[0]}"
-            )
+        else:
+            yield from _missed(where, one, _given(data.get("candidates"), made_by, one["first"] + one["negatives"] - 1))
     groups = [group.get("last") for group in (config.get("curriculum") or {}).get("groups") or []]
     lowest = max((one["last"] for one in windows.values() if one.get("negatives")), default=0)
     if groups and all(type(last) is int for last in groups) and lowest > groups[-1]:
         yield (
             f"curriculum.groups end at rank {groups[-1]}, and data draws passages down to rank {lowest}, which would "
             f"not count: give a group with last: {lowest}, or draw no deeper than {groups[-1]}"
+        )
+
+
+def _missed(where: str, window: Node, there: "Lists | None") -> Iterator[str]:
+    """A window that reaches beyond what a stage keeps, or where no list of a given file has so many negatives."""
+    if there is None:
+        return
+    needed = window["first"] + window["negatives"] - 1
+    if there.of_file and needed > there.passages:
+        yield (
+            f"{where}.negatives={window['negatives']} from rank {where}.first={window['first']} on: {there.said}: give "
+            f"ranks and negatives within {there.passages}, or longer lists"
+        )
+    elif not there.of_file and window["last"] > there.passages:
+        yield (
+            f"{where}.last={window['last']}: the lists of data.candidates have {there.passages} passages: give ranks "
+            f"up to {there.passages}, or {there.deeper()}"
         )
 
 
@@ -119,35 +165,76 @@ def _inside(node: Node, path: str, made_by: Mapping[str, tuple[str, Node]]) -> I
     for key, inner in node.items():
         if not isinstance(inner, Mapping):
             continue
-        where, reach = _reach(inner, f"{path}.{key}", made_by)
-        if reach is not None and isinstance(asked, int) and asked > reach:
-            yield f"{path}.{named}={asked}: {where}={reach} gives lists of {reach}: give {path}.{named}={reach}"
+        lists = _lists_of(inner, f"{path}.{key}", made_by, asked)
+        if lists is not None and isinstance(asked, int) and asked > lists.passages:
+            yield f"{path}.{named}={asked}: {lists.said}: give {path}.{named}={lists.passages}"
         yield from _inside(inner, f"{path}.{key}", made_by)
 
 
-def _reach(node: Node, path: str, made_by: Mapping[str, tuple[str, Node]]) -> tuple[str, int | None]:
-    """(the key that bounds how many passages a ranker lists, that number; None where it ranks everything)."""
+class Lists(NamedTuple):
+    """How many passages lists have at most, the key that bounds them (`of_file`: the run's path), and a sentence."""
+
+    key: str
+    passages: int
+    said: str
+    of_file: bool = False
+
+    def deeper(self, wanted: int | None = None) -> str:
+        """What to give for longer lists."""
+        if self.of_file:
+            return "a deeper run"
+        return f"a larger {self.key}" if wanted is None else f"{self.key}={wanted}"
+
+
+def bounded(key: str, passages: int) -> Lists:
+    """Lists that a key bounds."""
+    return Lists(key, passages, f"{key}={passages} gives lists of {passages}")
+
+
+def _lists_of(node: Node, path: str, made_by: Mapping[str, tuple[str, Node]], asked: Any) -> Lists | None:
+    """What a ranker lists; None where it ranks everything. Of a file no more is read than shows lists of `asked`."""
     if node.get("candidates") is not None and isinstance(node.get("candidates_per_query"), int):
-        return f"{path}.candidates_per_query", node["candidates_per_query"]
+        return bounded(f"{path}.candidates_per_query", node["candidates_per_query"])
     if isinstance(node.get("list_depth"), int):
-        return f"{path}.list_depth", node["list_depth"]
-    return _of_reference(node.get("path"), made_by) or (path, None)
+        return bounded(f"{path}.list_depth", node["list_depth"])
+    return _given(node.get("path"), made_by, asked)
 
 
-def _of_reference(given: Any, made_by: Mapping[str, tuple[str, Node]]) -> tuple[str, int] | None:
-    """(the key that bounds the lists that an earlier stage makes, that number); None for a file, or where none does."""
+def _given(given: Any, made_by: Mapping[str, tuple[str, Node]], asked: Any) -> Lists | None:
+    """The lists that an earlier stage makes, or of a file; None where nothing bounds them."""
     reference = REFERENCE.fullmatch(str(given))
-    verb, config = made_by.get(reference["stage"], ("", {})) if reference else ("", {})
     if reference is None:
-        return None
-    stage = f"+at.{reference['stage']}"
+        return _of_file(Path(str(given)).expanduser(), asked)
+    verb, config = made_by.get(reference["stage"], ("", {}))
+    stage, mining = f"+at.{reference['stage']}", config.get("mining") or {}
     if verb == "score":
-        return _of_reference((config.get("data") or {}).get("candidates"), made_by)
+        return _given((config.get("data") or {}).get("candidates"), made_by, asked)
     if verb == "evaluate":
-        return f"{stage}.evaluation.depth", config["evaluation"]["depth"]
-    mining = config.get("mining") or {}
-    if "k" in mining:
-        return f"{stage}.mining.k", mining["k"]
-    if "depth" in mining:
-        return f"{stage}.mining.depth", mining["depth"]
-    return (f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
+        return bounded(f"{stage}.evaluation.depth", config["evaluation"]["depth"])
+    for key in ("k", "depth"):
+        if key in mining:
+            return bounded(f"{stage}.mining.{key}", mining[key])
+    return bounded(f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
+
+
+def _of_file(path: Path, asked: Any) -> Lists | None:
+    if type(asked) is not int or not path.is_file():
+        return None
+    longest = _longest(path, asked, path.stat().st_mtime_ns)
+    return Lists(str(path), longest, f"the longest list of {path} has {longest}", of_file=True) if longest else None
+
+
+@lru_cache
+def _longest(path: Path, enough: int, _: int) -> int:
+    """The length of a run's longest list, or `enough` as soon as one has so many; 0 where it is no run."""
+    found, longest = Counter[bytes](), 0
+    with open(path, "rb") as file:
+        for line in file:
+            columns = line.split()
+            if len(columns) != 6:
+                return 0
+            found[columns[0]] += 1
+            longest = max(longest, found[columns[0]])
+            if longest >= enough:
+                break
+    return longest

@@ -130,43 +130,42 @@ def judged(corpus: Corpus, queries: Sequence[str]) -> tuple[Pairs, Lists]:
     return grades, Lists(_offsets(query[good], len(queries)), passage[good], grade[good].astype(np.float32))
 
 
-def with_copies(positives: Lists, run: Run, queries: Sequence[str], corpus: Corpus) -> Lists:
-    """The judged passages of each query and their exact copies, among all that are judged or listed: no negatives."""
-    listed = corpus.collection.positions(run.only(queries).passage_ids)
-    positions = np.unique(np.concatenate([positives.passages, listed[listed >= 0]]))
-    keys = text_keys(corpus.collection, positions)
+def with_copies(positives: Lists, listed: np.ndarray, corpus: Corpus) -> Lists:
+    """The judged passages of each query and their exact copies, among all that are judged or `listed` (positions by
+    anybody's list): no negatives.
+    """
+    positions = np.unique(np.concatenate([positives.passages, listed]))
+    keys = text_keys(corpus.collection)[positions]
     order = np.argsort(keys, kind="stable")
     wanted = keys[positions.searchsorted(positives.passages)]
     first = keys[order].searchsorted(wanted)
     sizes = keys[order].searchsorted(wanted, "right") - first
-    owner = np.repeat(np.arange(len(queries)), np.diff(positives.offsets))
+    owner, queries = _owner(positives), len(positives.offsets) - 1
     pair = np.stack([np.repeat(owner, sizes), positions[order[places(first, sizes)]]])
     query, passage = np.unique(pair, axis=1)
-    return Lists(_offsets(query, len(queries)), passage, np.ones(len(passage), np.float32))
+    return Lists(_offsets(query, queries), passage, np.ones(len(passage), np.float32))
 
 
-def drawable(
-    run: Run,
-    queries: Sequence[str],
-    corpus: Corpus,
-    grades: Pairs,
-    scored: Sequence[Pairs] = (),
-    *,
-    known: Lists | None = None,
-) -> Lists:
-    """The run's lists by query number, best first, without what is judged relevant, is `known` to be as good, or lacks
-    a score it must have.
-    """
+def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, scored: Sequence[Pairs] = ()) -> Lists:
+    """The run's lists by query number, best first, without what is judged relevant or lacks a score it must have."""
     owner, passages, scores = _rows(run, queries, corpus)
     keys = owner * len(corpus.collection) + passages
     kept = grades.look_up(keys, 0.0) <= 0
-    if known is not None:
-        of = np.repeat(np.arange(len(queries)), np.diff(known.offsets))
-        kept &= ~np.isin(keys, of * len(corpus.collection) + known.passages)
     for some in scored:
         kept &= ~np.isnan(some.look_up(keys, np.nan))
     order = np.argsort(owner[kept], kind="stable")
     return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
+
+
+def apart(lists: Lists, known: Lists, corpus: Corpus) -> Lists:
+    """The lists without each query's own `known` passages."""
+    passages = len(corpus.collection)
+    somebody_s = np.zeros(passages, dtype=bool)  # few of what is listed: only those are looked up by query
+    somebody_s[known.passages] = True
+    kept, at = np.ones(len(lists.passages), dtype=bool), np.flatnonzero(somebody_s[lists.passages])
+    owner = _owner(lists)
+    kept[at] = ~np.isin(owner[at] * passages + lists.passages[at], _owner(known) * passages + known.passages)
+    return Lists(_offsets(owner[kept], len(lists.offsets) - 1), lists.passages[kept], lists.scores[kept])
 
 
 def short(lists: Lists, windows: Sequence[Window]) -> int:
@@ -244,6 +243,11 @@ def _rows(run: Run, queries: Sequence[str], corpus: Corpus) -> tuple[np.ndarray,
     names, offsets, passages, scores = run.only(queries).positions(corpus.collection)
     owner = np.repeat(np.array([number[name] for name in names], dtype=np.int64), np.diff(offsets))
     return owner, passages.astype(np.int64), scores
+
+
+def _owner(lists: Lists) -> np.ndarray:
+    """The query number of each listed passage."""
+    return np.repeat(np.arange(len(lists.offsets) - 1), np.diff(lists.offsets))
 
 
 def _offsets(owner: np.ndarray, queries: int) -> np.ndarray:

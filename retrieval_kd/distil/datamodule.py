@@ -13,11 +13,23 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.collate import Collate, Pairs, Source
 from retrieval_kd.batch.dark import Edits
-from retrieval_kd.batch.lists import Data, Missing, drawable, has_list, judged, short, stored, with_copies, within
+from retrieval_kd.batch.lists import (
+    Data,
+    Missing,
+    apart,
+    drawable,
+    has_list,
+    judged,
+    short,
+    stored,
+    with_copies,
+    within,
+)
 from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
+from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
@@ -69,7 +81,7 @@ class ListsDataModule(pl.LightningDataModule):
                 f"none of {len(names)} training queries has {lacking}a list in {data.candidates}: "
                 "give a run over this collection's train queries"
             )
-        self.short = 0
+        self.short = self.copies = 0
         self._sources: dict[str, Source] = {}
 
     def train_dataloader(self) -> Iterable[Candidates]:
@@ -92,8 +104,9 @@ class ListsDataModule(pl.LightningDataModule):
     def collate(self) -> Collate:
         """The maker of this rank's batches, with the lists as they are now."""
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
-        copied = with_copies(positives, self.run, self.queries, self.corpus)
-        lists, known = self._scored(grades, positives, copied)
+        listed = drawable(self.run, self.queries, self.corpus, grades)
+        copied = with_copies(positives, listed.passages, self.corpus)
+        lists, known = self._scored(listed, copied, grades, positives)
         self._measure(lists)
         return Collate(
             Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
@@ -124,14 +137,14 @@ class ListsDataModule(pl.LightningDataModule):
             asked = sum(one.negatives for one in windows)
             self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
 
-    def _scored(self, grades: Pairs, positives: Lists, copied: Lists) -> tuple[Lists, dict[str, Pairs]]:
-        """(the lists without exact copies of positives and what is dropped for want of a score, the scores by file of
-        all that can then be drawn).
+    def _scored(self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
+        """(what is `listed` without exact copies of positives and what is dropped for want of a score, the scores by
+        file of all that can then be drawn).
         """
-        lists = drawable(self.run, self.queries, self.corpus, grades, known=copied)
-        copies = len(drawable(self.run, self.queries, self.corpus, grades).passages) - len(lists.passages)
-        if copies:
-            self.tell(f"{copies} listed passages are left out: exact copies of a passage judged relevant to the query")
+        lists = apart(listed, copied, self.corpus)
+        self.copies = len(listed.passages) - len(lists.passages)
+        for sentence in said_of(self.copies):
+            self.tell(sentence)
         known: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
             reach = within(lists, self.data.windows)
@@ -140,7 +153,8 @@ class ListsDataModule(pl.LightningDataModule):
                 what = "are left out" if missing == "drop" else "take the lowest of their query"
                 self.tell(f"{lacking} of {every} candidates have no score in {file}: they {what}")
             if missing == "drop":
-                lists = drawable(self.run, self.queries, self.corpus, grades, list(known.values()), known=copied)
+                scored = drawable(self.run, self.queries, self.corpus, grades, list(known.values()))
+                lists = apart(scored, copied, self.corpus)
         return lists, known
 
     def _mined(self, step: int, *, told: bool) -> Run:

@@ -40,14 +40,13 @@ def mine(
     judgments: Judgments,
     *,
     select: Selection,
-    tell: Callable[[str], None] = lambda _: None,
+    copies: Callable[[int], object] = lambda _: None,
 ) -> Run:
     """What `select` keeps of the ranker's answer, never a passage that is judged relevant to the query, nor an exact
-    copy of one; `tell` gets how many copies were left out.
+    copy of one; `copies` gets how many of those were left out.
     """
     found = ranker.rank(queries, collection, select.depth)
     kept = without(select.choose(found, judgments), judgments)
     alone = without_copies(kept, judgments, collection)
-    if copies := len(kept.numbers) - len(alone.numbers):
-        tell(f"{copies} listed passages are left out: exact copies of a passage judged relevant to the query")
+    copies(len(kept.numbers) - len(alone.numbers))
     return alone

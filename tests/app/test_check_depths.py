@@ -12,6 +12,8 @@ FIT = [
     ["evaluation.measures=[R@1000]", "evaluation.depth=1000"],
     ["data.first=71", "data.last=100", "data.negatives=30"],
     ["experiment=prod"],
+    ["evaluation.measures=[AP]"],
+    ["teacher=colbert", "loss=self_otf", "evaluation.candidates_per_query=50"],
 ]
 CONTRADICT = [
     (["evaluation.measures=[R@1000]"], "R@1000 looks at 1000 passages, and evaluation.depth=100 ranks fewer"),
@@ -48,7 +50,15 @@ CONTRADICT = [
             "teacher=none",
             "curriculum.groups=[{last:10,label:reciprocal}]",
         ],
-        "curriculum.groups end at rank 9, and data draws passages down to rank 30, which would not count",
+        "curriculum.groups end at rank 10, and data draws passages down to rank 30, which would not count",
+    ),
+    (
+        ["evaluation.measures=[AP]", "+at.student.ranker=rerank", "+at.student.ranker.candidates_per_query=30"],
+        "AP looks at 100 passages, and ranker.candidates_per_query=30 gives lists of 30",
+    ),
+    (
+        ["teacher=colbert", "loss=self_otf", "evaluation.exhaustive=0", "evaluation.candidates_per_query=50"],
+        "evaluation.candidates_per_query=50 gives lists of 50",
     ),
     (
         ["experiment=prod", "+at.confusing.mining.student_window=[2,500]"],
@@ -69,3 +79,27 @@ def test_depths_that_contradict_each_other_are_refused(
 @pytest.mark.parametrize("words", FIT, ids=lambda words: words[0])
 def test_depths_that_fit_are_planned(program: Program, words: list[str]) -> None:
     assert program("dry_run=true", *words) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data.first=3", "data.negatives=2"], "data.first=3 on: the longest list of {run} has 3: give ranks and"),
+        (["data.first=4", "data.negatives=1"], "data.negatives=1 from rank data.first=4 on"),
+        (["+at.bm25.ranker=given", "+at.bm25.ranker.path={run}"], "R@100 looks at 100 passages, and the longest"),
+    ],
+)
+def test_a_given_run_whose_lists_are_too_short_is_refused(
+    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+) -> None:
+    run = tmp_path / "own.trec"
+    run.write_text("".join(f"q0 Q0 p{rank} {rank} {-rank} own\n" for rank in (1, 2, 3)) + "q1 Q0 p1 1 1 own\n")
+    given = [word.format(run=run) for word in words]
+    assert program("dry_run=true", f"+at.train.data.candidates={run}", *given) == 2
+    assert said.format(run=run) in capsys.readouterr().err
+
+
+def test_a_given_run_with_one_list_that_is_long_enough_is_planned(program: Program, tmp_path: Path) -> None:
+    run = tmp_path / "own.trec"
+    run.write_text("".join(f"q0 Q0 p{rank} {rank} {-rank} own\n" for rank in (1, 2, 3)))
+    assert program("dry_run=true", f"+at.train.data.candidates={run}", "data.first=2", "data.negatives=2") == 0

@@ -75,7 +75,13 @@ def test_a_stage_that_goes_on_from_an_earlier_step_logs_no_step_twice(tmp_path: 
                 sink.log({"step": step, "attempt": begin})
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(row["step"], row["attempt"]) for row in rows] == [(10, 10), (20, 20), (30, 30), (40, 30), (50, 30)]
-    assert [(step, row["attempt"]) for step, row in wandb.run.rows] == [(10, 10), (20, 10), (30, 10), (40, 20), (50, 30)]
+    assert [(step, row["attempt"]) for step, row in wandb.run.rows] == [
+        (10, 10),
+        (20, 10),
+        (30, 10),
+        (40, 20),
+        (50, 30),
+    ]
 
 
 def test_a_run_of_its_own_has_all_rows_of_a_stage_that_was_tracked_in_files_before(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval_kd.batch.dark import Dark
-from retrieval_kd.batch.lists import Data, drawable, has_list, judged, short, stored, with_copies, within
+from retrieval_kd.batch.lists import Data, apart, drawable, has_list, judged, short, stored, with_copies, within
 from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
@@ -253,6 +253,7 @@ def test_exact_copies_of_a_positive_are_known_beside_it_and_are_not_drawn(tmp_pa
     corpus = Corpus("c", collection, {"a": "x", "b": "y"}, judgments, {}, (), "", {}, False)
     run = Run.of({"a": [("p2", 3.0), ("p1", 2.0)], "b": [("p4", 3.0), ("p2", 2.0), ("p3", 1.0)]})
     grades, positives = judged(corpus, ["a", "b"])
-    known = with_copies(positives, run, ["a", "b"], corpus)
+    lists = drawable(run, ["a", "b"], corpus, grades)
+    known = with_copies(positives, lists.passages, corpus)
     assert rows(known) == [[0, 2], [1, 4]]
-    assert rows(drawable(run, ["a", "b"], corpus, grades, known=known)) == [[1], [2, 3]]
+    assert rows(apart(lists, known, corpus)) == [[1], [2, 3]]

@@ -1,15 +1,18 @@
 """Exact copies of a relevant passage are as relevant."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.copies import text_keys, without_copies
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.records import Passage
 from retrieval_kd.text.run import Run
+from retrieval_kd.text.split import words
 
 TEXTS = {
     "good": ("Herons", "wade slowly."),
@@ -26,9 +29,17 @@ def collection(tmp_path: Path) -> Collection:
 
 
 def test_texts_are_equal_if_their_words_are_and_without_words_only_to_themselves(collection: Collection) -> None:
-    good, copy, near, blank, empty = text_keys(collection, np.arange(5)).tolist()
+    good, copy, near, blank, empty = text_keys(collection).tolist()
     assert good == copy
     assert len({good, near, blank, empty}) == 4
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), min_size=2, max_size=6))
+def test_keys_are_equal_exactly_where_words_are(texts: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        made = Collection.write(Path(folder) / "c", (Passage(str(at), "", text) for at, text in enumerate(texts)))
+        keys, said = text_keys(made).tolist(), [words(text) or at for at, text in enumerate(texts)]
+    assert [[one == two for two in keys] for one in keys] == [[one == two for two in said] for one in said]
 
 
 def test_copies_of_what_is_relevant_to_the_query_are_left_out_of_its_list_alone(collection: Collection) -> None:

@@ -10,6 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
+from retrieval_kd.app.check import kind_of
+from retrieval_kd.app.check_depths import proposed_fault
 from retrieval_kd.app.rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.roles import reads_text
 from retrieval_kd.app.scorers import open_scorer
@@ -32,6 +34,7 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     splits = _splits(corpus, evaluation)
     found, everyone = {}, _everyone(plain)
+    _refuse_short_lists(everyone, evaluation, passages=len(corpus.collection))
     for role, node in everyone.items():
         folder = work.folder / role if len(everyone) > 1 else work.folder
         found[role] = _judged(_ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder)
@@ -55,6 +58,16 @@ def _everyone(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if plain["evaluation"]["whom"] == "student":
         return {"student": plain.get("student") or {}}
     return dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
+
+
+def _refuse_short_lists(everyone: dict[str, dict[str, Any]], evaluation: dict[str, Any], *, passages: int) -> None:
+    """Raises Fault for a late-interaction teacher that would be judged over fewer passages than a measure looks at,
+    which is known only now that the collection is.
+    """
+    late = [node for node in everyone.values() if kind_of(node.get("_target_")) == "late"]
+    if evaluation["whom"] == "teacher" and late and passages > evaluation["exhaustive"]:
+        if fault := proposed_fault(evaluation):
+            raise Fault(fault)
 
 
 def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corpus, work: Work) -> Ranker:

@@ -10,6 +10,7 @@ from retrieval_kd.app.build import build
 from retrieval_kd.app.rankers import open_ranker
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
+from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault
 
@@ -24,17 +25,21 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     corpus, queries, ranker = _opened(plain, work)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
     ranker, names = ranker.tuned(trained, corpus.collection, corpus.judgments), list(queries)
-    run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select, tell=print)
+    copies = list[int]()
+    run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
     run.write(work.payload / "run.trec")
     fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
     if fell_out:
         beside = f", {unknown} of them as the run in mining.path does not know them" if unknown else ""
         print(f"{fell_out} of {len(names)} queries fell out: no candidate of theirs is kept{beside}", flush=True)
+    for sentence in said_of(sum(copies)):
+        print(sentence, flush=True)
     return {
         "queries": len(names),
         "queries_with_candidates": len(run.query_ids),
         "queries_that_fell_out": fell_out,
         "candidates": len(run.numbers),
+        "copies_left_out": sum(copies),
         "seconds": time.monotonic() - began,
     }
 

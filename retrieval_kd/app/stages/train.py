@@ -17,6 +17,7 @@ from retrieval_kd.app.check_attention import looked_at, refuse_other_words
 from retrieval_kd.app.ranks import ranks
 from retrieval_kd.app.score_files import stored_scores
 from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
+from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
@@ -60,7 +61,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     trainer = fit(distiller, module, tell=_say, **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
-        for role in objective.learners:
+        for role in {*objective.learners, *objective.tied[1:]}:
             lineage.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
     losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
     return {
@@ -68,6 +69,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         "queries": len(module.queries),
         "queries_without_a_list": module.skipped,
         "queries_with_a_short_list": module.short,
+        "copies_left_out": module.copies,
         "queries_drawn_before": start,
         "last": losses,
         "seconds_training": time.perf_counter() - began,
@@ -130,7 +132,11 @@ def _miner(
                 queries_per_block=4096,
             )
             whole = without_itself(ranker, asked=corpus.drop_same_id)
-            return mine(whole, queries, corpus.collection, corpus.judgments, select=select, tell=_say)
+            copies = list[int]()
+            run = mine(whole, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
+            for sentence in said_of(sum(copies)):
+                _say(sentence)
+            return run
 
     return mine_now
 

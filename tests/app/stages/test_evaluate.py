@@ -82,7 +82,9 @@ def test_beyond_the_limit_a_late_teacher_ranks_candidates_only(
     nodes = {"student": scorer_node(ground, "dual"), "late": scorer_node(ground, "late")}
     student = artifact_of_training(tmp_path / "payload", nodes)
     few = evaluation(whom="teacher", exhaustive=100, candidates_per_query=5)
-    evaluate(config(evaluation=few, student={"checkpoint": student}), work)
+    with pytest.raises(Fault, match=r"R@100 looks at 100 passages, and .*: give evaluation\.candidates_per_query=100"):
+        evaluate(config(evaluation=few, student={"checkpoint": student}), work)
+    evaluate(config(evaluation={**few, "measures": ["nDCG@5"]}, student={"checkpoint": student}), work)
     assert max(map(len, Run.read(work.folder / "run.trec").lists.values())) == 5
 
 

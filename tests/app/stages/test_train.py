@@ -1,6 +1,7 @@
 """The train stage: what its teachers read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,20 @@ def test_a_teacher_is_a_file_of_triples_and_what_looks_like_probabilities_is_sai
     assert metrics["steps"] == 2
     assert metrics["last"]["train/loss"] > 0
     assert "teacher.stored: all scores of" in capsys.readouterr().out
+
+
+def test_a_stage_begins_its_draw_behind_all_that_its_student_was_trained_on(
+    ground: Ground, config: Configure, work: Work, triples: Path, tmp_path: Path
+) -> None:
+    made = nodes(ground, "margin_mse", {"stored": stored_node(triples)})
+    begun, student = [], made["student"]
+    for place, start in enumerate((None, None, None, 0)):
+        (folder := tmp_path / f"{place}").mkdir()
+        data = {**made["data"], "start": start, "queries_per_step": 4 if place != 1 else 8}
+        told = train(config(**{**made, "data": data, "student": student}), replace(work, folder=folder))
+        begun.append(told["queries_drawn_before"])
+        student = {**student, "checkpoint": str(folder / "payload" / "student")}
+    assert begun == [0, 8, 24, 0]
 
 
 def test_probabilities_that_are_none_are_refused_before_training(
