@@ -84,16 +84,16 @@ def _saved(path: Path) -> list[Node]:
 
 
 def _deepest(measures: Any, depth: Any) -> tuple[str, int] | None:
-    """(the measure that looks deepest, how many passages it looks at): one without a cut-off looks at all that are
-    ranked; None where there are none, or they are no measures (told elsewhere).
+    """(the measure that looks deepest, how many passages it looks at): one without a cut-off, or that leaves out what
+    nobody judged, looks at all that are ranked; None where there are none, or they are no measures (told elsewhere).
     """
     import ir_measures
 
     try:
-        found = [ir_measures.parse_measure(str(name)).params.get("cutoff") for name in measures]
+        params = [ir_measures.parse_measure(str(name)).params for name in measures]
     except (NameError, ValueError, SyntaxError, TypeError):
         return None
-    every = [depth if cut is None else cut for cut in found]
+    every = [depth if of.get("judged_only") else of.get("cutoff", depth) for of in params]
     named = [(str(name), int(cut)) for name, cut in zip(measures, every, strict=True) if isinstance(cut, int)]
     return max(named, key=lambda pair: pair[1], default=None)
 

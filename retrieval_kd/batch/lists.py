@@ -131,19 +131,16 @@ def judged(corpus: Corpus, queries: Sequence[str]) -> tuple[Pairs, Lists]:
 
 
 def with_copies(positives: Lists, listed: np.ndarray, corpus: Corpus) -> Lists:
-    """The judged passages of each query and their exact copies, among all that are judged or `listed` (positions by
-    anybody's list): no negatives.
-    """
+    """The judged passages of each query and their exact copies, among all that are judged or `listed`: no negatives."""
     positions = np.unique(np.concatenate([positives.passages, listed]))
     keys = text_keys(corpus.collection)[positions]
     order = np.argsort(keys, kind="stable")
     wanted = keys[positions.searchsorted(positives.passages)]
     first = keys[order].searchsorted(wanted)
     sizes = keys[order].searchsorted(wanted, "right") - first
-    owner, queries = _owner(positives), len(positives.offsets) - 1
-    pair = np.stack([np.repeat(owner, sizes), positions[order[places(first, sizes)]]])
+    pair = np.stack([np.repeat(_owner(positives), sizes), positions[order[places(first, sizes)]]])
     query, passage = np.unique(pair, axis=1)
-    return Lists(_offsets(query, queries), passage, np.ones(len(passage), np.float32))
+    return Lists(_offsets(query, len(positives.offsets) - 1), passage, np.ones(len(passage), np.float32))
 
 
 def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, scored: Sequence[Pairs] = ()) -> Lists:
@@ -160,9 +157,8 @@ def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, sc
 def apart(lists: Lists, known: Lists, corpus: Corpus) -> Lists:
     """The lists without each query's own `known` passages."""
     passages = len(corpus.collection)
-    somebody_s = np.zeros(passages, dtype=bool)  # few of what is listed: only those are looked up by query
-    somebody_s[known.passages] = True
-    kept, at = np.ones(len(lists.passages), dtype=bool), np.flatnonzero(somebody_s[lists.passages])
+    some = np.isin(lists.passages, known.passages, kind="table")  # few: only those are looked up by query
+    kept, at = np.ones(len(lists.passages), dtype=bool), np.flatnonzero(some)
     owner = _owner(lists)
     kept[at] = ~np.isin(owner[at] * passages + lists.passages[at], _owner(known) * passages + known.passages)
     return Lists(_offsets(owner[kept], len(lists.offsets) - 1), lists.passages[kept], lists.scores[kept])
@@ -210,8 +206,8 @@ def stored(
     owner, passages, scores = _rows(_of_collection(run.only(queries), corpus), queries, corpus)
     if not len(owner):
         raise Fault(f"{file} has no score of this collection's passages for a training query: give one with these ids")
-    numbers = [np.repeat(np.arange(len(queries)), np.diff(some.offsets)) for some in (candidates, positives)]
-    query, passage = np.concatenate(numbers), np.concatenate([candidates.passages, positives.passages])
+    query = np.concatenate([_owner(candidates), _owner(positives)])
+    passage = np.concatenate([candidates.passages, positives.passages])
     found = pairs(owner, passages, scores.astype(np.float64), collection=size)
     lacking = np.isnan(found.look_up(query * size + passage, np.nan))
     counts = int(lacking.sum()), len(query)
