@@ -66,14 +66,21 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
     return {
         "steps": optim.steps,
+        **_counts(module),
+        "last": losses,
+        "seconds_training": time.perf_counter() - began,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def _counts(module: Any) -> dict[str, int]:
+    """What the lists hold, and what they lack of what was asked for."""
+    return {
         "queries": len(module.queries),
         "queries_without_a_list": module.skipped,
         "queries_with_a_short_list": module.short,
         "copies_left_out": module.copies,
-        "queries_drawn_before": start,
-        "last": losses,
-        "seconds_training": time.perf_counter() - began,
-        "peak_memory_mb": peak_memory_mb(),
+        "queries_drawn_before": module.start,
     }
 
 
