@@ -102,6 +102,15 @@ def test_a_passage_judged_relevant_clashes_whoever_lists_it(make: Make) -> None:
             assert not (batch.rivals & batch.clash).any()
 
 
+def test_a_copy_of_a_relevant_passage_is_no_rival_of_its_query_whoever_lists_it(make: Make) -> None:
+    known = Lists(np.array([0, 1, 3, 5, 5]), np.array([0, 1, 8, 0, 2]), np.ones(5))  # 8, listed by query 3, copies 1
+    batch = make(known=known)(0)
+    columns = batch.spread(batch.passage_id)[row(batch, 1)]
+    assert 8 in columns.tolist()
+    assert not batch.rivals[row(batch, 1)][columns == 8].any()
+    assert batch.rivals[row(batch, 0)][batch.spread(batch.passage_id)[row(batch, 0)] == 8].all()
+
+
 def test_a_passage_of_grade_zero_is_a_rival(make: Make) -> None:
     batch = make()(0)
     place = row(batch, 1)

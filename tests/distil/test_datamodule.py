@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -194,3 +195,31 @@ def test_those_below_move_up_only_where_a_candidate_is_dropped(
     lists = module.collate().lists
     mine = lists.passages[slice(*lists.offsets[module.queries.index(query) :][:2])]
     assert [ground.corpus.collection.id_at(passage) for passage in mine.tolist()] == others[gone:]
+
+
+def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, run, corpus = list[str](), Run.read(ground.candidates), ground.corpus
+    name = (
+        corpus.splits["train"][0] if isinstance(corpus.splits["train"], tuple) else next(iter(corpus.splits["train"]))
+    )
+    good = corpus.judgments.relevant(name)
+    listed = next(row.passage_id for row in run.lists[name] if row.passage_id not in good)
+    keys = np.arange(len(corpus.collection), dtype=np.uint64)
+    keys[corpus.collection.position(listed)] = keys[corpus.collection.position(next(iter(good)))]
+    monkeypatch.setattr("retrieval_kd.batch.lists.text_keys", lambda _: keys)
+    module = lists(ground, tmp_path, negatives=3, last=3)
+    module.tell = told.append
+    module.collate()
+    assert (module.copies, module.short) == (1, 0)
+    assert told == ["1 listed passages are no negatives: exact copies of one judged relevant"]
+    module.run = run.top(1)
+    module.collate()
+    assert module.short == len(module.queries)
+    assert told[-1] == f"{module.short} of {module.short} training queries have fewer negatives than 3 to draw"
+
+
+def test_ranks_that_no_list_has_are_refused(ground: Ground, tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="no training query has a passage at ranks 900 to 901 of its list, the longest of"):
+        lists(ground, tmp_path, negatives=1, first=900, last=901).collate()
