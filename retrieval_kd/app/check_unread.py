@@ -37,11 +37,19 @@ def _idle_groups(stage: Stage, one: Composed) -> Iterator[str]:
 
 
 def _values(one: Composed, stage: Stage, *, own: bool) -> Iterator[Word]:
-    """The words of one stage that change a value of what it reads."""
-    for word in (*one.applied, *(one.command.words if own else ())):
+    """The words of one stage that change a value of what it reads; a recipe may prepare a term that it leaves out."""
+    recipes = [word for word in one.command.words if not _left_out(stage.config, word.key)] if own else []
+    for word in (*one.applied, *recipes):
         there = not word.chooses and not word.deletes and not word.optional and has(stage.config, word.key)
         if there and one.defaults.get(word.key) != word.value:
             yield word
+
+
+def _left_out(config: Node, key: str) -> bool:
+    """Whether a key is of a term with weight 0."""
+    path = key.split(".")
+    terms = (config.get("loss") or {}).get("terms") or {}
+    return path[:2] == ["loss", "terms"] and len(path) > 3 and (terms.get(path[2]) or {}).get("weight") == 0
 
 
 def _why(word: Word, verb: str, config: Node) -> str | None:
