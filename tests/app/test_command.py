@@ -18,7 +18,7 @@ REFUSED = [
     (["loss.terms.kll.weight=2"], "did you mean loss.terms.kl.weight?"),
     (["~loss.terms.kll"], "did you mean loss.terms.kl?"),
     (["+student.pool=cls"], "student.pool: Dual has no argument pool; did you mean pooling?"),
-    (["student.pooling=max"], "student.pooling=max: give cls or mean or mean_words"),
+    (["student.pooling=maximum"], "student.pooling=maximum: give cls or mean or mean_words or max or last"),
     (["optim.steps=many"], "optim.steps=many: give a whole number"),
     (["seed=one"], "seed=one: Value 'one'"),
     (["+at.trian.optim.lr=1"], "distil has no such stage; did you mean train?"),
