@@ -41,7 +41,9 @@ class Accepts(NamedTuple):
     def __str__(self) -> str:
         of = f" (each {self.items})" if self.items else ""
         plain = dict.fromkeys(_SAID.get(name, f"a {name.lower()}{of}") for name in sorted(self.types))
-        return " or ".join([*map(str, self.literals), *plain, *(["null"] if self.null else [])])
+        return " or ".join(
+            [*(str(one) or chr(34) * 2 for one in self.literals), *plain, *(["null"] if self.null else [])]
+        )
 
 
 Parameters = dict[str, Accepts | None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +59,7 @@ class Asymmetric(Scorer):
         normalize: bool | None,
         scale: float | None,
         query_length: int | None,
-        query_marker: str | None,
+        query_marker: Literal[""] | str | None,
         pad_queries: bool | None,
         close: bool | None,
         passages_of: str,

@@ -3,7 +3,7 @@ recipe.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -66,8 +66,8 @@ class Dual(Scorer):
         scale: float | None,
         query_length: int | None,
         passage_length: int | None,
-        query_marker: str | None,
-        passage_marker: str | None,
+        query_marker: Literal[""] | str | None,
+        passage_marker: Literal[""] | str | None,
         pad_queries: bool | None,
         close: bool | None,
         towers: Towers | None = None,

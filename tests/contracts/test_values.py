@@ -55,7 +55,7 @@ def test_a_key_for_a_text_takes_what_was_typed_and_nothing_else(group: str, name
             assert value == (int(typed) if number else typed.strip("'")), key
         wrong: list[Any] = [1e5, True, ["a"], {"a": "b"}, "", " "]
         wrong += ([] if accepts.null else [None]) + ([] if "int" in accepts.types else [2024])
-        for value in wrong:
+        for value in (one for one in wrong if one not in accepts.literals):
             assert list(signatures.value_faults(value, accepts, key)), (key, value)
 
 
