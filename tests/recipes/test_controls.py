@@ -23,13 +23,14 @@ SHUFFLED = "loss.shuffle=0"
 class Job:
     """What is run of a recipe: the stages in which the student learns, and what is said of them.
 
-    `teachers`: which stage of the recipe makes a teacher of which kind.
+    `teachers`: which stage of the recipe makes a teacher of which kind. `last`: the last rank that a negative has.
     """
 
     words: tuple[str, ...] = ()
     stages: tuple[str, ...] = ("distil",)
     teachers: Mapping[str, str] = field(default_factory=lambda: {"ranker": "cross_encoder", "taught": "cross_encoder"})
     negatives: int = 15
+    last: int = 60
     steps: int = 60
     lr: float = 5e-3
 
@@ -40,7 +41,7 @@ class Job:
             f"optim.steps={self.steps * len(self.stages)}",
             f"optim.lr={self.lr}",
             f"data.negatives={self.negatives}",
-            "data.last=60",
+            f"data.last={self.last}",
         )
 
 
@@ -55,7 +56,7 @@ JOBS = {
     "listwise_kl": Job(),
     "margin_mse": Job(steps=120),
     "md2pr": Job(),
-    "prod": Job(stages=("from_bigger_cross",)),
+    "prod": Job(stages=("from_bigger_cross",), last=15),  # as many as the stage before it keeps
     "rank_net": Job(),
     "tct_colbert": Job(teachers=LATE, negatives=1, steps=80),
 }
