@@ -20,6 +20,8 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
         for role in dict.fromkeys((learner, guide)):
             if nodes[role].get("word_attention") is False:
                 yield f"{term} reads the attention of {role}: say {_path(role)}.word_attention=true"
+            elif "word_attention" in nodes[role] and nodes[role].get("attention") == "sdpa":
+                yield f"{term} reads the attention of {role}, which sdpa hides: say {_path(role)}.attention=null"
         if nodes[learner].get("pad_queries"):
             yield (
                 f"{term}: {_path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "

@@ -52,6 +52,11 @@ class Vocabulary:
         ]
         return tuple(whole.ids[:first]), tuple(between), tuple(whole.ids[end:])
 
+    @cached_property
+    def last(self) -> int:
+        """The highest number of its pieces, added ones too."""
+        return max(self._tokenizer.get_vocab().values())
+
     def _special(self, name: str) -> int:
         piece = getattr(self._tokenizer, name)
         if piece is None:

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.encoders.dropout import set_dropout
+from retrieval_kd.encoders.trial import CLOSE, example
 from retrieval_kd.text.fault import Fault
-
-_CLOSE = 1e-4  # of logits that must be equal up to rounding
 
 
 class ClassifierHead(nn.Module):
@@ -39,7 +39,7 @@ class ClassifierHead(nn.Module):
             raise Fault(f"{kind}: its head does not read the states of one encoder; give a classifier over an encoder")
         pooler = getattr(backbone, "pooler", None)
         activation = getattr(backbone, "pooler_activation", getattr(backbone, "activation", None))
-        text = _example(model.config)
+        text = example(model.config)
         with torch.no_grad():
             lengths = text.mask.sum(1).tolist()
             alone = [model(input_ids=ids[None, :length]).logits for ids, length in zip(text.ids, lengths, strict=True)]
@@ -47,9 +47,7 @@ class ClassifierHead(nn.Module):
             head.check(backbone, text, torch.cat(alone))
         if pooler is not None:
             backbone.pooler = nn.Identity()
-        for part in head.modules():
-            if isinstance(part, nn.Dropout):
-                part.p = dropout
+        set_dropout(head, dropout)
         return backbone, head
 
     def check(self, backbone: nn.Module, text: Tokens, expected: Float[Tensor, "text label"]) -> None:
@@ -57,7 +55,7 @@ class ClassifierHead(nn.Module):
         embedded = backbone.get_input_embeddings()(text.ids)  # type: ignore[operator]
         try:
             states = backbone(inputs_embeds=embedded, attention_mask=text.mask.long()).last_hidden_state
-            same = torch.allclose(self(states, text), expected, atol=_CLOSE, rtol=_CLOSE)
+            same = torch.allclose(self(states, text), expected, atol=CLOSE, rtol=CLOSE)
         except (AttributeError, RuntimeError, TypeError):
             same = False
         if not same:
@@ -117,12 +115,3 @@ class _Given(nn.Module):
             found: Tensor = self.pooler(states[:, 0])
             return found if self.activation is None else self.activation(found)
         return None if self.pooler is None else self.pooler(states)
-
-
-def _example(config: Any) -> Tokens:
-    """Two texts, one of them shorter, of the vocabulary's last pieces: padding is among the first."""
-    ids = config.vocab_size - 1 - torch.arange(12).view(2, 6) % max(config.vocab_size // 2, 1)
-    mask = torch.ones_like(ids, dtype=torch.bool)
-    mask[1, 4:] = False
-    padding = getattr(config, "pad_token_id", None) or 0
-    return Tokens(ids.masked_fill(~mask, padding), mask, mask, torch.zeros_like(ids))

@@ -13,9 +13,13 @@ from torch import Tensor, nn
 
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders import packed
+from retrieval_kd.encoders.blocks import blocks_of, cut
 from retrieval_kd.encoders.classifier import ClassifierHead
-from retrieval_kd.encoders.reading import read_model
+from retrieval_kd.encoders.dropout import configure_dropout, set_dropout
+from retrieval_kd.encoders.reading import Attention, read_model
+from retrieval_kd.encoders.trial import CLOSE, said, states_of, try_out
 from retrieval_kd.encoders.weights import layers_to_keep
+from retrieval_kd.text.fault import Fault
 
 
 @dataclass(frozen=True)
@@ -52,36 +56,44 @@ class TextEncoder(nn.Module):
         *,
         layers: int | list[int] | None,
         dropout: float,
-        attention: str = "sdpa",
+        attention: Attention | None = None,
         apart: Collection[str] = (),
     ) -> "TextEncoder":
         """Read a backbone (safetensors only), keep some layers of it, and set every dropout probability. `apart` are
         tensors of its folder that somebody else reads.
         """
         model = read_model(folder, _configured(folder, dropout), attention=attention, apart=apart)
-        return cls._cut_of(model, folder, layers)
+        return cls._cut_of(model, folder, layers, dropout)
 
     @classmethod
     def load_with_head(
-        cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: str = "sdpa"
+        cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: Attention | None = None
     ) -> "tuple[TextEncoder, ClassifierHead]":
         """Read a sequence classifier so: its backbone, and its head."""
         model = read_model(folder, _configured(folder, dropout), attention=attention, classifier=True)
         backbone, head = ClassifierHead.apart(model, dropout)
-        return cls._cut_of(backbone, folder, layers), head
+        return cls._cut_of(backbone, folder, layers, dropout), head
 
     @classmethod
-    def _cut_of(cls, backbone: Any, folder: Path, layers: int | list[int] | None) -> "TextEncoder":
+    def _cut_of(cls, backbone: Any, folder: Path, layers: int | list[int] | None, dropout: float) -> "TextEncoder":
         """The encoder with these layers of a folder's backbone."""
         kept, places = layers_to_keep(folder, layers)
         depth = getattr(backbone.config, "retrieval_kd_depth", None) or backbone.config.num_hidden_layers
-        _cut(backbone, places)
+        set_dropout(backbone, dropout)
+        try_out(backbone, folder)
+        cut(backbone, places)
         backbone.config.retrieval_kd_layers, backbone.config.retrieval_kd_depth = kept, depth
         return cls(backbone, folder=folder, kept=kept, depth=depth)
 
     @property
     def width(self) -> int:
         return _number(self.backbone, "hidden_size")
+
+    @property
+    def words(self) -> int:
+        """How many pieces it has an embedding for."""
+        table: nn.Embedding = self.backbone.get_input_embeddings()  # type: ignore[operator]
+        return table.num_embeddings
 
     def embed(self, ids: Int[Tensor, "token"]) -> Float[Tensor, "token dim"]:
         """Word embeddings, looked up once a step: each look-up brings a dense gradient of the whole table (47 MB for
@@ -134,7 +146,7 @@ class TextEncoder(nn.Module):
         dropout.
         """
         self.packs = False
-        for block in _blocks(self.backbone)[1]:
+        for block in blocks_of(self.backbone):
             block.compile(dynamic=True, options={"fallback_random": True})
 
     def save(self, folder: Path, *, head: ClassifierHead | None = None) -> None:
@@ -148,6 +160,23 @@ class TextEncoder(nn.Module):
             model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False).save_pretrained(folder)
 
+    def rehearse(self, folder: Path, *, head: ClassifierHead | None = None) -> None:
+        """Save into a folder and read again, so that what is trained can be kept. Raises Fault if it cannot be, or is
+        another encoder then.
+        """
+        what = f"layers={self.kept} of {self.folder}: this {type(self.backbone).__name__}"
+        options: dict[str, Any] = {"layers": None, "dropout": 0.0}
+        try:
+            with torch.random.fork_rng():
+                before = states_of(self.backbone)
+                self.save(folder, head=head)
+                again = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
+                after = states_of(again.backbone).to(before.device)
+        except Exception as fault:  # whatever it is, it would come when training ends
+            raise Fault(f"{what} cannot be saved and read again ({said(fault)}); give other layers, or null") from fault
+        if not torch.allclose(before, after, atol=CLOSE, rtol=CLOSE):
+            raise Fault(f"{what} is another one when it is read again; give other layers, or null")
+
 
 def _configured(folder: Path, dropout: float) -> Any:
     """A folder's configuration, with every dropout probability set."""
@@ -157,9 +186,7 @@ def _configured(folder: Path, dropout: float) -> Any:
     logging.set_verbosity_error()  # `read_model` says in a sentence what its report says in a table
     logging.disable_progress_bar()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
-        if name in config.to_dict():
-            setattr(config, name, dropout)
+    configure_dropout(config, dropout)
     return config
 
 
@@ -174,25 +201,6 @@ def _attended(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
         return text.mask
     other = (text.mask & (text.ids != but)).flip(1)
     return text.mask & (other.cumsum(1) > 0).flip(1)
-
-
-def _cut(backbone: nn.Module, places: list[int]) -> None:
-    """Keep these blocks."""
-    if places == list(range(_number(backbone, "num_hidden_layers"))):
-        return
-    (parent, name), blocks = _blocks(backbone)
-    setattr(parent, name, nn.ModuleList(blocks[place] for place in places))
-    backbone.config.num_hidden_layers = len(places)  # type: ignore[union-attr]
-
-
-def _blocks(backbone: nn.Module) -> tuple[tuple[nn.Module, str], nn.ModuleList]:
-    """(who holds the blocks and under which name, the one ModuleList that is as long as the backbone is deep)."""
-    depth = _number(backbone, "num_hidden_layers")
-    for parent in backbone.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, nn.ModuleList) and len(child) == depth:
-                return (parent, name), child
-    raise ValueError(f"{type(backbone).__name__} has no list of {depth} blocks: leave layers=null and compile=false")
 
 
 def _number(backbone: nn.Module, name: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -17,31 +17,34 @@ from torch import nn
 from retrieval_kd.encoders.weights import check_tokenizer
 from retrieval_kd.text.fault import Fault
 
+Attention = Literal["eager", "sdpa"]
 _HEAD = "head.safetensors"  # of a scorer that was saved here
 _POOLER = "pooler."  # of a backbone whose pooled output nobody reads
 
 
 def read_model(
-    folder: Path, config: Any, *, attention: str, classifier: bool = False, apart: Collection[str] = ()
+    folder: Path, config: Any, *, attention: Attention | None, classifier: bool = False, apart: Collection[str] = ()
 ) -> nn.Module:
     """The backbone in a folder, or its sequence classifier whole, in float32, from safetensors alone.
 
     `apart` are the tensors that somebody else reads there. The others that nothing reads are named in one line on
     standard error, once a process. Raises Fault if weights are missing (but a pooler's that is not used), have other
-    sizes or are not finite, or the folder has no tokenizer.
+    sizes or are not finite, or the folder has no tokenizer, or the family not this `attention` (None: sdpa where the
+    family has it, else eager).
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     check_tokenizer(folder)
     auto = AutoModelForSequenceClassification if classifier else AutoModel
     options = {} if classifier else _without_pooler(config)
+    wanted = _attention(folder, config, auto, attention)
     try:
         model, report = auto.from_pretrained(
             folder,
             config=config,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation=attention,
+            attn_implementation=wanted,
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are refused below, by name
@@ -59,6 +62,15 @@ def read_model(
         tell_once(f"{folder}: nothing reads {', '.join(others)}")
     found: nn.Module = model
     return found
+
+
+def _attention(folder: Path, config: Any, auto: Any, wanted: Attention | None) -> Attention:
+    """The attention to be read with: the family's best, or the one wanted."""
+    kind: Any = auto._model_mapping.get(type(config), None)
+    offers = all(getattr(one, "_supports_sdpa", False) for one in (kind if isinstance(kind, tuple) else (kind,)))
+    if wanted == "sdpa" and not offers:
+        raise Fault(f"attention=sdpa: the {config.model_type} of {folder} has no such attention; give eager or null")
+    return wanted or ("sdpa" if offers else "eager")
 
 
 def _other_files(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+from retrieval_kd.encoders.families import check_cut, check_family, config_of, depth_of
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.file_state import file_state, tokenizer_files
 
@@ -103,6 +104,7 @@ def _with_safetensors(folder: Path, given: str) -> Path:
             "by merge_and_unload() and save them"
         )
     check_tokenizer(inner)
+    check_family(inner)
     return folder
 
 
@@ -178,11 +180,11 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
     spreads n of the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises Fault
     otherwise.
     """
-    config = json.loads((folder / "config.json").read_text())
-    there = config.get(_LAYERS)
-    depth = next((int(config[key]) for key in ("num_hidden_layers", "n_layers") if key in config), 0)
+    config = config_of(folder)
+    there, depth = config.get(_LAYERS), depth_of(folder, config)
     if there is None:
         chosen = list(range(depth)) if wanted is None else spread(wanted, depth)
+        check_cut(config, chosen, depth)
         return chosen, chosen
     whole = int(config["retrieval_kd_depth"])
     chosen = list(there) if wanted is None else spread(wanted, whole)

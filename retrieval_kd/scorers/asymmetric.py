@@ -12,13 +12,14 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
+from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.dual import Dual, dot
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
 from retrieval_kd.scorers.record import Form, read_record, write_record, writing
 from retrieval_kd.scorers.scorer import Kind, Scorer, Size, wants_of
-from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
+from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault
 
@@ -54,6 +55,7 @@ class Asymmetric(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
+        attention: Attention | None,
         pooling: Pooling | None,
         projection: bool | None,
         normalize: bool | None,
@@ -69,9 +71,8 @@ class Asymmetric(Scorer):
         form = self.formed(locals())
         saved = None if checkpoint is None else _saved(checkpoint)
         self.passages = _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of)
-        towers = load_towers(
-            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=True, kind="asymmetric"
-        )
+        options: Opening = {"layers": layers, "dropout": dropout, "attention": attention}
+        towers = load_towers(locate(checkpoint or backbone), **options, shared=True, kind="asymmetric")
         self.tower = towers.query
         self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
         width, target = self.tower.width, self.passages.size.width

@@ -13,6 +13,7 @@ from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.classifier import ClassifierHead
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
+from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers import foreign_cross
@@ -62,6 +63,7 @@ class Cross(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
+        attention: Attention | None,
         pooling: Literal["mean", "cls", "pooler", "classifier"] | None,
         label: int | str | None,
         activation: Activation | None,
@@ -73,7 +75,9 @@ class Cross(Scorer):
         towers: Towers | None = None,
     ) -> None:
         super().__init__()
-        attention = "eager" if word_attention else "sdpa"
+        if word_attention and attention == "sdpa":
+            raise Fault("attention=sdpa shows no words' attention: give attention=null, or word_attention=false")
+        attention = "eager" if word_attention else attention
         self.form = form = self.formed(locals())
         self.towers, head = (towers, None) if towers else self._opened(locals())
         encoder = self.towers.query

@@ -13,13 +13,14 @@ from torch.nn.functional import normalize as unit
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
+from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
 from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
-from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
+from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
@@ -57,6 +58,7 @@ class Dual(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
+        attention: Attention | None,
         shared: bool | None,
         pooling: Pooling | None,
         projection: int | None,
@@ -74,8 +76,9 @@ class Dual(Scorer):
     ) -> None:
         super().__init__()
         form = self.formed(locals())
+        options: Opening = {"layers": layers, "dropout": dropout, "attention": attention}
         self.towers = towers or load_towers(
-            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=form["shared"], kind="dual"
+            locate(checkpoint or backbone), **options, shared=form["shared"], kind="dual"
         )
         self.form = {**form, "shared": self.towers.query is self.towers.passage}
         self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]

@@ -13,6 +13,7 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
+from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.max_sim import MaxSim
@@ -20,7 +21,7 @@ from retrieval_kd.scorers.pools import Share, list_scores, own_list, pool_scores
 from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
-from retrieval_kd.scorers.towers import WRITTEN, Towers, load_towers, write_as
+from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
@@ -77,6 +78,7 @@ class Late(Scorer):
         checkpoint: str | None,
         layers: int | list[int] | None,
         dropout: float,
+        attention: Attention | None,
         shared: bool | None,
         over: Literal["real", "words"] | None,
         skip: Literal[""] | str | None,
@@ -98,8 +100,9 @@ class Late(Scorer):
     ) -> None:
         super().__init__()
         form = self.formed(locals())
+        options: Opening = {"layers": layers, "dropout": dropout, "attention": attention}
         self.towers = towers or load_towers(
-            locate(checkpoint or backbone), layers=layers, dropout=dropout, shared=form["shared"], kind="late"
+            locate(checkpoint or backbone), **options, shared=form["shared"], kind="late"
         )
         self.form = {**form, "shared": self.towers.query is self.towers.passage}
         self.over, self.average, self.scale = form["over"], form["average"], form["scale"]

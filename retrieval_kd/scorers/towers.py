@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from torch import nn
 
 from retrieval_kd.batch.store import tokenizer_digest
 from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
-from retrieval_kd.encoders.reading import tell_once
+from retrieval_kd.encoders.reading import Attention, tell_once
 from retrieval_kd.encoders.weights import encoder_within
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import Form, encoder_folder, read_record, writing
+from retrieval_kd.text.fault import Fault
 
 WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is none
     "query_length": 64,
@@ -22,6 +24,14 @@ WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is 
     "pad_queries": False,
     "close": True,
 }
+
+
+class Opening(TypedDict):
+    """What whoever opens a scorer says of its encoders, beside its form."""
+
+    layers: int | list[int] | None
+    dropout: float
+    attention: Attention | None
 
 
 class Towers(nn.Module):
@@ -44,7 +54,7 @@ def load_towers(
     dropout: float,
     shared: bool,
     kind: str,
-    attention: str = "sdpa",
+    attention: Attention | None,
 ) -> Towers:
     """Read encoders for a scorer of this kind from a saved one's folder, or from a backbone's; two towers start equal
     where only one was saved.
@@ -74,7 +84,19 @@ def _read_by_its_head(folder: Path, kind: str) -> list[str]:
 def tokenizer_of(towers: Towers) -> tuple[str, str]:
     """(digest, folder) of the tokenizer that these encoders were trained with."""
     folder: Path = towers.query.folder
+    check_table(towers)
     return tokenizer_digest(folder), str(folder)
+
+
+def check_table(towers: Towers) -> None:
+    """Raises Fault if a tokenizer has pieces that an encoder has no embedding for: one was added to it alone."""
+    last = vocabulary(str(towers.query.folder)).last
+    for encoder in towers.named().values():
+        if last >= encoder.words:
+            raise Fault(
+                f"{towers.query.folder}: its tokenizer has the piece {last}, and the embeddings of {encoder.folder} "
+                f"have {encoder.words} rows; resize them by resize_token_embeddings({last + 1}) and save both"
+            )
 
 
 def write_as(towers: Towers, form: Form, *, layout: Literal["apart", "joined"] = "apart") -> Tokenisation:

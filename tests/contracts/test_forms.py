@@ -49,7 +49,7 @@ BESIDE = {  # what makes another key's value act
 }
 MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
 ALIKE = {"cross": ("attention_layer",)}  # keys of a form that nothing kept of a text depends on
-OUTSIDE = {"backbone", "checkpoint", "layers", "dropout", "word_attention", "passages_of"}  # no part of a form
+OUTSIDE = {"backbone", "checkpoint", "layers", "dropout", "attention", "word_attention", "passages_of"}  # of a form
 UNTIED = "dual_untied"
 NODES = {
     **{name: option("scorer", name) for name in names("scorer")},

@@ -29,7 +29,7 @@ LISTS = [  # three candidates a query: the third query lacks its last, and "red 
     ["the fox and the dog are home", "it slept", "day"],
 ]
 WORDS = ["red fox ran a dog it home and slept the all day cat sat are [ ] q d"]
-READ = {"checkpoint": None, "layers": None, "dropout": 0.0}
+READ = {"checkpoint": None, "layers": None, "dropout": 0.0, "attention": None}
 APART = {
     "shared": True,
     "projection": None,

@@ -48,7 +48,7 @@ def opened(kind: type[Scorer], folder: Path, **told: Any) -> Scorer:
     """A scorer of which nothing is told but the folder."""
     left_open = dict.fromkeys(kind.FORM)
     beside = {"word_attention": True} if kind is Cross else {}
-    given = {"checkpoint": None, "layers": None, "dropout": 0.0, **beside, **left_open, **told}
+    given = {"checkpoint": None, "layers": None, "dropout": 0.0, "attention": None, **beside, **left_open, **told}
     scorer = kind(backbone=str(folder), **given).eval()
     assert scorer.load_head(locate(str(folder))) or saved_form(folder, kind.__name__.lower()).get("projection", 0) == 0
     return scorer

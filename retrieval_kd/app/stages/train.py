@@ -21,7 +21,7 @@ from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
-REVISION = 4
+REVISION = 5
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.fit import compile_blocks, fit, peak_memory_mb
     from retrieval_kd.distil.gather import rank
     from retrieval_kd.distil.recall import Recall
+    from retrieval_kd.scorers.rehearsal import rehearse
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     corpus, data = open_corpus(build(plain["corpus"], "corpus"), work.artifacts), build(plain["data"], "data")
@@ -39,6 +40,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
     scorers = open_all(plain["student"], teachers, seed=plain["seed"], **given)
     refuse_other_words(objective, scorers)
+    rehearse((scorers[role] for role in sorted(objective.learners)), work.scratch)
     recall = Recall(work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision)
     parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "recall": recall}
     distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)

@@ -1,0 +1,24 @@
+"""Whether what is about to be trained can be kept: asked before training, not when it has ended."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from retrieval_kd.encoders.classifier import ClassifierHead
+from retrieval_kd.encoders.encoder import TextEncoder
+from retrieval_kd.scorers.scorer import Scorer
+
+
+def rehearse(scorers: Iterable[Scorer], scratch: Path) -> None:
+    """Save each encoder of these scorers below `scratch`, once, read it again, and let go of what was saved.
+
+    Raises Fault if one cannot be saved, or read again, or is another encoder then.
+    """
+    done = set[TextEncoder]()
+    scratch.mkdir(parents=True, exist_ok=True)
+    for scorer in scorers:
+        head = scorer.head()
+        for encoder in set(scorer.encoders().values()) - done:
+            done.add(encoder)
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                encoder.rehearse(Path(folder), head=head if isinstance(head, ClassifierHead) else None)
