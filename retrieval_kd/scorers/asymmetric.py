@@ -70,7 +70,9 @@ class Asymmetric(Scorer):
         super().__init__()
         form = self.formed(locals())
         saved = None if checkpoint is None else _saved(checkpoint)
-        self.passages = _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of)
+        self.passages = (
+            _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of, attention)
+        )
         options: Opening = {"layers": layers, "dropout": dropout, "attention": attention}
         towers = load_towers(locate(checkpoint or backbone), **options, shared=True, kind="asymmetric")
         self.tower = towers.query
@@ -190,7 +192,7 @@ def _saved(checkpoint: str) -> Path:
     return folder
 
 
-def _own_copy(saved: Path | None, role: str) -> Dual:
+def _own_copy(saved: Path | None, role: str, attention: Attention | None) -> Dual:
     """The scorer of the passages that a saved one holds, in eval mode."""
     if saved is None:
         raise Fault(
@@ -198,7 +200,8 @@ def _own_copy(saved: Path | None, role: str) -> Dual:
             "trained asymmetric scorer, which holds its passage tower"
         )
     folder, as_saved = saved / _PASSAGES, dict.fromkeys(Dual.FORM)
-    passages = Dual(backbone=str(folder), checkpoint=None, layers=None, dropout=0.0, **as_saved)
+    options: Opening = {"layers": None, "dropout": 0.0, "attention": attention}
+    passages = Dual(backbone=str(folder), checkpoint=None, **options, **as_saved)
     passages.load_head(folder)
     return passages.eval()
 
@@ -211,6 +214,7 @@ def _of_passages(passages: Dual) -> Dual:
         checkpoint=None,
         layers=None,
         dropout=0.0,
+        attention=None,
         towers=Towers(tower, tower),
         **passages.form,
     )

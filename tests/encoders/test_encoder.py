@@ -106,10 +106,10 @@ def test_the_passage_side_of_a_pair_is_told_to_the_backbone(backbone: Path, mixe
 
 
 def test_a_backbone_without_a_list_of_blocks_is_kept_whole_or_refused() -> None:
-    from retrieval_kd.encoders.encoder import _cut
+    from retrieval_kd.encoders.blocks import cut
 
     plain = nn.Sequential(nn.Linear(2, 2))
-    plain.config = type("Config", (), {"num_hidden_layers": 2})()
-    _cut(plain, [0, 1])
+    plain.config = type("Config", (), {"num_hidden_layers": 2, "to_dict": vars})()
+    cut(plain, [0, 1])
     with pytest.raises(ValueError, match="Sequential has no list of 2 blocks"):
-        _cut(plain, [0])
+        cut(plain, [0])
