@@ -13,7 +13,7 @@ import numpy as np
 from experiments.speed.ours.opened import corpus_of, lists_module, student_of
 from experiments.speed.places import WORK
 from experiments.speed.texts import words, written
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.run import Run
 
@@ -24,8 +24,8 @@ def task(texts: str, model: Path, settings: Mapping[str, Any], steps: int, path:
     """The folder of a task, made once: corpus.json, candidates.trec, scores.trec, steps.json, run.jsonl."""
     size = f"{settings['queries_per_step']}x{settings['passages_per_query']}-{steps}-{model.name}"
     if texts == "synthetic":
-        path = whole_folder(WORK / "synthetic", lambda folder: _synthetic(folder, model))
-    return whole_folder(WORK / f"task-{texts}-{size}", lambda folder: _write(folder, path, model, settings, steps))
+        path = atomic_folder(WORK / "synthetic", lambda folder: _synthetic(folder, model))
+    return atomic_folder(WORK / f"task-{texts}-{size}", lambda folder: _write(folder, path, model, settings, steps))
 
 
 def _synthetic(folder: Path, model: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.speed.places import WORK
 from retrieval_kd.encoders.weights import MINILM, locate
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 _MODULES = [
@@ -19,7 +19,7 @@ _MODULES = [
 def weights(name: str) -> Path:
     """A model's folder, made once; sentence-transformers finds mean pooling and a cap of 256 tokens in it."""
     write: dict[str, Callable[[Path], None]] = {"minilm": _minilm, "tiny": _tiny}
-    return whole_folder(WORK / "models" / name, write[name])
+    return atomic_folder(WORK / "models" / name, write[name])
 
 
 def _minilm(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Artifacts: folders that are whole or not there, made once by one process, named by the key of what made them."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -9,12 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from retrieval_kd.app.tracking import Sink
+from retrieval_kd.io.atomic import atomic_write, sync
+from retrieval_kd.io.locks import locked as lock_file
 
 _SCRATCH = ".scratch"
 # what a stage that was killed goes on from; whatever else it left is made again
@@ -75,12 +77,9 @@ def locked(folder: Path) -> Iterator[int]:
     """
     path = folder.parent / ".locks" / f"{folder.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting: another process is making {folder.name}", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    waiting = partial(print, f"waiting: another process is making {folder.name}", file=sys.stderr, flush=True)
+    with lock_file(path, waiting=waiting) as lock:
+        assert lock is not None
         yield lock.fileno()
 
 
@@ -108,10 +107,10 @@ def seal(folder: Path) -> None:
         _remove(part / _SCRATCH, folder)
     unsealed = {path for pattern in _UNSEALED for path in part.rglob(pattern)}
     for path in sorted(set(part.rglob("*")) - unsealed):
-        _to_disk(path)
-    _to_disk(part)
+        sync(path)
+    sync(part)
     os.rename(part, folder)
-    _to_disk(folder.parent)
+    sync(folder.parent)
     for path in unsealed:
         (folder / path.relative_to(part)).unlink(missing_ok=True)
 
@@ -136,15 +135,6 @@ def metrics(folder: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON by way of a file aside, so that the file is never half there."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Writes JSON that is never half there."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(value, indent=1) + "\n")

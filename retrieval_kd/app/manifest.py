@@ -1,6 +1,5 @@
 """The manifest of an artifact: what made it, so that it can be believed and made again."""
 
-import hashlib
 import platform
 import subprocess
 from functools import lru_cache
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import retrieval_kd
-from retrieval_kd.text.file_state import file_state
+from retrieval_kd.io.digests import file_digest
 
 PACKAGES = ("retrieval-kd", "torch", "pytorch-lightning", "transformers", "numpy", "bm25s", "faiss-cpu", "ir-measures")
 
@@ -67,14 +66,4 @@ def versions() -> dict[str, str]:
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of what an artifact holds for others: its payload, and its runs."""
     files = [*sorted((folder / "payload").rglob("*")), folder / "run.trec", *sorted(folder.glob("*/run.trec"))]
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files if path.is_file()}
-
-
-def _sha256(path: Path) -> str:
-    return _digest(path, file_state(path))
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, state: tuple[object, ...]) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files if path.is_file()}

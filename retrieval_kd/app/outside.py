@@ -1,15 +1,12 @@
 """What comes from outside a recipe enters a key by its content: collections, weights, files with runs and scores."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.build import build
+from retrieval_kd.io.digests import file_digest, file_state
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.file_state import file_state
 from retrieval_kd.text.lines import at_home
 
 WEIGHTS = ("checkpoint", "backbone")
@@ -95,10 +92,4 @@ def _file(given: str, where: str) -> str:
     if not path.is_file():
         kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
         raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
-    return _file_digest(path, file_state(path))
-
-
-@lru_cache(maxsize=256)
-def _file_digest(path: Path, state: tuple[object, ...]) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)

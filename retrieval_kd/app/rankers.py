@@ -9,7 +9,7 @@ from retrieval_kd.app.build import build
 from retrieval_kd.app.ranks import local_rank
 from retrieval_kd.app.schema import HALVES
 from retrieval_kd.app.scorers import open_student
-from retrieval_kd.ranking.not_itself import without_itself
+from retrieval_kd.ranking.exclude_query import excluding_query
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.scorers.scorer import Scorer
 
@@ -41,7 +41,7 @@ def ranker_of(
     wanted = inspect.signature(make.func).parameters
     told = {"named": named, **given}
     ranker: Ranker = make(**inner, **{key: value for key, value in told.items() if key in wanted})
-    return without_itself(ranker, asked=but_itself and not inner)
+    return excluding_query(ranker, asked=but_itself and not inner)
 
 
 def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]) -> Scorer:
@@ -76,9 +76,9 @@ def teacher_ranker(
     given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
     kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.kind == "dual":
-        return without_itself(Dense(**given, **kept), asked=but_itself)
+        return excluding_query(Dense(**given, **kept), asked=but_itself)
     if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
-        return without_itself(Late(**given, **kept), asked=but_itself)
+        return excluding_query(Late(**given, **kept), asked=but_itself)
     place, inner = f"{role}.candidates", {**given, "scratch": work.scratch}
     some = {
         "candidates": ranker_of(evaluation["candidates"], inner, but_itself=but_itself, named=place),

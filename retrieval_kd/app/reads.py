@@ -19,7 +19,7 @@ READS = {
 }
 OF_TEACHERS = ("candidates", "candidates_per_query", "exhaustive")  # of evaluation: how teachers are ranked
 WORDS_ONLY = tuple(
-    f"retrieval_kd.ranking.{name}." for name in ("lexical", "lucene", "given", "hybrid")
+    f"retrieval_kd.ranking.{name}." for name in ("lexical", "lucene", "run_file", "hybrid")
 )  # read no scorer
 
 

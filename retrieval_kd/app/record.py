@@ -10,7 +10,7 @@ from retrieval_kd.app.plan import Plan
 from retrieval_kd.app.record_table import rendered
 from retrieval_kd.app.results import OBJECTIVE, SPLITS
 from retrieval_kd.app.stage import Stage
-from retrieval_kd.text.aside import whole_file
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.fault import Fault
 
 EXPERIMENTS = Path("experiments")
@@ -41,10 +41,10 @@ def record(plan: Plan, words: Sequence[str], *, experiments: Path = EXPERIMENTS)
         turned = {row["artifact"] for row in rows if row.get("against", {}).get("artifact") == one["artifact"]}
         new = [row for row in others if row["artifact"] not in turned]  # the others were compared with this one
         rows = _joined(rows, _compared(one, new, plan.artifacts))
-    with whole_file(folder / "results.jsonl") as file:
+    with atomic_write(folder / "results.jsonl") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     readme_text = rendered(readme.read_text(encoding="utf-8"), rows, where=str(readme))
-    with whole_file(readme) as file:
+    with atomic_write(readme) as file:
         file.write(readme_text)
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from retrieval_kd.text.aside import whole_file
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.fault import Fault
 
 
@@ -70,7 +70,7 @@ def _whole_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.writelines(json.dumps(row, default=float) + "\n" for row in rows)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.vocabulary import vocabulary
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 
@@ -32,7 +32,7 @@ def tokenised(collection: Collection, folder: str, artifacts: Path) -> Ragged:
     A passage is its title and its text, joined. Written aside and renamed, so a killed run leaves nothing half made.
     """
     key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(folder)}".encode()).hexdigest()
-    home = whole_folder(artifacts / f"tokens-{key[:16]}", lambda aside: _write(aside, collection, folder))
+    home = atomic_folder(artifacts / f"tokens-{key[:16]}", lambda aside: _write(aside, collection, folder))
     return Ragged(np.load(home / "ids.npy", mmap_mode="r"), np.load(home / "offsets.npy", mmap_mode="r"))
 
 

@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from retrieval_kd.batch.ragged import Ragged
+from retrieval_kd.batch.tokenizer_files import tokenizer_files
+from retrieval_kd.io.digests import file_state
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.file_state import file_state, tokenizer_files
 
 _BRACKETS = ("[", "<")
 

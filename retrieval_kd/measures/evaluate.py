@@ -9,8 +9,8 @@ from typing import Any
 import ir_measures
 import numpy as np
 
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.measures.names import EXAMPLES, cannot_measure, measure_of
-from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
@@ -44,7 +44,7 @@ class Report:
 
     def write(self, path: Path | str) -> None:
         """One JSON object a query, with its id and a value a measure; written aside and renamed."""
-        with whole_file(Path(path)) as file:
+        with atomic_write(Path(path)) as file:
             for query_id in next(iter(self.per_query.values())):
                 values = {measure: of[query_id] for measure, of in self.per_query.items()}
                 file.write(json.dumps({"query": query_id} | values, ensure_ascii=False) + "\n")

@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise
-from retrieval_kd.ranking.best import packed, unpacked
-from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.encode import passage_vectors
 from retrieval_kd.ranking.index import EXACT, searcher
-from retrieval_kd.ranking.kept import Kept
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Shards, assist, fill
+from retrieval_kd.ranking.resume.blocks import blocks
+from retrieval_kd.ranking.resume.scratch import RankingScratch
+from retrieval_kd.ranking.resume.shards import Shards, assist, fill
+from retrieval_kd.ranking.top_k import packed, unpacked
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
@@ -64,29 +64,31 @@ class Dense(Ranker):
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over blocks of queries, and for each over the passages' vectors on disk."""
-        passages, depth, kept = self._passages(collection), min(depth, len(collection)), self._kept(queries)
-        if kept is not None:
-            kept.tell_depth(depth)
+        passages, depth, scratch = self._passages(collection), min(depth, len(collection)), self._scratch_of(queries)
+        if scratch is not None:
+            scratch.write_depth(depth)
         scores = np.empty((len(queries), depth), dtype=np.float32)
         positions = np.empty((len(queries), depth), dtype=np.int32)
-        self._fill(scores, positions, self._search(queries, passages, depth), kept)
+        self._fill(scores, positions, self._search(queries, passages, depth), scratch)
         scores *= self.scorer.scale
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        passages, kept = self._passages(collection, assisting=True), self._kept(queries)
-        depth = kept.awaited_depth() if kept is not None else None
-        if kept is not None and depth is not None:
+        passages, scratch = self._passages(collection, assisting=True), self._scratch_of(queries)
+        depth = scratch.wait_for_depth() if scratch is not None else None
+        if scratch is not None and depth is not None:
             search = self._search(queries, passages, depth, assisting=True)
-            assist(self._shards(len(queries), depth, kept), lambda rows: packed(*search(rows)), within=kept.within)
+            assist(
+                self._shards(len(queries), depth, scratch), lambda rows: packed(*search(rows)), within=scratch.within
+            )
 
-    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
-        return Kept.of(self.scratch, "dense", self.named, str(self.queries_per_block), *queries)
+    def _scratch_of(self, queries: Mapping[str, str]) -> RankingScratch | None:
+        return RankingScratch.of(self.scratch, "dense", self.named, str(self.queries_per_block), *queries)
 
-    def _shards(self, queries: int, depth: int, kept: Kept) -> Shards:
+    def _shards(self, queries: int, depth: int, scratch: RankingScratch) -> Shards:
         """What is found for each query."""
         size = self.queries_per_block
-        return Shards(kept.folder / str(depth), queries, size, "int32", rows_at_once=size)
+        return Shards(scratch.folder / str(depth), queries, size, "int32", rows_at_once=size)
 
     def _search(self, queries: Mapping[str, str], passages: Shards, depth: int, *, assisting: bool = False) -> _Search:
         """What finds scores, without the scorer's scale, and positions for some of the queries, by their numbers."""
@@ -96,15 +98,15 @@ class Dense(Ranker):
         )
         return lambda rows: find(self._vectors([texts[row] for row in rows.tolist()]), depth)
 
-    def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, kept: Kept | None) -> None:
+    def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, scratch: RankingScratch | None) -> None:
         """Write what is found for all of the queries, some at a time; nothing else holds it meanwhile."""
         (queries, depth), what = scores.shape, "dense ranking for queries"
-        if kept is None:
+        if scratch is None:
             for block in blocks(track(range(queries), total=queries, what=what), self.queries_per_block):
                 rows = slice(block[0], block[-1] + 1)
                 scores[rows], positions[rows] = search(np.array(block))
             return
-        shards = fill(self._shards(queries, depth, kept), lambda rows: packed(*search(rows)), what=what)
+        shards = fill(self._shards(queries, depth, scratch), lambda rows: packed(*search(rows)), what=what)
         for number in range(shards.shards):
             rows = slice(shards.rows(number).start, shards.rows(number).stop)
             scores[rows], positions[rows] = unpacked(shards.shard(number))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenised
-from retrieval_kd.ranking.shards import Shards, assist, fill
+from retrieval_kd.ranking.resume.shards import Shards, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual

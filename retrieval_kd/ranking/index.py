@@ -15,9 +15,9 @@ import faiss
 import numpy as np
 import torch
 
-from retrieval_kd.ranking.best import Best
-from retrieval_kd.ranking.once import make_once
-from retrieval_kd.ranking.shards import Shards
+from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.ranking.resume.shards import Shards
+from retrieval_kd.ranking.top_k import TopK
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 
@@ -49,7 +49,7 @@ class Exact:
         self.passages, self.device = passages, device
 
     def __call__(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        best = Best(len(queries), depth, self.device)
+        best = TopK(len(queries), depth, self.device)
         for first, block in self.passages.blocks(_PASSAGES_AT_ONCE):
             best.add(*self._among(queries, block, depth, first))
         return best.scores.cpu().numpy(), best.positions.cpu().numpy()
@@ -85,7 +85,7 @@ class Approximate:
             self._parts.append((first, part))
 
     def __call__(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        best = Best(len(queries), depth)
+        best = TopK(len(queries), depth)
         for first, part in self._parts:
             scores, places = part.search(queries, depth)
             scores[places < 0] = -np.inf
@@ -110,11 +110,11 @@ def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> lis
         (range(at, min(at + _PASSAGES_PER_PART, len(passages))), path) for at, path in zip(starts, paths, strict=True)
     ]
     if not all(path.exists() for path in paths):
-        make_once(empty, partial(_train, passages, index, sample), empty.exists, wait=True)
+        locked_write(empty, partial(_train, passages, index, sample), empty.exists, wait=True)
         for wait in (False, True):
             for rows, path in reversed(parts) if assisting else parts:
                 make = partial(_add, passages, rows, empty, index, quiet=assisting)
-                make_once(path, make, path.exists, wait=wait)
+                locked_write(path, make, path.exists, wait=wait)
     return [(rows.start, path) for rows, path in parts]
 
 

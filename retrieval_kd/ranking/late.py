@@ -10,14 +10,14 @@ from torch import Tensor
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.ranking.best import Best
-from retrieval_kd.ranking.blocks import blocks
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs
-from retrieval_kd.ranking.kept import CANDIDATES, Kept, assist_candidates, candidates_of
-from retrieval_kd.ranking.pairs import assist_scores, scores_of
-from retrieval_kd.ranking.parts import BestOf, Parts
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Make
+from retrieval_kd.ranking.resume.blocks import blocks
+from retrieval_kd.ranking.resume.pairs import assist_scores, scores_of
+from retrieval_kd.ranking.resume.parts import Parts, TopKOf
+from retrieval_kd.ranking.resume.scratch import CANDIDATES, RankingScratch, assist_candidates, candidates_of
+from retrieval_kd.ranking.resume.shards import Make
+from retrieval_kd.ranking.top_k import TopK
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.scorers.scorer import Kind
@@ -63,62 +63,64 @@ class Late(Ranker):
         return {} if node["candidates"] else {"candidates_per_query": every}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        kept = self._kept(queries)
+        scratch = self._scratch_of(queries)
         if self.candidates is not None:
-            proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, kept)
-            return self._among(proposed, queries, collection, kept).top(depth)
+            proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, scratch)
+            return self._among(proposed, queries, collection, scratch).top(depth)
         depth = min(depth, len(collection))
-        if kept is not None:
-            kept.tell_depth(depth)
-        return self._among_all(queries, collection, depth, kept)
+        if scratch is not None:
+            scratch.write_depth(depth)
+        return self._among_all(queries, collection, depth, scratch)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        kept = self._kept(queries)
+        scratch = self._scratch_of(queries)
         if self.candidates is None:
-            if kept is not None:
-                self._assist_among_all(queries, collection, kept)
+            if scratch is not None:
+                self._assist_among_all(queries, collection, scratch)
             return
-        assist_candidates(self.candidates, queries, collection, kept)
-        if kept is not None:
-            self._assist_among(queries, collection, kept)
+        assist_candidates(self.candidates, queries, collection, scratch)
+        if scratch is not None:
+            self._assist_among(queries, collection, scratch)
 
-    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
+    def _scratch_of(self, queries: Mapping[str, str]) -> RankingScratch | None:
         words = ("late", self.named, str(self.candidates_per_query), str(self.queries_per_block))
-        return Kept.of(self.scratch, *words, *queries)
+        return RankingScratch.of(self.scratch, *words, *queries)
 
     def _blocks(self, queries: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
         """Texts of queries, some at a time, with a name for what is kept of them."""
         for number, texts in enumerate(blocks(queries.values(), self.queries_per_block)):
             yield str(number), texts
 
-    def _among_all(self, queries: Mapping[str, str], collection: Collection, depth: int, kept: Kept | None) -> Run:
+    def _among_all(
+        self, queries: Mapping[str, str], collection: Collection, depth: int, scratch: RankingScratch | None
+    ) -> Run:
         """The best of all passages for each query."""
         passages, what = self._passages(collection), "late ranking of passages"
         scores, positions = [np.zeros((0, depth), np.float32)], [np.zeros((0, depth), np.int32)]
         for name, texts in self._blocks(queries):
             asked = self._queries(texts)
             best_of = self._best(asked, passages, depth)
-            if kept is None:
+            if scratch is None:
                 best = best_of(track(range(len(passages)), total=len(passages), what=what))
             else:
-                best = Parts(kept, name, len(texts), len(passages), depth).best(best_of, what=what)
+                best = Parts(scratch, name, len(texts), len(passages), depth).best(best_of, what=what)
             scores.append((best.scores.cpu() * self._factor(asked)[:, None].cpu()).numpy())
             positions.append(best.positions.cpu().numpy())
         return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
 
-    def _assist_among_all(self, queries: Mapping[str, str], collection: Collection, kept: Kept) -> None:
-        depth = kept.awaited_depth()
+    def _assist_among_all(self, queries: Mapping[str, str], collection: Collection, scratch: RankingScratch) -> None:
+        depth = scratch.wait_for_depth()
         if depth is None:
             return
         for name, texts in self._blocks(queries):
             best_of = self._best(self._queries(texts), self._passages(collection), depth)
-            Parts(kept, name, len(texts), len(collection), depth).assist(best_of)
+            Parts(scratch, name, len(texts), len(collection), depth).assist(best_of)
 
-    def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> BestOf:
+    def _best(self, queries: TokenVectors, passages: Ragged, depth: int) -> TopKOf:
         """What finds the best of some passages for each query, by scores without the factor."""
 
-        def best_of(rows: Iterable[int]) -> Best:
-            best = Best(len(queries), depth, queries.tokens.device)
+        def best_of(rows: Iterable[int]) -> TopK:
+            best = TopK(len(queries), depth, queries.tokens.device)
             for block in blocks(rows, self.passages_per_block):
                 found = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
                 best.add(found, torch.tensor(block, device=found.device).expand(len(queries), -1))
@@ -126,21 +128,23 @@ class Late(Ranker):
 
         return best_of
 
-    def _among(self, proposed: Run, queries: Mapping[str, str], collection: Collection, kept: Kept | None) -> Run:
+    def _among(
+        self, proposed: Run, queries: Mapping[str, str], collection: Collection, scratch: RankingScratch | None
+    ) -> Run:
         """The proposed lists with this scorer's scores."""
         parts = [np.zeros(0, np.float32)]
         for name, make, order in self._listed(proposed, queries, collection):
-            folder = kept.folder / name if kept else None
+            folder = scratch.folder / name if scratch else None
             parts.append(np.empty(len(order), dtype=np.float32))
             what = "late ranking of listed passages"
             parts[-1][order] = scores_of(make, len(order), folder, at_once=_PAIRS_AT_ONCE, what=what)
         scores = np.concatenate(parts)
         return Run.of_rows(proposed.query_ids, proposed.rows, proposed.passage_ids, proposed.numbers, scores)
 
-    def _assist_among(self, queries: Mapping[str, str], collection: Collection, kept: Kept) -> None:
-        path = kept.awaited(CANDIDATES)
+    def _assist_among(self, queries: Mapping[str, str], collection: Collection, scratch: RankingScratch) -> None:
+        path = scratch.wait_for(CANDIDATES)
         for name, make, order in self._listed(Run.read(path), queries, collection) if path else ():
-            assist_scores(make, len(order), kept.folder / name, at_once=_PAIRS_AT_ONCE, within=kept.within)
+            assist_scores(make, len(order), scratch.folder / name, at_once=_PAIRS_AT_ONCE, within=scratch.within)
 
     def _listed(
         self, proposed: Run, queries: Mapping[str, str], collection: Collection

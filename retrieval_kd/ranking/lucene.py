@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from retrieval_kd.ranking.blocks import blocks
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
@@ -43,7 +43,7 @@ class Lucene(Ranker):
         from pyserini.search.lucene import LuceneSearcher
 
         name = f"lucene-{collection.digest[:16]}" + ("" if self.language == "en" else f"-{self.language}")
-        folder = whole_folder(self.artifacts / name, lambda aside: _index(collection, aside, self.language))
+        folder = atomic_folder(self.artifacts / name, lambda aside: _index(collection, aside, self.language))
         searcher = LuceneSearcher(str(folder))
         searcher.set_language(self.language)
         searcher.set_bm25(self.k1, self.b)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.ranking.kept import CANDIDATES, Kept, assist_candidates, candidates_of
-from retrieval_kd.ranking.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.ranking.shards import Make
+from retrieval_kd.ranking.resume.pairs import assist_scores, scores_of
+from retrieval_kd.ranking.resume.scratch import CANDIDATES, RankingScratch, assist_candidates, candidates_of
+from retrieval_kd.ranking.resume.shards import Make
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.scorer import Scorer
@@ -43,19 +43,19 @@ class Rerank(Ranker):
         self.scratch, self.named = scratch, named
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
-        kept = self._kept(queries)
-        proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, kept)
-        return self._rescoring(proposed, queries, collection).scored(kept.folder if kept else None).top(depth)
+        scratch = self._scratch_of(queries)
+        proposed = candidates_of(self.candidates, queries, collection, self.candidates_per_query, scratch)
+        return self._rescoring(proposed, queries, collection).scored(scratch.folder if scratch else None).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:
-        kept = self._kept(queries)
-        assist_candidates(self.candidates, queries, collection, kept)
-        path = kept.awaited(CANDIDATES) if kept else None
-        if kept is not None and path is not None:
-            self._rescoring(Run.read(path), queries, collection).assist(kept.folder, within=kept.within)
+        scratch = self._scratch_of(queries)
+        assist_candidates(self.candidates, queries, collection, scratch)
+        path = scratch.wait_for(CANDIDATES) if scratch else None
+        if scratch is not None and path is not None:
+            self._rescoring(Run.read(path), queries, collection).assist(scratch.folder, within=scratch.within)
 
-    def _kept(self, queries: Mapping[str, str]) -> Kept | None:
-        return Kept.of(self.scratch, self.named, str(self.candidates_per_query), *queries)
+    def _scratch_of(self, queries: Mapping[str, str]) -> RankingScratch | None:
+        return RankingScratch.of(self.scratch, self.named, str(self.candidates_per_query), *queries)
 
     def _rescoring(self, proposed: Run, queries: Mapping[str, str], collection: Collection) -> "Rescoring":
         return Rescoring(

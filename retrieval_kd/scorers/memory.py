@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.io.atomic import atomic_write_bytes
 
 _KEY = np.dtype("S16")
 
@@ -54,10 +55,8 @@ class Memory:
         keys, values = np.array(list(self._new), dtype=_KEY), np.stack(list(self._new.values()))
         names = (self.folder / f"{os.getpid()}-{number}.npz" for number in itertools.count())
         path = next(path for path in names if not path.exists())
-        aside = path.with_suffix(".part")
-        with open(aside, "wb") as file:
+        with atomic_write_bytes(path) as file:
             np.savez(file, keys=keys, values=values)
-        os.replace(aside, path)
         self._add(keys, values)
         self._new = {}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection_files import hash_of, mapped_array, mapped_bytes, write_collection
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Passage
@@ -57,7 +57,7 @@ class Collection(Mapping[str, Passage]):
         folder = Path(folder)
         if folder.exists():
             raise Fault(f"{folder} is there already; give a folder that is not")
-        whole_folder(folder, lambda aside: write_collection(aside, passages, where=where))
+        atomic_folder(folder, lambda aside: write_collection(aside, passages, where=where))
         return Collection(folder)
 
     def position(self, passage_id: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.collection_files import mapped_array
 from retrieval_kd.text.judgments import Judgments
@@ -27,7 +27,7 @@ def text_keys(collection: Collection) -> NDArray[np.uint64]:
     Mapped from words/keys.bin in the collection's folder, 8 bytes a passage, made first if absent (30 µs each on a
     busy core).
     """
-    home = whole_folder(collection.folder / "words", lambda aside: _write(aside / "keys.bin", collection))
+    home = atomic_folder(collection.folder / "words", lambda aside: _write(aside / "keys.bin", collection))
     return mapped_array(home / "keys.bin", np.uint64)
 
 

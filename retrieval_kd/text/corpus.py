@@ -9,7 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
+from retrieval_kd.io.digests import file_digest
 from retrieval_kd.text.collection import Collection, nth_passage
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
@@ -70,8 +71,7 @@ class Source(ABC):
         about = [type(self).__name__, self.REVISION, REVISION, self.drop_same_id and _LEFT_OUT, dict(self.options())]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for path in files:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(file_digest(path)))
         return digest.hexdigest()
 
 
@@ -119,7 +119,7 @@ def open_corpus(source: Source, artifacts: Path | str) -> Corpus:
     """
     fingerprint = source.fingerprint()
     folder = Path(artifacts) / f"corpus-{fingerprint[:16]}"
-    return _reopen(whole_folder(folder, lambda aside: _seal(source, fingerprint, aside)))
+    return _reopen(atomic_folder(folder, lambda aside: _seal(source, fingerprint, aside)))
 
 
 def _seal(source: Source, fingerprint: str, folder: Path) -> None:

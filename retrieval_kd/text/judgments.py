@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from retrieval_kd.text.aside import whole_file
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import numbered
 from retrieval_kd.text.records import Judgment
@@ -35,7 +35,7 @@ class Judgments:
 
     def write(self, path: Path | str) -> None:
         """The form that `read` reads, written aside and renamed."""
-        with whole_file(Path(path)) as file:
+        with atomic_write(Path(path)) as file:
             file.write("query-id\tcorpus-id\tscore\n")
             file.writelines(f"{query_id}\t{passage_id}\t{grade}\n" for query_id, passage_id, grade in self)
 

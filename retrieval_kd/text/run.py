@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.aside import whole_file
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.collection import Collection, Ids
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Ranked
@@ -116,7 +116,7 @@ class Run:
 
     def write(self, path: Path | str, *, name: str = "retrieval_kd") -> None:
         """The six columns that `read` reads, written aside and renamed; reading gives exactly these scores."""
-        with whole_file(Path(path)) as file:
+        with atomic_write(Path(path)) as file:
             for query_id, listed in self.lists.items():
                 file.writelines(
                     f"{query_id} Q0 {passage_id} {rank} {score!r} {name}\n"

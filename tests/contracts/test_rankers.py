@@ -91,7 +91,7 @@ def test_mining_keeps_no_passage_that_is_judged_relevant(name: str, ground: Grou
     Run.of(everything).write(tmp_path / "everything.trec")
     if "path" in node:
         node["path"] = str(tmp_path / "everything.trec")
-    given = ranker_of({**option("ranker", "given"), "path": str(tmp_path / "everything.trec")}, {})
+    given = ranker_of({**option("ranker", "run_file"), "path": str(tmp_path / "everything.trec")}, {})
     run = mine(given, asked, corpus.collection, corpus.judgments, select=build(node, "mining"))
     assert not any(
         row.passage_id in corpus.judgments.relevant(query) for query in asked for row in run.lists.get(query, ())
@@ -106,5 +106,5 @@ def reads_a_student(name: str) -> bool:
 
 def test_mining_with_words_alone_does_not_depend_on_the_student() -> None:
     found = {name: reads_a_student(name) for name in names("ranker")}
-    wordy = {"bm25": False, "lucene": False, "given": False}
+    wordy = {"bm25": False, "lucene": False, "run_file": False}
     assert found == {**dict.fromkeys(found, True), **wordy}

@@ -12,7 +12,7 @@ import pytest
 from tests.house.tree import CHECKED, PACKAGE, ROOMS, ROOT, called, imported, label, modules, parsed
 
 
-def test_the_rooms_are_the_ten_of_the_plan() -> None:
+def test_the_rooms_are_those_of_the_plan() -> None:
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ROOMS)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "retrieval_kd"
-ROOMS = ("text", "measures", "batch", "encoders", "scorers", "losses", "curricula", "ranking", "distil", "app")
+ROOMS = ("io", "text", "measures", "batch", "encoders", "scorers", "losses", "curricula", "ranking", "distil", "app")
 CHECKED = ("batch", "encoders", "scorers", "losses", "curricula", "distil")  # arrays checked against annotations
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval_kd.ranking import pairs, parts, rerank
+from retrieval_kd.ranking import rerank
 from retrieval_kd.ranking.dense import Dense
+from retrieval_kd.ranking.exclude_query import ExcludeQueryItself
 from retrieval_kd.ranking.hybrid import Hybrid
 from retrieval_kd.ranking.index import Exact
 from retrieval_kd.ranking.late import Late as LateRanker
-from retrieval_kd.ranking.not_itself import NotItself
 from retrieval_kd.ranking.rerank import Rerank
-from retrieval_kd.ranking.shards import Shards, assist, fill
+from retrieval_kd.ranking.resume import pairs, parts
+from retrieval_kd.ranking.resume.shards import Shards, assist, fill
 from retrieval_kd.scorers import offline
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
@@ -52,7 +53,7 @@ def passages_encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def hybrid(scorer: Dual, artifacts: Path) -> Hybrid:
     told = {"how": "interpolate", "alpha": 0.5, "grid": [0.5], "tuning_queries": 1, "k": 60, "list_depth": 10}
-    return Hybrid(sparse=Told(LISTS), dense=NotItself(dense(scorer, artifacts)), **told)  # type: ignore[arg-type]
+    return Hybrid(sparse=Told(LISTS), dense=ExcludeQueryItself(dense(scorer, artifacts)), **told)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [dense, hybrid])

@@ -10,7 +10,7 @@ import torch
 
 from retrieval_kd.ranking import index as index_module
 from retrieval_kd.ranking.index import searcher
-from retrieval_kd.ranking.shards import Shards, fill
+from retrieval_kd.ranking.resume.shards import Shards, fill
 from retrieval_kd.text.fault import Fault
 
 CHANCE = np.random.default_rng(0)

@@ -71,7 +71,7 @@ def test_a_dual_encoder_reads_a_passage_of_many_lists_in_one_block(
     run = Run.of({query: [(passage, 0.0) for passage in list(TEXTS)[:9]] for query in QUERIES})
     rescoring = Rescoring(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
     whole = rescoring.scored()
-    monkeypatch.setattr("retrieval_kd.ranking.pairs._PAIRS_AT_ONCE", len(QUERIES))
+    monkeypatch.setattr("retrieval_kd.ranking.resume.pairs._PAIRS_AT_ONCE", len(QUERIES))
     seen: list[int] = []
     direct = offline.pair_scores
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from retrieval_kd.ranking.shards import Shards, fill
+from retrieval_kd.ranking.resume.shards import Shards, fill
 
 Array = NDArray[Any]
 WHOLE = np.arange(22, dtype=np.float32).reshape(11, 2)

@@ -11,7 +11,7 @@ from experiments.speed.ours.opened import ARTIFACTS
 from experiments.speed.places import WORK
 from experiments.speed.texts import Words, blocks, words, written
 from retrieval_kd.batch.store import tokenised, tokenizer_digest
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.judgments import Judgments
@@ -52,7 +52,7 @@ def _store(collection: Collection, known: Words, tokenizer: Path) -> None:
     For up to 20 000 passages it makes both, and raises ValueError if they differ.
     """
     key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(tokenizer)}".encode()).hexdigest()
-    home = whole_folder(ARTIFACTS / f"tokens-{key[:16]}", lambda folder: _pieces(folder, len(collection), known))
+    home = atomic_folder(ARTIFACTS / f"tokens-{key[:16]}", lambda folder: _pieces(folder, len(collection), known))
     if len(collection) <= 20_000:
         with tempfile.TemporaryDirectory() as anew:
             real = tokenised(collection, str(tokenizer), Path(anew))

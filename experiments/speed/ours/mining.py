@@ -17,13 +17,13 @@ from experiments.speed.worker import Turn
 from retrieval_kd.ranking import dense
 from retrieval_kd.ranking.mining import Hard
 from retrieval_kd.ranking.ranker import mine
-from retrieval_kd.ranking.shards import Shards, fill
+from retrieval_kd.ranking.resume.shards import Shards, fill
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.records import Judgment, Passage
 
 
-class Given(dense.Dense):
+class GivenVectors(dense.Dense):
     """The dense ranker with its queries' vectors given; a query's text is its number."""
 
     given: np.ndarray
@@ -42,7 +42,7 @@ def run(settings: dict[str, Any], turn: Turn) -> None:
         shards = _on_disk(folder, settings)
         dense.passage_vectors = lambda *_, **__: shards
         (scratch := folder / "scratch").mkdir()
-        ranker = Given(scorer=student_of(settings), artifacts=folder, tokens_per_group=1024, scratch=scratch)
+        ranker = GivenVectors(scorer=student_of(settings), artifacts=folder, tokens_per_group=1024, scratch=scratch)
         ranker.given = vectors(settings, "queries")
         queries, select = (
             {f"q{n}": str(n) for n in range(count)},

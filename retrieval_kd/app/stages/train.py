@@ -120,8 +120,8 @@ def _miner(
 
     def mine_now() -> Run:
         from retrieval_kd.ranking.dense import Dense
+        from retrieval_kd.ranking.exclude_query import excluding_query
         from retrieval_kd.ranking.mining import Hard
-        from retrieval_kd.ranking.not_itself import without_itself
         from retrieval_kd.ranking.ranker import mine
 
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if plain["data"]["unjudged"] else ()))
@@ -140,7 +140,7 @@ def _miner(
                 passages_per_shard=32768,
                 queries_per_block=4096,
             )
-            whole = without_itself(ranker, asked=corpus.drop_same_id)
+            whole = excluding_query(ranker, asked=corpus.drop_same_id)
             copies = list[int]()
             run = mine(whole, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
             for sentence in said_of(sum(copies)):

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from retrieval_kd.ranking.best import Best, packed, unpacked
-from retrieval_kd.ranking.kept import Kept
-from retrieval_kd.ranking.once import make_once
-from retrieval_kd.ranking.shards import Shards, Whole, assist, fill
+from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.ranking.resume.scratch import RankingScratch
+from retrieval_kd.ranking.resume.shards import Shards, Whole, assist, fill
+from retrieval_kd.ranking.top_k import TopK, packed, unpacked
 
-BestOf = Callable[[Iterable[int]], Best]  # positions of passages → the best of them for each query
+TopKOf = Callable[[Iterable[int]], TopK]  # positions of passages → the best of them for each query
 
 _PASSAGES_PER_PART = (2048, 65536)  # what a kill may cost; a part keeps `depth` scores and positions a query
 _PARTS = 64  # where the collection allows them
@@ -23,29 +23,29 @@ _PARTS = 64  # where the collection allows them
 class Parts:
     """A search of a whole collection by a block of queries; `name` tells it from the ranking's other blocks."""
 
-    kept: Kept
+    scratch: RankingScratch
     name: str
     queries: int
     passages: int
     depth: int
 
-    def best(self, best_of: BestOf, *, what: str) -> Best:
+    def best(self, best_of: TopKOf, *, what: str) -> TopK:
         """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
-        best = Best(self.queries, self.depth)
+        best = TopK(self.queries, self.depth)
         if self._whole.exists():
             _add(best, np.load(self._whole))
         else:
             parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
             for part in range(parts.shards):
                 _add(best, parts.shard(part))
-            make_once(self._whole, lambda file: np.save(file, _packed(best)), self._whole.exists, wait=True)
+            locked_write(self._whole, lambda file: np.save(file, _packed(best)), self._whole.exists, wait=True)
         shutil.rmtree(self._shards.folder, ignore_errors=True)
         return best
 
-    def assist(self, best_of: BestOf) -> None:
+    def assist(self, best_of: TopKOf) -> None:
         """Takes over some of the parts of another process that is at `best`."""
         if not self._whole.exists():
-            assist(self._shards, Whole(lambda rows: _packed(best_of(rows))), within=self.kept.within)
+            assist(self._shards, Whole(lambda rows: _packed(best_of(rows))), within=self.scratch.within)
 
     @property
     def _shards(self) -> Shards:
@@ -55,13 +55,13 @@ class Parts:
 
     @property
     def _whole(self) -> Path:
-        return self.kept.folder / f"{self.name}-{self.depth}.npy"
+        return self.scratch.folder / f"{self.name}-{self.depth}.npy"
 
 
-def _packed(best: Best) -> np.ndarray:
+def _packed(best: TopK) -> np.ndarray:
     return packed(best.scores.cpu().numpy(), best.positions.cpu().numpy())
 
 
-def _add(best: Best, held: np.ndarray) -> None:
+def _add(best: TopK, held: np.ndarray) -> None:
     scores, positions = unpacked(np.array(held))
     best.add(torch.from_numpy(scores), torch.from_numpy(positions))

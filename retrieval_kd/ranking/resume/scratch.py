@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.ranking.ranker import Ranker
-from retrieval_kd.text.aside import whole_file
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
 
@@ -16,30 +16,30 @@ _DEPTH = "depth"
 
 
 @dataclass(frozen=True)
-class Kept:
+class RankingScratch:
     """The folder of one ranking. Whoever gave `within`, in which it lies, puts it away when the ranking is whole."""
 
     folder: Path
     within: Path
 
     @classmethod
-    def of(cls, scratch: Path | None, *words: str) -> "Kept | None":
+    def of(cls, scratch: Path | None, *words: str) -> "RankingScratch | None":
         """That of the ranking which these words tell from others; None where there is no place for any."""
         if scratch is None:
             return None
         return cls(scratch / hashlib.sha256("\n".join(words).encode()).hexdigest()[:16], scratch)
 
-    def tell_depth(self, depth: int) -> None:
+    def write_depth(self, depth: int) -> None:
         """Let helpers know how deep is ranked, and that they may begin."""
-        with whole_file(self.folder / _DEPTH) as file:
+        with atomic_write(self.folder / _DEPTH) as file:
             file.write(str(depth))
 
-    def awaited_depth(self) -> int | None:
-        """What `tell_depth` says, as soon as it does; None where it no longer will."""
-        path = self.awaited(_DEPTH)
+    def wait_for_depth(self) -> int | None:
+        """What `write_depth` says, as soon as it does; None where it no longer will."""
+        path = self.wait_for(_DEPTH)
         return None if path is None else int(path.read_text(encoding="utf-8"))
 
-    def awaited(self, name: str) -> Path | None:
+    def wait_for(self, name: str) -> Path | None:
         """The file, as soon as the process that ranks has written it; None where that has put the folder away."""
         path = self.folder / name
         while self.within.is_dir() and not path.exists():
@@ -47,19 +47,21 @@ class Kept:
         return path if path.exists() else None
 
 
-def assist_candidates(ranker: Ranker, queries: Mapping[str, str], collection: Collection, kept: Kept | None) -> None:
+def assist_candidates(
+    ranker: Ranker, queries: Mapping[str, str], collection: Collection, scratch: RankingScratch | None
+) -> None:
     """Takes over some of what the ranker of `candidates_of` has to do, unless its lists are there already."""
-    if kept is None or not (kept.folder / CANDIDATES).exists():
+    if scratch is None or not (scratch.folder / CANDIDATES).exists():
         ranker.assist(queries, collection)
 
 
 def candidates_of(
-    ranker: Ranker, queries: Mapping[str, str], collection: Collection, depth: int, kept: Kept | None
+    ranker: Ranker, queries: Mapping[str, str], collection: Collection, depth: int, scratch: RankingScratch | None
 ) -> Run:
     """The lists that another ranker proposes; kept, so that a resumed ranking and its helpers score the same ones."""
-    if kept is None:
+    if scratch is None:
         return ranker.rank(queries, collection, depth)
-    path = kept.folder / CANDIDATES
+    path = scratch.folder / CANDIDATES
     if not path.exists():
         ranker.rank(queries, collection, depth).write(path)
     return Run.read(path)

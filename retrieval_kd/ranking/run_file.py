@@ -8,7 +8,7 @@ from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
 
 
-class Given(Ranker):
+class RunFileRanker(Ranker):
     """The lists of a TREC run file (query, Q0, passage, rank, score, name).
 
     Raises Fault for a file that is none, or that names a passage which the collection does not hold.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.text.aside import whole_file, whole_folder
+from retrieval_kd.io.atomic import atomic_folder, atomic_write
 
 
 def test_a_folder_is_made_once(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_folder_is_made_once(tmp_path: Path) -> None:
         made.append(aside)
         (aside / "x").write_text("1")
 
-    assert whole_folder(tmp_path / "a" / "f", make) == whole_folder(tmp_path / "a" / "f", make)
+    assert atomic_folder(tmp_path / "a" / "f", make) == atomic_folder(tmp_path / "a" / "f", make)
     assert len(made) == 1
     assert (tmp_path / "a" / "f" / "x").read_text() == "1"
     assert os.listdir(tmp_path / "a") == ["f"]
@@ -32,7 +32,7 @@ def test_what_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        whole_folder(tmp_path / "new" / "f", fail)
+        atomic_folder(tmp_path / "new" / "f", fail)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,14 +43,14 @@ def test_a_failure_does_not_take_neighbours_away(tmp_path: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        whole_folder(tmp_path / "f", fail)
+        atomic_folder(tmp_path / "f", fail)
     assert os.listdir(tmp_path) == ["neighbour"]
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from retrieval_kd.text.aside import whole_folder
+from retrieval_kd.io.atomic import atomic_folder
 
 def make(aside):
     (aside / "half").write_text("half")
@@ -59,7 +59,7 @@ def make(aside):
     print("writing", flush=True)
     time.sleep(60)
 
-whole_folder(Path(sys.argv[1]), make)
+atomic_folder(Path(sys.argv[1]), make)
 """
 
 
@@ -74,7 +74,7 @@ def test_what_a_killed_process_left_is_swept_and_made_anew(tmp_path: Path) -> No
         process.send_signal(signal.SIGKILL)
     assert not folder.exists()
     assert (tmp_path / "f.part" / "half").exists()
-    whole_folder(folder, lambda aside: (aside / "whole").write_text("whole"))
+    atomic_folder(folder, lambda aside: (aside / "whole").write_text("whole"))
     assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == ["whole"]
     assert os.listdir(tmp_path) == ["f"]
 
@@ -87,7 +87,7 @@ def _make_slowly(folder: Path, count: Path) -> None:
         time.sleep(0.2)
         (aside / "part two").write_text("2")
 
-    whole_folder(folder, make)
+    atomic_folder(folder, make)
     assert sorted(path.name for path in folder.glob("part*")) == ["part one", "part two"]
 
 
@@ -106,16 +106,16 @@ def test_processes_that_come_together_share_one_making(tmp_path: Path) -> None:
 
 def test_a_file_takes_the_old_ones_place_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x"
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write("first ü\n")
-    with pytest.raises(UnicodeEncodeError), whole_file(path) as file:
+    with pytest.raises(UnicodeEncodeError), atomic_write(path) as file:
         file.writelines(["half\n", "half a character: \ud83d"])
     assert path.read_text(encoding="utf-8") == "first ü\n"
     assert os.listdir(path.parent) == ["x"]
 
 
 def test_a_file_may_be_read_by_whom_the_mask_allows(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "x") as file:
+    with atomic_write(tmp_path / "x") as file:
         file.write("x")
     (tmp_path / "y").write_text("y")
     assert (tmp_path / "x").stat().st_mode == (tmp_path / "y").stat().st_mode

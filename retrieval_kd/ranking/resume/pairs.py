@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval_kd.ranking.blocks import blocks
-from retrieval_kd.ranking.shards import Make, Shards, assist, fill
+from retrieval_kd.ranking.resume.blocks import blocks
+from retrieval_kd.ranking.resume.shards import Make, Shards, assist, fill
 from retrieval_kd.text.progress import track
 
 _PAIRS_AT_ONCE = 1024  # what an encoder sorts by length together
@@ -15,8 +15,8 @@ _PAIRS_PER_SHARD = 16384  # what a kill may cost
 def scores_of(make: Make, count: int, folder: Path | None, *, what: str, at_once: int | None = None) -> np.ndarray:
     """The one column that `make` makes of some pairs at once, [pair]; `what` names the pairs on the bar."""
     if folder is not None:
-        kept = fill(_shards(count, folder, at_once), make, what=what)
-        parts = [block for _, block in kept.blocks(_PAIRS_PER_SHARD)]
+        shards = fill(_shards(count, folder, at_once), make, what=what)
+        parts = [block for _, block in shards.blocks(_PAIRS_PER_SHARD)]
     else:
         pairs = track(range(count), total=count, what=what)
         parts = [make(np.array(block)) for block in blocks(pairs, at_once or _PAIRS_AT_ONCE)]

@@ -1,7 +1,7 @@
 """Queries that are passages, too."""
 
+from retrieval_kd.ranking.exclude_query import ExcludeQueryItself
 from retrieval_kd.ranking.hybrid import Hybrid
-from retrieval_kd.ranking.not_itself import NotItself
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.judgments import Judgments
 from tests.ranking.fakes import Told, names
@@ -9,7 +9,7 @@ from tests.ranking.fakes import Told, names
 
 def test_the_passage_with_the_querys_id_is_left_out_and_the_list_keeps_its_depth(collection: Collection) -> None:
     told = Told({"p01": {"p01": 9.0, "p02": 8.0, "p03": 7.0}, "q": {"p01": 2.0, "p02": 1.0, "p03": 0.5}})
-    run = NotItself(told).rank({"p01": "?", "q": "?"}, collection, 2)
+    run = ExcludeQueryItself(told).rank({"p01": "?", "q": "?"}, collection, 2)
     assert names(run) == {"p01": ["p02", "p03"], "q": ["p01", "p02"]}
 
 
@@ -21,8 +21,8 @@ def test_what_fuses_lists_is_tuned_on_lists_without_the_query_itself(collection:
         {"p01": {"p01": 1.0, **{name: score / 100 for name, score in others.items()}, "p13": 0.5, "p12": 0.1}}
     )
     both = Hybrid(
-        sparse=NotItself(words),
-        dense=NotItself(meaning),
+        sparse=ExcludeQueryItself(words),
+        dense=ExcludeQueryItself(meaning),
         how="interpolate",
         alpha=None,
         grid=[0.0, 9.0],

@@ -9,7 +9,7 @@ from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
 
 
-class NotItself(Ranker):
+class ExcludeQueryItself(Ranker):
     """Another ranker's lists without the passage whose id is the query's.
 
     It wraps rankers that read nobody else's lists, so that what fuses, tunes on or re-ranks lists never sees it either.
@@ -28,6 +28,6 @@ class NotItself(Ranker):
         self.ranker.assist(queries, collection)
 
 
-def without_itself(ranker: Ranker, *, asked: bool) -> Ranker:
+def excluding_query(ranker: Ranker, *, asked: bool) -> Ranker:
     """The ranker, wrapped where a corpus asks for it (`drop_same_id`)."""
-    return NotItself(ranker) if asked else ranker
+    return ExcludeQueryItself(ranker) if asked else ranker

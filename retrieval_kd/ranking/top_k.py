@@ -11,7 +11,7 @@ from torch import Tensor
 _QUERIES_AT_ONCE = 1024  # that are merged together: a sort of 1 024 × 400 scores is 5 MB
 
 
-class Best:
+class TopK:
     """For each query the `depth` best of what was shown, best first; of equal scores the one shown first.
 
     Narrower where fewer were shown; -1 and -inf stand where a search found nobody.

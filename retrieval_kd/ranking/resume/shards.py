@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from retrieval_kd.ranking.blocks import blocks
-from retrieval_kd.ranking.once import make_once
+from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.text.progress import track
 
 Array = NDArray[Any]
@@ -134,7 +134,7 @@ def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make | Whol
     def write(file: BinaryIO) -> None:
         _write(file, shards, shard, _parts(rows, make, shards.rows_at_once))
 
-    make_once(shards.path(shard), write, lambda: shards.is_whole(shard), wait=wait)
+    locked_write(shards.path(shard), write, lambda: shards.is_whole(shard), wait=wait)
 
 
 def _parts(rows: Iterable[int], make: Make | Whole, at_once: int) -> Iterator[Array]:
