@@ -1,9 +1,9 @@
 """Artifacts: folders that are whole or not there, made once by one process, named by the key of what made them."""
 
 import json
+import logging
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +17,8 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.tracking import Sink
 from retrieval_kd.io.atomic import atomic_write, sync
 from retrieval_kd.io.locks import locked as lock_file
+
+_log = logging.getLogger(__name__)
 
 _SCRATCH = ".scratch"
 # what a stage that was killed goes on from; whatever else it left is made again
@@ -77,7 +79,7 @@ def locked(folder: Path) -> Iterator[int]:
     """
     path = folder.parent / ".locks" / f"{folder.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = partial(print, f"waiting: another process is making {folder.name}", file=sys.stderr, flush=True)
+    waiting = partial(_log.info, "%s: another process is making it; waiting for that one", folder.name)
     with lock_file(path, waiting=waiting) as lock:
         assert lock is not None
         yield lock.fileno()

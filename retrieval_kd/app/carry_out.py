@@ -30,13 +30,13 @@ def carry_out(plan: Plan, words: Sequence[str], *, table: bool = True) -> float 
     from retrieval_kd.app.results import objective
 
     if not ranks().first:
-        launch(plan, say=lambda _: None)
+        launch(plan)
         return objective(plan)
     sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
     show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
     _collections_are_whole(plan)
     _measures_can_be_taken(plan)
-    launch(plan, say=show)
+    launch(plan)
     if table:
         _show_results(plan, words)
     return objective(plan)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import retrieval_kd
 from retrieval_kd.app.perform import Task, perform
+from retrieval_kd.app.status import show_status
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.signals import Stopped, stops
 
@@ -55,6 +56,7 @@ def child(path: Path) -> int:
     """What each torchrun process runs: the task in the file. A fault is left for the parent; gives the exit status."""
     task = Task.read(path)
     rank = int(os.environ["RANK"])
+    show_status(first=rank == 0)
     try:
         with stops():
             perform(task, rank=rank)

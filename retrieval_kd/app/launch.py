@@ -1,7 +1,7 @@
 """Runs a plan: each stage that is not sealed is made, under a lock, aside, and sealed when whole."""
 
+import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from retrieval_kd.app.ranks import Ranks, ranks, wait_for
 from retrieval_kd.app.stage import Stage, descendants, path_of
 from retrieval_kd.text.fault import Fault
 
+_log = logging.getLogger(__name__)
 
-def launch(plan: Plan, *, say: Callable[[str], None] = print) -> None:
+
+def launch(plan: Plan) -> None:
     """Makes what the plan lacks, in order; with `stage` only that. Raises Fault if one of its inputs is not there."""
     group = ranks()
     forgotten = _forget(plan, group)
     for stage in plan.stages:
         if plan.stage is None or stage.name == plan.stage:
-            _ensure(plan, stage, group, say)
+            _ensure(plan, stage, group)
     if group.first:
         forgotten.unlink(missing_ok=True)
 
@@ -54,7 +56,7 @@ def _forget(plan: Plan, group: Ranks) -> Path:
     return mark
 
 
-def _ensure(plan: Plan, stage: Stage, group: Ranks, say: Callable[[str], None]) -> None:
+def _ensure(plan: Plan, stage: Stage, group: Ranks) -> None:
     folder = plan.artifacts / stage.artifact
     if artifacts.is_sealed(folder):
         return
@@ -65,7 +67,7 @@ def _ensure(plan: Plan, stage: Stage, group: Ranks, say: Callable[[str], None]) 
     with artifacts.locked(folder) as lock:
         if artifacts.is_sealed(folder):
             return
-        say(f"{stage.name}: {stage.run} → {folder}")
+        _log.info("%s: %s → %s", stage.name, stage.run, folder)
         _make(plan, stage, group, lock)
 
 

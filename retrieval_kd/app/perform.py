@@ -1,7 +1,7 @@
 """Runs one stage's function in this process."""
 
 import importlib
-import sys
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from retrieval_kd.app.build import build
 from retrieval_kd.app.tracking import Sink, Subject
 
 Verb = Callable[[DictConfig, Work], dict[str, Any]]
+_log = logging.getLogger(__name__)
+
 TOGETHER = "train"  # the verb that all processes perform; of any other they take over some of the work
 
 
@@ -84,7 +86,7 @@ def assist(task: Task) -> None:
     try:
         assistant(task.run)(OmegaConf.create(task.config), work)
     except Exception as failure:  # the first process does without, or tells of the fault
-        print(f"{task.stage}: a process that helped has stopped ({failure})", file=sys.stderr, flush=True)
+        _log.error("%s: a process that helped has stopped (%s)", task.stage, failure)
 
 
 def _sinks(task: Task) -> list[Sink]:

@@ -27,6 +27,7 @@ from retrieval_kd.app.remembered import uncollected
 from retrieval_kd.app.results import rows
 from retrieval_kd.app.said import elsewhere, retyped
 from retrieval_kd.app.schema import register
+from retrieval_kd.app.status import show_status
 from retrieval_kd.app.sweep import jobs_of, summarise
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.signals import Stopped, stops
@@ -44,6 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 2 with the faults on stderr."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing it and exiting
     register()
+    show_status(first=ranks().first)
     try:
         with stops():
             return _run(line(arguments))

@@ -1,5 +1,6 @@
 """Files of stored scores, as a training reads them."""
 
+import logging
 from collections.abc import Mapping
 
 from retrieval_kd.app.ranks import ranks
@@ -8,6 +9,8 @@ from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.scorers.stored import Stored
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.score_file import look_like_probabilities
+
+_log = logging.getLogger(__name__)
 
 
 def stored_scores(scorers: Mapping[str, Scorer]) -> dict[str, tuple[Run, Missing]]:
@@ -26,8 +29,7 @@ def stored_scores(scorers: Mapping[str, Scorer]) -> dict[str, tuple[Run, Missing
 
 def _remark(stored: Stored, run: Run, where: str) -> None:
     if stored.given == "scores" and look_like_probabilities(run) and ranks().first:
-        print(
+        _log.warning(
             f"{where}: all scores of {stored.file} lie in [0, 1] and look like probabilities; where logits are "
-            f"expected say {where}.given=probabilities, or scale them",
-            flush=True,
+            f"expected say {where}.given=probabilities, or scale them"
         )

@@ -1,6 +1,7 @@
 """Where metrics go: always metrics.jsonl in the artifact; W&B beside it where asked."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from uuid import uuid4
 
 from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.fault import Fault
+
+_log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -112,7 +115,7 @@ class Wandb:
             settings=wandb.Settings(silent=True),
         )
         if self._mode == "online":
-            print(f"W&B: {run.url}")
+            _log.info("W&B: %s", run.url)
         return [lines, _WandbRun(run, behind=lines.last if resumed else -1)]
 
 

@@ -1,8 +1,8 @@
 """A backbone's weights read by `transformers`: each tensor of the folder is read or named, a missing one is refused."""
 
 import json
+import logging
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from functools import lru_cache
@@ -16,6 +16,8 @@ from torch import nn
 
 from retrieval_kd.encoders.weights import check_tokenizer
 from retrieval_kd.text.fault import Fault
+
+_log = logging.getLogger(__name__)
 
 Attention = Literal["eager", "sdpa"]
 _HEAD = "head.safetensors"  # of a scorer that was saved here
@@ -82,9 +84,9 @@ def _other_files(folder: Path) -> list[str]:
 
 @lru_cache(maxsize=256)
 def tell_once(sentence: str) -> None:
-    """A line on standard error, once a process, and once where several processes run as one."""
+    """A warning, once a process, and once where several processes run as one."""
     if os.environ.get("RANK", "0") == "0":
-        sys.stderr.write(f"{sentence}\n")
+        _log.warning(sentence)
 
 
 def gathered(names: Iterable[str], model: nn.Module) -> list[str]:

@@ -19,7 +19,6 @@ from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
-_QUICK = 50_000  # passages that bm25s weights in two seconds; beyond, its own bar shows
 _METHODS = ("lucene", "robertson", "atire")  # those that give 0 to a passage without any word of the query
 
 _log = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ class BM25(Ranker):
             if not words:
                 raise Fault("no passage has a word that BM25 can index: check pattern and stopwords")
             scores = bm25s.BM25(k1=self.k1, b=self.b, method=self.method)
-            scores.index((texts, words), create_empty_token=False, show_progress=len(texts) > _QUICK)
+            scores.index((texts, words), create_empty_token=False, show_progress=False)
             self._index = _Index(collection.digest, analysed, words, scores)
         return self._index
 

@@ -1,5 +1,7 @@
-"""A bar for whatever takes longer than two seconds."""
+"""Progress of whatever takes longer than two seconds: a bar on a terminal, else a line every half a minute."""
 
+import logging
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -11,13 +13,52 @@ Item = TypeVar("Item")
 
 PATIENCE = 2.0  # seconds without a bar
 REDRAW = 0.1  # seconds between two counts handed to the bar: an item may cost a microsecond
+LINE_EVERY = 30.0  # seconds between two lines
+
+_log = logging.getLogger(__name__)
 
 
 def track(iterable: Iterable[Item], *, total: int | None, what: str) -> Iterator[Item]:
-    """The items one by one; from the third second on with a bar (count, items/s, time left) on standard error.
+    """The items one by one; from the third second on with a bar (count, items/s, time left) on standard error. Where
+    that is no terminal, a line says the same every half a minute.
 
     `total` is the number of items, None where nobody knows it; `what` names them ("passages").
     """
+    return _with_bar(iterable, total, what) if is_terminal() else _with_lines(iterable, total, what)
+
+
+def is_terminal() -> bool:
+    """Whether a bar can be drawn on standard error."""
+    return sys.stderr.isatty()
+
+
+def progress_line(what: str, done: int, total: int | None, seconds: float) -> str:
+    """One line of progress: the items done in these seconds, items per second, and the time left."""
+    rate = done / seconds
+    if total is None:
+        return f"{what}: {done} ({rate:.3g}/s)"
+    return f"{what}: {done} of {total} ({rate:.3g}/s, {duration((total - done) / rate)} left)"
+
+
+def duration(seconds: float) -> str:
+    """42 s, 3 min, 2 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _with_lines(iterable: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
+    started = last = time.monotonic()
+    for done, item in enumerate(iterable, 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= LINE_EVERY:
+            last = now
+            _log.info(progress_line(what, done, total, now - started))
+
+
+def _with_bar(iterable: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
     started = drawn = time.monotonic()
     shown: tuple[Progress, TaskID] | None = None
     done = 0

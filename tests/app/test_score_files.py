@@ -33,26 +33,26 @@ def test_every_stored_scorer_brings_its_file_members_of_others_too(file: Path, t
     }
 
 
-def test_scores_that_look_like_probabilities_are_remarked_upon(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_that_look_like_probabilities_are_remarked_upon(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     stored_scores({"stored": stored(file)})
-    said = capsys.readouterr().out
-    assert said.startswith(f"teacher.stored: all scores of {file} lie in [0, 1] and look like probabilities")
+    said = caplog.text
+    assert f"teacher.stored: all scores of {file} lie in [0, 1] and look like probabilities" in said
     assert "say teacher.stored.given=probabilities, or scale them" in said
 
 
 def test_nothing_is_remarked_where_they_are_said_to_be_or_are_none(
-    file: Path, capsys: pytest.CaptureFixture[str]
+    file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored_scores({"stored": stored(file, given="probabilities")})
     file.write_text("q\ta\t7.5\nq\tb\t0.5\n")
     stored_scores({"stored": stored(file)})
-    assert capsys.readouterr().out == ""
+    assert caplog.messages == []
 
 
 def test_one_of_several_ranks_speaks(
-    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert stored_scores({"stored": stored(file)})
-    assert capsys.readouterr().out == ""
+    assert caplog.messages == []

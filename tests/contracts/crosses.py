@@ -91,7 +91,7 @@ def train_alone(plan: Plan) -> None:
         needed |= set(stage.inputs) if stage.name in needed else set()
     for stage in plan.stages:
         if stage.name in needed:
-            launch(replace(plan, stage=stage.name), say=lambda _: None)
+            launch(replace(plan, stage=stage.name))
 
 
 def pairs(axis: tuple[str, str]) -> list[tuple[str, str]]:

@@ -202,12 +202,12 @@ def test_an_exchanged_colbert_map_changes_scores(words: Path, tmp_path: Path) ->
 
 
 def test_what_another_kind_of_scorer_does_not_read_is_named(
-    words: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened(Dual, write_stanford(tmp_path / "stanford", words))
-    assert "stanford: nothing reads these of its weights: linear.weight" in capsys.readouterr().err
+    assert "stanford: nothing reads these of its weights: linear.weight" in caplog.text
     opened(Late, write_dual(tmp_path / "dual", words, Pooling(WIDTH), Dense(WIDTH, 6)))
-    assert "2_Dense/model.safetensors: nothing reads these weights" in capsys.readouterr().err
+    assert "2_Dense/model.safetensors: nothing reads these weights" in caplog.text
 
 
 @pytest.mark.parametrize("activation", [None, "Identity", "Sigmoid", "Tanh"])

@@ -1,5 +1,6 @@
 """mine: a ranker and a selection → the run that training draws its candidates from."""
 
+import logging
 import time
 from typing import Any
 
@@ -16,6 +17,8 @@ from retrieval_kd.text.fault import Fault
 
 REVISION = 3
 
+_log = logging.getLogger(__name__)
+
 
 def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     """Ranks for the training queries, and those nobody judged; the payload is run.trec, without any judged positive."""
@@ -31,9 +34,9 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
     if fell_out:
         beside = f", {unknown} of them as the run in mining.path does not know them" if unknown else ""
-        print(f"{fell_out} of {len(names)} queries fell out: no candidate of theirs is kept{beside}", flush=True)
+        _log.warning(f"{fell_out} of {len(names)} queries fell out: no candidate of theirs is kept{beside}")
     for sentence in said_of(sum(copies)):
-        print(sentence, flush=True)
+        _log.info(sentence)
     return {
         "queries": len(names),
         "queries_with_candidates": len(run.query_ids),

@@ -1,6 +1,7 @@
 """train: teacher and student roles, an objective and lists → checkpoints of every role that learned."""
 
 import json
+import logging
 import os
 import tempfile
 import time
@@ -14,7 +15,6 @@ from retrieval_kd.app import lineage
 from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.build import build
 from retrieval_kd.app.check_attention import looked_at, refuse_other_words
-from retrieval_kd.app.ranks import ranks
 from retrieval_kd.app.score_files import stored_scores
 from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
 from retrieval_kd.text.copies import said_of
@@ -23,13 +23,16 @@ from retrieval_kd.text.run import Run
 
 REVISION = 5
 
+_log = logging.getLogger(__name__)
+
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Trains; the payload has a folder for each role that learned, and roles.json says where every scorer lies."""
     from retrieval_kd.distil.datamodule import ListsDataModule
     from retrieval_kd.distil.distiller import Distiller
-    from retrieval_kd.distil.fit import compile_blocks, fit, peak_memory_mb
+    from retrieval_kd.distil.fit import compile_blocks, fit
     from retrieval_kd.distil.gather import rank
+    from retrieval_kd.distil.progress import peak_memory_mb
     from retrieval_kd.distil.recall import Recall
     from retrieval_kd.scorers.rehearsal import rehearse
 
@@ -47,7 +50,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     if work.machine.get("compile", False):
         compile_blocks(distiller)
     start = lineage.begins(data.start, plain["student"])
-    lists = {"seed": plain["seed"], "steps": optim.steps, "start": start, "tell": _say}
+    lists = {"seed": plain["seed"], "steps": optim.steps, "start": start, "tell": _log.info}
     module = ListsDataModule(
         corpus,
         data,
@@ -60,7 +63,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     )
     _remark(module)
     began = time.perf_counter()
-    trainer = fit(distiller, module, tell=_say, **_given(work))
+    trainer = fit(distiller, module, tell=_log.info, **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         for role in {*objective.learners, *objective.tied[1:]}:
@@ -94,16 +97,11 @@ def _places(work: Work) -> dict[str, Any]:
 def _remark(module: Any) -> None:
     """Says what a training lacks that was asked for."""
     if module.data.unjudged and not module.corpus.unjudged:
-        _say(f"data.unjudged=true, and the corpus {module.corpus.name} brings no query without judgments")
+        _log.warning(f"data.unjudged=true, and the corpus {module.corpus.name} brings no query without judgments")
     if module.start:
-        _say(f"lists are drawn behind the {module.start} queries that the student's checkpoint was trained on")
+        _log.info(f"lists are drawn behind the {module.start} queries that the student's checkpoint was trained on")
     if module.skipped:
-        _say(f"{module.skipped} training queries have no list to learn from and are skipped")
-
-
-def _say(sentence: str) -> None:
-    if ranks().first:
-        print(sentence, flush=True)
+        _log.warning(f"{module.skipped} training queries have no list to learn from and are skipped")
 
 
 def _given(work: Work) -> dict[str, Any]:
@@ -144,7 +142,7 @@ def _miner(
             copies = list[int]()
             run = mine(whole, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
             for sentence in said_of(sum(copies)):
-                _say(sentence)
+                _log.info(sentence)
             return run
 
     return mine_now

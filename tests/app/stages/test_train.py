@@ -46,13 +46,13 @@ def triples(ground: Ground, tmp_path: Path) -> Path:
 
 
 def test_a_teacher_is_a_file_of_triples_and_what_looks_like_probabilities_is_said(
-    ground: Ground, config: Configure, work: Work, triples: Path, capsys: pytest.CaptureFixture[str]
+    ground: Ground, config: Configure, work: Work, triples: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = config(**nodes(ground, "margin_mse", {"stored": stored_node(triples)}))
     metrics = train(made, work)
     assert metrics["steps"] == 2
     assert metrics["last"]["train/loss"] > 0
-    assert "teacher.stored: all scores of" in capsys.readouterr().out
+    assert "teacher.stored: all scores of" in caplog.text
 
 
 def test_a_stage_begins_its_draw_behind_all_that_its_student_was_trained_on(
