@@ -73,7 +73,7 @@ def _specials(node: Node, side: str) -> int:
     """The tokens of a side that are no words; a marker counts as one, though it may be several."""
     scorer: Any = class_of(node, SCORER)
     if scorer.kind == "cross":
-        return 2 if side == "query" else 1
+        return 2 if side == "query" else int(bool(node.get("close", True)))
     return 1 + bool(node.get("close", True)) + bool(node.get(f"{side}_marker"))
 
 

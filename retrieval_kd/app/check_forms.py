@@ -7,6 +7,7 @@ from typing import Any
 
 from retrieval_kd.app import roles
 from retrieval_kd.app.check_idle import idle_faults
+from retrieval_kd.app.check_scorers import segment_faults
 from retrieval_kd.app.forms import (
     Held,
     begun_layers,
@@ -48,6 +49,7 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
             yield from _head_faults(path, node, held, form, learns)
             yield from _layer_faults(path, node, held, config, role, made_by)
             yield from idle_faults(path, node, form, held.folder)
+            yield from segment_faults(path, node, made_by)
 
 
 def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """What is refused of a scorer: layers that its backbone has not, texts that it cannot hold, a dropout that is none."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app import roles
 from retrieval_kd.app.wiring import REFERENCE
-from retrieval_kd.encoders.facts import positions
+from retrieval_kd.encoders.facts import lacks_segments, positions
 from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
@@ -31,8 +32,9 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
             yield f"{path}.{key}={node[key]}: give at least {SHORTEST}, as special tokens count"
     if node.get("projection", 0) < 0:
         yield f"{path}.projection={node['projection']}: give a number of components, or 0 for none"
-    if "dropout" in node and not 0 <= node["dropout"] < 1:
-        yield f"{path}.dropout={node['dropout']}: give a number from 0 on, below 1"
+    for key in ("dropout", "head_dropout"):
+        if isinstance(given := node.get(key), int | float) and not 0 <= given < 1:
+            yield f"{path}.{key}={given}: give a number from 0 on, below 1"
 
 
 def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
@@ -53,6 +55,19 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
     except Fault as fault:
         said = str(fault)
         yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
+
+
+def segment_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
+    """Segments that are asked for of a backbone that has none; left open, there are those that it has."""
+    from retrieval_kd.encoders.weights import locate
+    from retrieval_kd.scorers.record import encoder_folder
+
+    begins = _beginning(node, made_by)
+    if node.get("segments") is not True or begins is None:
+        return
+    with suppress(Fault):  # told for itself
+        if lacks_segments(encoder_folder(locate(begins), "query")):
+            yield f"{path}.segments=true: {begins} has no segments (token types); leave it null"
 
 
 def _beginning(node: Node, made_by: Mapping[str, Node]) -> str | None:

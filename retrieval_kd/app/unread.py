@@ -1,6 +1,7 @@
 """Which keys of a stage's config cannot act beside its others, and what would make them act."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
 from retrieval_kd.app import roles
@@ -10,6 +11,7 @@ from retrieval_kd.app.wants import features
 
 Node = Mapping[str, Any]
 Unread = Iterator[tuple[str, str]]  # (key, why it has no effect and what would make it act)
+_DROPOUTS = {"dropout", "head_dropout"}
 _POOLED = frozenset({"pool", "pool_layers"})
 
 
@@ -49,8 +51,8 @@ def across(verb: str, config: Node) -> Unread:
         yield from _of_teachers(made["loss"], config)
     else:
         for path, node in _scorers(config):
-            if "dropout" in node:
-                yield f"{path}.dropout", "texts are read without dropout but in training; leave it to a train stage"
+            for key in _DROPOUTS & node.keys():
+                yield f"{path}.{key}", "texts are read without dropout but in training; leave it to a train stage"
 
 
 def groups(config: Node) -> Unread:
@@ -100,14 +102,15 @@ def _of_optim(loss: Any, optim: Any) -> Unread:
 
 def _of_teachers(loss: Any, config: Node) -> Unread:
     seen = looked_at(loss)
-    for role in roles.group(config):
+    group = roles.group(config)
+    for role in group:
         path = f"teacher.{role}"
         if role in loss.tied[1:]:
             why = f"{role} reads through the encoder of {loss.tied[0]}; give {_path(loss.tied[0])}.dropout"
             yield f"{path}.dropout", f"{why}, or say loss=tight_coupling for a teacher apart"
         elif role not in loss.learners:
-            for where, _ in roles.scorers(roles.group(config)[role], path):
-                yield f"{where}.dropout", f"no term trains {role}, which is read without; name it as a term's learner"
+            for where, key in product((where for where, _ in roles.scorers(group[role], path)), sorted(_DROPOUTS)):
+                yield f"{where}.{key}", f"no term trains {role}, which is read without; name it as a term's learner"
             if role not in seen:
                 yield f"{path}.attention_layer", "no term reads its attention; say loss=word_and_sentence"
 

@@ -159,11 +159,15 @@ def joined(
     queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame], *, there: np.ndarray | None = None
 ) -> Tokens:
     """Row i of the queries followed by row i of the passages, [pair token]; a pair that lacks one of them is empty, but
-    a passage without words that is `there` (null: none is) has its frame, since a scorer must say something of it.
+    a passage without words that is `there` (null: none is) has its frame, or is the query alone where that is empty,
+    since a scorer must say something of it.
     """
     left = write(queries, frames[0])
-    right = write(passages, frames[1], there=None if there is None else there | (np.diff(passages.offsets) > 0))
-    some = np.asarray(left[1].any(axis=1) & right[1].any(axis=1))
+    listed = np.diff(passages.offsets) > 0
+    if there is not None:
+        listed |= there
+    right = write(passages, frames[1], there=listed)
+    some = np.asarray(left[1].any(axis=1) & listed)
     start, size = left[1].sum(axis=1) * some, right[1].sum(axis=1) * some
     width = max(int((start + size).max(initial=0)), 1)
     ids, mask, word, segment = (np.zeros((len(some), width), dtype=kind) for kind in (np.int64, bool, bool, np.int64))

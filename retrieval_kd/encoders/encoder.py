@@ -95,6 +95,11 @@ class TextEncoder(nn.Module):
         table: nn.Embedding = self.backbone.get_input_embeddings()  # type: ignore[operator]
         return table.num_embeddings
 
+    @property
+    def has_segments(self) -> bool:
+        """Whether it tells a pair's second text from its first by an embedding of its own (`token_type_ids`)."""
+        return bool(getattr(self.backbone.config, "type_vocab_size", 0) > 1)
+
     def embed(self, ids: Int[Tensor, "token"]) -> Float[Tensor, "token dim"]:
         """Word embeddings, looked up once a step: each look-up brings a dense gradient of the whole table (47 MB for
         MiniLM).
@@ -110,14 +115,16 @@ class TextEncoder(nn.Module):
         layers: Collection[int] = (),
         attention: int | None = None,
         unattended: int = -1,
+        segments: bool = True,
     ) -> Encoded:
         """Encode a padded group whose word embeddings are given; `layers` and `attention` name blocks of this encoder,
-        from 0. No token attends to those pieces `unattended` that end a text.
+        from 0. No token attends to those pieces `unattended` that end a text. Without `segments` all is of segment 0.
         """
-        extra = {"token_type_ids": text.segment} if getattr(self.backbone.config, "type_vocab_size", 0) > 1 else {}
+        types = text.segment if segments else torch.zeros_like(text.segment)
+        extra = {"token_type_ids": types} if self.has_segments else {}
         with self._products(embedded.device):
             if attention is None and unattended < 0 and self._packs(embedded):
-                last, states = packed.run_packed(self.backbone, text, embedded, layers)
+                last, states = packed.run_packed(self.backbone, text, embedded, layers, types)
                 return Encoded(text, full(last), {layer: full(value) for layer, value in states.items()})
             out = self.backbone(
                 inputs_embeds=embedded,

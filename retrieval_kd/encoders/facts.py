@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+_NO_SEGMENTS = ("distilbert", "modernbert", "mpnet")  # model types whose configuration has no word for it
 AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types that count positions from the padding's
 
 
@@ -16,6 +17,12 @@ def positions(folder: Path) -> int | None:
     padding = config.get("pad_token_id")
     before = (1 if padding is None else padding) + 1 if config.get("model_type") in AFTER_PADDING else 0
     return int(found) - before
+
+
+def lacks_segments(folder: Path) -> bool:
+    """Whether a backbone is known to tell a pair's second text from its first by no embedding (`token_type_ids`)."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("model_type") in _NO_SEGMENTS or int(config.get("type_vocab_size", 2)) < 2
 
 
 def shapes(folder: Path) -> dict[str, tuple[int, ...]]:

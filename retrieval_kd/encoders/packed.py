@@ -75,13 +75,16 @@ def _kernel(device: torch.device) -> bool:
 
 
 def run_packed(
-    backbone: nn.Module, text: Tokens, embedded: Tensor, layers: Collection[int]
+    backbone: nn.Module, text: Tokens, embedded: Tensor, layers: Collection[int], types: Tensor | None = None
 ) -> tuple[Tensor, dict[int, Tensor]]:
-    """The last states and those of some blocks, [text token dim] with zeros for padding, as a padded run gives them."""
+    """The last states and those of some blocks, [text token dim] with zeros for padding, as a padded run gives them;
+    `types` [text token] are the segments that it is told (null: the text's own).
+    """
     config: Any = backbone.config
     mask = text.mask
     column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    extra = {"token_type_ids": text.segment[mask][None]} if getattr(config, "type_vocab_size", 0) > 1 else {}
+    told = text.segment if types is None else types
+    extra = {"token_type_ids": told[mask][None]} if getattr(config, "type_vocab_size", 0) > 1 else {}
     bounds = pad(mask.sum(1).cumsum(0), (1, 0)).to(torch.int32)
     with _attention(config):
         out = backbone(

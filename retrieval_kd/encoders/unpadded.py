@@ -27,13 +27,14 @@ _FIELDS = ("ids", "mask", "word", "segment")
 
 class Reading(NamedTuple):
     """Texts [text token] to be read by an encoder; readings of another pass `again` draw dropout anew. At a text's end
-    pieces `unattended` are not looked at by others (-1: none).
+    pieces `unattended` are not looked at by others (-1: none). Without `segments` all of a pair is of segment 0.
     """
 
     encoder: TextEncoder
     tokens: Tokens
     again: int = 0
     unattended: int = -1
+    segments: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def run(requests: Mapping[Key, Request], running: Running) -> tuple[dict[Key, Ke
 
 def shared(requests: Mapping[Key, Request]) -> list[list[Key]]:
     """The keys of the requests that one encoder reads in one pass, for each encoder and pass."""
-    found: dict[tuple[int, int, int], list[Key]] = defaultdict(list)
+    found: dict[tuple[int, int, int, bool], list[Key]] = defaultdict(list)
     for key, request in requests.items():
         reading = request.reading
-        found[(id(reading.encoder), reading.again, reading.unattended)].append(key)
+        found[(id(reading.encoder), reading.again, reading.unattended, reading.segments)].append(key)
     return list(found.values())
 
 
@@ -186,12 +187,13 @@ def run_group(
     readers = sorted(group.members)
     layers = frozenset().union(*(requests[reader].layers for reader in readers))
     attention = next((requests[reader].attention for reader in readers if requests[reader].attention is not None), None)
-    unattended = requests[readers[0]].reading.unattended
+    first = requests[readers[0]].reading
     names: dict[int, list[str]] = {}
 
     def forward(words: Tensor) -> tuple[Tensor, ...]:
         embedded = words.new_zeros((*text.ids.shape, words.shape[-1])).index_put((text.mask,), words)
-        encoded = encoder(text, embedded, layers=layers, attention=attention, unattended=unattended)
+        how = {"unattended": first.unattended, "segments": first.segments}
+        encoded = encoder(text, embedded, layers=layers, attention=attention, **how)
         out: list[Tensor] = []
         for reader in readers:
             kept = requests[reader].keep(_rows(encoded, group.members[reader][0]))

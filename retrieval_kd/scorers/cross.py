@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.classifier import ClassifierHead
+from retrieval_kd.encoders.dropout import set_dropout
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
@@ -27,6 +28,8 @@ from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.scorers.words import word_places
 from retrieval_kd.text.fault import Fault
 
+SAME = "same"  # the head's dropout is the encoder's
+
 
 class Cross(Scorer):
     """s(q, p) = scale · act(w · h(q, p) + b), h pooled from the last states of "[CLS] q [SEP] p [SEP]", joined without
@@ -35,7 +38,9 @@ class Cross(Scorer):
     `pooling`: `mean` over the pair's tokens; `cls`, the first one's state; `pooler`, that state through a dense layer
     with tanh; or `classifier`, the head of the sequence classifier that the folder holds, as `transformers` computes
     it: then the score is `activation` of the logit of `label`, a number or a name (needed where there are several). A
-    BERT's classifier is read by `pooler` as well. Scores by block use the same head. Word attention is
+    BERT's classifier is read by `pooler` as well. Scores by block use the same head. The passage is of segment 1
+    if `segments`, where the family has any, and the pair ends with a [SEP] if `close`; no family needs either.
+    `head_dropout` is before the head: a number, or the `same` as in the encoder. Word attention is
     `attention_layer`'s, rows query words, columns passage words, of the heads' mean or the mean of each head's; it
     needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). An
     argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing,
@@ -51,6 +56,9 @@ class Cross(Scorer):
         "scale": 1.0,
         "query_length": 64,
         "passage_length": 256,
+        "segments": True,
+        "close": True,
+        "head_dropout": SAME,
         "attention_layer": -1,
     }
     HEAD: ClassVar[str] = "pooling"
@@ -70,6 +78,9 @@ class Cross(Scorer):
         scale: float | None,
         query_length: int | None,
         passage_length: int | None,
+        segments: bool | None,
+        close: bool | None,
+        head_dropout: Literal["same"] | float | None,
         word_attention: bool | None,
         attention_layer: int | None,
         towers: Towers | None = None,
@@ -81,7 +92,11 @@ class Cross(Scorer):
         self.form = form = self.formed(locals())
         self.towers, head = (towers, None) if towers else self._opened(locals())
         encoder = self.towers.query
-        self.classifier = head or self._fresh(encoder.width, dropout)
+        if segments and not encoder.has_segments:
+            raise Fault(f"segments=true: {encoder.folder} has no segments (token types); leave it null")
+        dropped = dropout if form["head_dropout"] == SAME else form["head_dropout"]
+        self.classifier = head or self._fresh(encoder.width)
+        set_dropout(self.classifier, dropped)
         self.scale, self.attention_layer = form["scale"], _place(form["attention_layer"], len(encoder.kept))
         self.pooling: Pooling = "mean" if form["pooling"] == "mean" else "cls"
         self.activation = activation_of(form["activation"])
@@ -108,9 +123,9 @@ class Cross(Scorer):
         encoder, head = TextEncoder.load_with_head(home, **options)
         return Towers(encoder, encoder), head
 
-    def _fresh(self, width: int, dropout: float) -> nn.Module:
+    def _fresh(self, width: int) -> nn.Module:
         dense = [nn.Linear(width, width), nn.Tanh()] if self.form["pooling"] == POOLER else []
-        return nn.Sequential(*dense, nn.Dropout(dropout), nn.Linear(width, 1))
+        return nn.Sequential(*dense, nn.Dropout(), nn.Linear(width, 1))
 
     @classmethod
     def head_of(cls, form: Form) -> str:
@@ -123,7 +138,7 @@ class Cross(Scorer):
         return self.towers.query
 
     def beside_weights(self) -> str:
-        said = (self.form[key] for key in ("pooling", "label", "activation", "scale"))
+        said = (self.form[key] for key in ("pooling", "label", "activation", "scale", "segments"))
         return f"{self.kind} {' '.join(map(str, said))}"
 
     def head(self) -> nn.Module:
@@ -142,6 +157,9 @@ class Cross(Scorer):
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         assert self.tokenisation is not None
         return {"pair": self.reading("pair", batch.texts[self.tokenisation].passage.flat())}
+
+    def reading(self, kind: Kind, tokens: Tokens) -> Reading:
+        return super().reading(kind, tokens)._replace(segments=self.form["segments"])
 
     def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         kept: Kept = {}

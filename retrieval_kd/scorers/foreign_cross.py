@@ -44,6 +44,8 @@ def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
         "pooling": POOLER if config.get("model_type") == "bert" else CLASSIFIER,
         "label": "0" if len(names) == 1 else Unexpressed(f"{encoder}: {_choice(names)}"),
         "activation": _activation(encoder, config, around),
+        "segments": True,
+        "close": True,
     }
 
 

@@ -101,6 +101,16 @@ def test_a_value_that_changes_a_trained_form_is_told(plan: Planned, saved: Calla
     assert about_forms(plan(*start(folder), "student.pooling=cls", "student.shared=false")) == []
 
 
+def test_so_is_a_pair_that_is_written_otherwise(plan: Planned, saved: Callable[..., Path]) -> None:
+    folder, words = saved("cross", segments=False, head_dropout=0.25), ("student=cross_encoder", "teacher=none")
+    words = (*words, "loss=contrastive_list", "ranker=rerank", *start(folder))
+    assert about_forms(plan(*words)) == []
+    (told,) = {note.partition(": ")[2] for note in about_forms(plan(*words, "student.segments=true"))}
+    assert told == f"student.segments=true changes the form of {folder}, which has false"
+    (told,) = {note.partition(": ")[2] for note in about_forms(plan(*words, "student.close=false"))}
+    assert told == f"student.close=false changes the form of {folder}, which has true"
+
+
 def test_so_is_one_that_differs_from_what_an_earlier_stage_saves(plan: Planned) -> None:
     assert about_forms(plan("student.pooling=cls")) == []
     assert about_forms(plan("+at.student.student.pooling=cls")) == [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check_scorers import positions, scorer_faults
+from retrieval_kd.app.check_scorers import positions, scorer_faults, segment_faults
 from retrieval_kd.app.forms import with_forms
 from tests.contracts.options import option
 
@@ -56,6 +56,34 @@ def test_a_text_has_room_for_a_word(backbone: Path) -> None:
 def test_dropout_is_a_share_below_1(backbone: Path, dropout: float, fits: bool) -> None:
     found = faults(backbone, "cross", dropout=dropout)
     assert found == ([] if fits else [f"student.dropout={dropout}: give a number from 0 on, below 1"])
+
+
+@pytest.mark.parametrize(("dropout", "fits"), [("same", True), (0.5, True), (1.5, False)])
+def test_so_is_the_dropout_before_a_head(backbone: Path, dropout: float | str, fits: bool) -> None:
+    found = faults(backbone, "cross", head_dropout=dropout)
+    assert found == ([] if fits else [f"student.head_dropout={dropout}: give a number from 0 on, below 1"])
+
+
+@pytest.mark.parametrize(
+    ("config", "none"),
+    [
+        ({"model_type": "bert"}, False),
+        ({"model_type": "bert", "type_vocab_size": 2}, False),
+        ({"model_type": "roberta", "type_vocab_size": 1}, True),
+        ({"model_type": "distilbert"}, True),
+    ],
+)
+def test_segments_are_asked_for_only_where_a_backbone_has_some(
+    backbone: Path, config: dict[str, Any], none: bool
+) -> None:
+    configured(backbone, num_hidden_layers=2, max_position_embeddings=128, **config)
+    made_by = {"ranker": {"student": {"backbone": str(backbone), "checkpoint": None}}}
+    for source in (str(backbone), "${artifact:ranker}"):
+        node = {"backbone": source, "checkpoint": None}
+        said = f"student.segments=true: {backbone} has no segments (token types); leave it null"
+        assert list(segment_faults("student", {**node, "segments": True}, made_by)) == ([said] if none else [])
+        assert list(segment_faults("student", {**node, "segments": False}, made_by)) == []
+        assert list(segment_faults("student", {**node, "segments": None}, made_by)) == []
 
 
 def test_layers_that_a_backbone_has_not_are_named(backbone: Path) -> None:

@@ -35,6 +35,11 @@ UNREAD = {  # words → the refusal, and the words that end it
         r"teacher\.cross\.dropout=0\.2 has no effect: no term trains cross",
         ("teacher.cross.dropout=0.0",),
     ),
+    "the dropout before the head of a frozen role": (
+        (*KL, "teacher.cross.head_dropout=0.2"),
+        r"teacher\.cross\.head_dropout=0\.2 has no effect: no term trains cross",
+        ("teacher.cross.head_dropout=null",),
+    ),
     "a statistic of halves": (
         (*FILTER, "curriculum.statistic=quantile"),
         r"curriculum\.statistic=quantile has no effect: .* say curriculum\.probability=sigmoid",

@@ -239,3 +239,21 @@ def test_a_pair_is_written_as_the_tokenizer_itself_writes_it(tiny: str, tmp_path
     assert pair.ids[0].tolist() == AutoTokenizer.from_pretrained(folder)(*texts)["input_ids"]
     alone = apart(words.ragged(texts[:1]), Tokenisation("x", folder=folder).frames()[0])
     assert alone.ids[0].tolist() == AutoTokenizer.from_pretrained(folder)(texts[0])["input_ids"]
+
+
+def published_pair(query: list[int], passage: list[int], longest: int) -> list[int]:
+    """A pair as PROD's marco_until.py:132-148 makes it: each cut by itself, specials included, then joined."""
+    asked, found = [CLS, *query[:30], SEP], [CLS, *passage[: longest - 2], SEP]
+    return asked + found[1:-1]
+
+
+@pytest.mark.parametrize(("longest", "pieces"), [(160, 158), (144, 142)])
+def test_a_pair_may_be_cut_as_prods_is(tiny: str, longest: int, pieces: int) -> None:
+    words = vocabulary(tiny)
+    frames = form(tiny, layout="joined", query_length=32, passage_length=pieces, close=False).frames()
+    assert (words.cls, words.sep) == (CLS, SEP)
+    for query, passage in ((40, 200), (40, 3), (3, 200), (30, pieces), (31, pieces + 1), (1, 1)):
+        asked, found = list(range(10, 10 + query)), list(range(100, 100 + passage))
+        pair = joined(Ragged.of([asked]), Ragged.of([found]), frames)
+        assert pair.ids[0].tolist() == published_pair(asked, found, longest)
+        assert pair.mask.all()

@@ -41,6 +41,8 @@ OTHER: dict[str, Any] = {
     "projection_activation": "tanh",
     "skip": "fox the",
     "attend_padding": False,
+    "segments": False,
+    "head_dropout": 0.25,
 }
 BESIDE = {  # what makes another key's value act
     "projection_bias": {"projection": 8},
@@ -48,7 +50,7 @@ BESIDE = {  # what makes another key's value act
     "attend_padding": {"pad_queries": True},
 }
 MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
-ALIKE = {"cross": ("attention_layer",)}  # keys of a form that nothing kept of a text depends on
+ALIKE = {"cross": ("attention_layer", "head_dropout")}  # keys of a form that nothing kept of a text depends on
 OUTSIDE = {"backbone", "checkpoint", "layers", "dropout", "attention", "word_attention", "passages_of"}  # of a form
 UNTIED = "dual_untied"
 NODES = {

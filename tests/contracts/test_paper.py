@@ -32,7 +32,12 @@ TOLD = {  # the published student starts as its teacher, which is trained at ano
         "of projection=128",
         "warm_up: teacher.late.scale=1.0 changes the form of what teacher makes, which has 48.0",
         "distil: teacher.late.scale=1.0 changes the form of what teacher_again makes, which has 48.0",
-    )
+    ),
+    "prod": (  # its cross-encoders read shorter passages in distillation than in their own training and in re-ranking
+        "from_cross: teacher.cross.passage_length=142 changes the form of what ranker makes, which has 158",
+        "from_bigger_cross, continue: teacher.cross.passage_length=142 changes the form of what bigger_ranker makes, "
+        "which has 158",
+    ),
 }
 DEPTHS = {"large": 24, "distil": 6, "MiniLM": 6}  # by what a hub id says; 12 otherwise
 ONE_STEP = ["optim.steps=1", "optim.warmup=0.0", "optim.precision=32-true"]
@@ -78,6 +83,13 @@ PUBLISHED: list[tuple[str, str, str, Any]] = [
     ("prod", "from_dual", "optim.warmup", 4000),
     ("prod", "ranker", "data.queries_per_step", 256),
     ("prod", "ranker", "optim.lr", 1e-5),
+    ("prod", "ranker", "student.query_length", 32),
+    ("prod", "ranker", "student.passage_length", 158),
+    ("prod", "bigger_ranker", "student.segments", False),
+    ("prod", "bigger_ranker", "student.close", False),
+    ("prod", "bigger_ranker", "student.head_dropout", 0.0),
+    ("prod", "from_cross", "teacher.cross.passage_length", 142),
+    ("prod", "reranked", "teacher.cross.passage_length", 158),
     ("prod", "from_cross", "data.queries_per_step", 64),
     ("prod", "from_cross", "data.negatives", 15),
     ("prod", "from_cross", "optim.lr", 5e-5),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +10,10 @@ from torch import Tensor
 from retrieval_kd.batch.tokens import joined
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.scorers.cross import Cross
+from retrieval_kd.scorers.offline import pair_scores
 from retrieval_kd.scorers.view import Want
 from retrieval_kd.text.fault import Fault
+from tests.encoders.families import write_classifier
 from tests.scorers.reading import LISTS, QUERIES, batch, cross, features, look
 
 
@@ -30,6 +33,56 @@ def test_a_score_is_the_heads_answer_to_the_first_state_of_the_pair(backbone: Pa
         first = states(scorer, QUERIES[query], LISTS[query][candidate])[0]
         expected = 2 * scorer.classifier(first)
         assert view.scores[query, candidate].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_without_segments_a_pair_is_all_of_segment_0_and_its_sides_are_known(backbone: Path) -> None:
+    scorer = cross(backbone, segments=False, word_attention=True, attention_layer=1)
+    view = look(scorer, batch(scorer), features("scores", "attention"))
+    words, (query, passage) = vocabulary(str(backbone)), (QUERIES[1], LISTS[1][0])
+    pair = joined(words.ragged([query]), words.ragged([passage]), scorer.tokenisation.frames())
+    assert pair.segment.any()
+    expected = scorer.classifier(scorer.towers.query.backbone(input_ids=pair.ids).last_hidden_state[0, 0])
+    assert view.scores[1, 0].item() == pytest.approx(expected.item(), abs=1e-5)
+    assert view.scores[1, 0].item() != pytest.approx(
+        look(cross(backbone), batch(cross(backbone)), features("scores")).scores[1, 0].item(), abs=1e-5
+    )
+    assert view.passage_mask[1, 0].sum() == len(passage.split())
+
+
+def test_a_pair_that_is_not_closed_ends_with_a_word_and_an_empty_passage_is_scored(backbone: Path) -> None:
+    scorer, words = cross(backbone, close=False), vocabulary(str(backbone))
+    frames = scorer.tokenisation.frames()
+    there = np.ones(2, dtype=bool)
+    pairs = joined(words.ragged(["red fox"] * 2), words.ragged(["it ran", ""]), frames, there=there)
+    asked = words.ragged(["red fox"]).ids.tolist()
+    alone = [words.cls, *asked, words.sep]
+    assert [row[mask].tolist() for row, mask in zip(pairs.ids, pairs.mask, strict=True)] == [
+        [*alone, *words.ragged(["it ran"]).ids.tolist()],
+        alone,
+    ]
+    found = pair_scores(scorer, words.ragged(["red fox"]), words.ragged([""]), tokens_per_group=64)
+    first = scorer.towers.query.backbone(input_ids=torch.tensor([alone])).last_hidden_state[0, 0]
+    assert found[0] == pytest.approx(scorer.classifier(first).item(), abs=1e-5)
+
+
+def test_dropout_before_the_head_is_the_encoders_or_its_own(backbone: Path, classifier: Path) -> None:
+    def dropouts(scorer: Cross) -> tuple[set[float], set[float]]:
+        parts = (scorer.towers.query, scorer.classifier)
+        found = [{layer.p for layer in part.modules() if isinstance(layer, torch.nn.Dropout)} for part in parts]
+        return found[0], found[1]
+
+    assert dropouts(cross(backbone, dropout=0.1)) == ({0.1}, {0.1})
+    assert dropouts(cross(backbone, dropout=0.1, head_dropout="same")) == ({0.1}, {0.1})
+    assert dropouts(cross(backbone, dropout=0.1, head_dropout=0.0)) == ({0.1}, {0.0})
+    whole = cross(backbone, checkpoint=str(classifier), pooling="pooler", dropout=0.1, head_dropout=0.3)
+    assert dropouts(whole) == ({0.1}, {0.3})
+
+
+def test_segments_that_a_family_has_not_are_refused_and_may_be_left_open(backbone: Path, tmp_path: Path) -> None:
+    folder = write_classifier(tmp_path / "distilbert", backbone, "distilbert")
+    assert cross(folder, pooling=None).form["segments"] is True
+    with pytest.raises(Fault, match="has no segments"):
+        cross(folder, pooling=None, segments=True)
 
 
 def test_an_absent_pair_scores_zero(backbone: Path) -> None:
