@@ -27,6 +27,11 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
                 f"{term}: {_path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
                 f"attention: say {_path(learner)}.pad_queries=false"
             )
+        if nodes[learner].get("join") != nodes[guide].get("join"):
+            yield (
+                f"{term}: {learner} and {guide} part titles from texts differently, so their words may: say "
+                f"{_path(guide)}.join={nodes[learner].get('join')}"
+            )
         for side in ("query", "passage"):
             yield from _cut_faults(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
 

@@ -10,13 +10,15 @@ from retrieval_kd.batch.candidates import Candidates, Texts
 from retrieval_kd.batch.dark import Edits, Words, written
 from retrieval_kd.batch.ragged import Ragged, places
 from retrieval_kd.batch.sampling import Drawn, Lists, Sampling, draw
-from retrieval_kd.batch.tokens import Tokenisation, apart, joined
+from retrieval_kd.batch.tokens import Join, Tokenisation, apart, joined
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.fault import Fault
 
 
 class Source(NamedTuple):
-    """Word pieces of one tokenizer: of the queries by number, of the collection by position."""
+    """Word pieces of one tokenizer: of the queries by number, of the collection by position, each title and text joined
+    as a form says.
+    """
 
     queries: Ragged
     passages: Ragged
@@ -149,23 +151,28 @@ class Collate:
         )
         passages = self._passages(numbers, new)
         there = numbers.reshape(-1) >= 0
-        return {form: self._written(form, queries, *passages[form.tokenizer], there) for form in self.sources}
+        return {
+            form: self._written(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources
+        }
 
-    def _passages(self, numbers: np.ndarray, new: Mapping[int, Words]) -> dict[str, tuple[Ragged, np.ndarray]]:
-        """This rank's candidates by tokenizer: word pieces, and their numbers there; `new` are the made-up ones by
-        their place.
+    def _passages(
+        self, numbers: np.ndarray, new: Mapping[int, Words]
+    ) -> dict[tuple[str, Join], tuple[Ragged, np.ndarray]]:
+        """This rank's candidates by tokenizer and join: word pieces, and their numbers there; `new` are the made-up
+        ones by their place, whose words have title and text joined by a blank.
         """
-        found: dict[str, tuple[Ragged, np.ndarray]] = {}
+        found: dict[tuple[str, Join], tuple[Ragged, np.ndarray]] = {}
         for form in self.sources:
-            if form.tokenizer in found:
+            key = form.tokenizer, form.join
+            if key in found:
                 continue
             pieces = self.sources[form].passages
-            found[form.tokenizer] = pieces, numbers
+            found[key] = pieces, numbers
             if new:
                 words = vocabulary(form.folder)
                 texts = words.ragged([written(some, words.mask_text) for some in new.values()])
                 whole = pieces.take(numbers.reshape(-1)).filled(np.array(list(new)), texts)
-                found[form.tokenizer] = whole, np.arange(len(whole)).reshape(numbers.shape)
+                found[key] = whole, np.arange(len(whole)).reshape(numbers.shape)
         return found
 
     def _written(

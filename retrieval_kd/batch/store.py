@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.ragged import Ragged
-from retrieval_kd.batch.vocabulary import vocabulary
+from retrieval_kd.batch.tokens import Join
+from retrieval_kd.batch.vocabulary import Vocabulary, vocabulary
 from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
+from retrieval_kd.text.records import Passage
 
 _TEXTS_AT_ONCE = 4096
 
@@ -26,25 +28,28 @@ def tokenise(texts: Sequence[str], folder: str) -> Ragged:
     return vocabulary(folder).ragged(texts)
 
 
-def tokenised(collection: Collection, folder: str, artifacts: Path) -> Ragged:
+def tokenised(collection: Collection, folder: str, artifacts: Path, *, join: Join = "blank") -> Ragged:
     """The collection's word pieces by position, memory-mapped from `artifacts/tokens-<digest>`, made first if absent.
 
-    A passage is its title and its text, joined. Written aside and renamed, so a killed run leaves nothing half made.
+    A passage is its title and its text, parted by what `join` says. Written aside and renamed, so a killed run leaves
+    nothing half made.
     """
-    key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(folder)}".encode()).hexdigest()
-    home = atomic_folder(artifacts / f"tokens-{key[:16]}", lambda aside: _write(aside, collection, folder))
+    how = "" if join == "blank" else f" {join}"
+    key = hashlib.sha256(f"{collection.digest} {tokenizer_digest(folder)}{how}".encode()).hexdigest()
+    home = atomic_folder(artifacts / f"tokens-{key[:16]}", lambda aside: _write(aside, collection, folder, join))
     return Ragged(np.load(home / "ids.npy", mmap_mode="r"), np.load(home / "offsets.npy", mmap_mode="r"))
 
 
-def _write(folder: Path, collection: Collection, tokenizer: str) -> None:
+def _write(folder: Path, collection: Collection, tokenizer: str, join: Join) -> None:
     lengths: list[np.ndarray] = []
     words = vocabulary(tokenizer)
-    texts = (passage.words for passage in collection.values())
     with open(folder / "ids.raw", "wb") as raw:
         for block in track(
-            _blocks(texts), total=-(-len(collection) // _TEXTS_AT_ONCE), what="tokenising passages (blocks)"
+            _blocks(collection.values()),
+            total=-(-len(collection) // _TEXTS_AT_ONCE),
+            what="tokenising passages (blocks)",
         ):
-            pieces = words.ragged(block)
+            pieces = _pieces(words, block, join)
             raw.write(pieces.ids.tobytes())
             lengths.append(np.diff(pieces.offsets))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
@@ -55,7 +60,13 @@ def _write(folder: Path, collection: Collection, tokenizer: str) -> None:
     (folder / "ids.raw").unlink()
 
 
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    texts = iter(texts)
-    while block := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
+def _blocks(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
+    passages = iter(passages)
+    while block := list(itertools.islice(passages, _TEXTS_AT_ONCE)):
         yield block
+
+
+def _pieces(words: Vocabulary, block: Sequence[Passage], join: Join) -> Ragged:
+    if join == "blank":
+        return words.ragged([passage.words for passage in block])
+    return words.parted([passage.title.strip() for passage in block], [passage.text.strip() for passage in block])

@@ -12,6 +12,8 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.fault import Fault
 
+Join = Literal["blank", "separator"]  # what stands between a passage's title and its text
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -41,13 +43,14 @@ class Tokens:
 
 class Frame(NamedTuple):
     """The fixed pieces around a text: what opens it, what closes it, how many pieces it may have, and its padding piece
-    (or -1).
+    (or -1). Those of `parting` are no words where they stand inside it.
     """
 
     opening: tuple[int, ...]
     closing: tuple[int, ...]
     length: int
     fill: int = -1
+    parting: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Tokenisation:
     specials included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the
     query or passage ("[Q]" becomes three word pieces for BERT) or a token of the vocabulary.
     `pad_queries` fills a query up to its length with [MASK], behind its [SEP], and those positions count as words.
-    `close` ends a text with [SEP].
+    `close` ends a text with [SEP]. `join` says what parts a passage's title from its text, where it has both: a blank,
+    or the piece that the tokenizer puts between two texts, which is no word.
     """
 
     tokenizer: str
@@ -69,6 +73,7 @@ class Tokenisation:
     passage_marker: str | None = None
     pad_queries: bool = False
     close: bool = True
+    join: Join = "blank"
     folder: str = field(default="", compare=False, repr=False)
 
     def frames(self) -> tuple[Frame, Frame]:
@@ -76,17 +81,18 @@ class Tokenisation:
         own.
         """
         words, fill = vocabulary(self.folder), -1
+        parting = words.pair[1] if self.join == "separator" else ()
         asked, found = words.pieces(self.query_marker), words.pieces(self.passage_marker)
         if self.pad_queries:
             fill = words.mask
         if self.layout == "joined":
             opening, between, closing = words.pair
             query = Frame((*opening, *asked), between, self.query_length, fill)
-            passage = Frame(found, closing if self.close else (), self.passage_length)
+            passage = Frame(found, closing if self.close else (), self.passage_length, parting=parting)
         else:
             closing = (words.sep,) if self.close else ()
             query = Frame((words.cls, *asked), closing, self.query_length, fill)
-            passage = Frame((words.cls, *found), closing, self.passage_length)
+            passage = Frame((words.cls, *found), closing, self.passage_length, parting=parting)
         for name, frame in (("query_length", query), ("passage_length", passage)):
             if frame.length <= len(frame.opening) + len(frame.closing):
                 raise Fault(
@@ -127,6 +133,8 @@ def write(
         ids[:, :before] = frame.opening
     else:
         ids[row, :before] = frame.opening
+    for piece in set(frame.parting):
+        word = word & (ids != piece)
     return ids, mask, word
 
 

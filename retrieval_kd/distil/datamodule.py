@@ -27,7 +27,7 @@ from retrieval_kd.batch.lists import (
 )
 from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
-from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.batch.tokens import Join, Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
 from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus
@@ -82,7 +82,7 @@ class ListsDataModule(pl.LightningDataModule):
                 "give a run over this collection's train queries"
             )
         self.short = self.copies = 0
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[tuple[str, Join], Source] = {}
 
     def train_dataloader(self) -> Iterable[Candidates]:
         """The steps from where training stands to the next re-mining or the end; a loader is there for workers alone,
@@ -172,12 +172,13 @@ class ListsDataModule(pl.LightningDataModule):
         return run
 
     def _source(self, form: Tokenisation) -> Source:
-        """Word pieces, once for each tokenizer."""
-        if form.tokenizer not in self._sources:
+        """Word pieces, once for each tokenizer and for each way in which titles and texts meet."""
+        key = form.tokenizer, form.join
+        if key not in self._sources:
             texts = [self.corpus.queries[name] for name in self.queries]
-            passages = tokenised(self.corpus.collection, form.folder, self.artifacts)
-            self._sources[form.tokenizer] = Source(tokenise(texts, form.folder), passages)
-        return self._sources[form.tokenizer]
+            passages = tokenised(self.corpus.collection, form.folder, self.artifacts, join=form.join)
+            self._sources[key] = Source(tokenise(texts, form.folder), passages)
+        return self._sources[key]
 
 
 def _leave_signals(_: int) -> None:

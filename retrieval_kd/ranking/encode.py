@@ -37,7 +37,7 @@ def passage_vectors(
     half = scorer.encoder_of("passage").computes_in
     words += "" if half is None else f" {half}"
     folder = artifacts / f"vectors-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
-    texts = tokenised(collection, written.folder, artifacts)
+    texts = tokenised(collection, written.folder, artifacts, join=written.join)
 
     def make(positions: np.ndarray) -> np.ndarray:
         return offline.vectors(scorer, "passage", texts.take(positions), tokens_per_group=tokens_per_group)

@@ -184,7 +184,7 @@ class Late(Ranker):
     def _passages(self, collection: Collection) -> Ragged:
         form = self.scorer.written("passage")
         assert form is not None
-        return tokenised(collection, form.folder, self.artifacts)
+        return tokenised(collection, form.folder, self.artifacts, join=form.join)
 
     def _queries(self, texts: list[str]) -> TokenVectors:
         form = self.scorer.written("query")

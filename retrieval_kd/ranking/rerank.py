@@ -119,7 +119,7 @@ class Rescoring:
                 f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus"
             )
         _, _, positions, _ = self.run.positions(self.collection)
-        passages = tokenised(self.collection, passage.folder, self.artifacts)
+        passages = tokenised(self.collection, passage.folder, self.artifacts, join=passage.join)
         asked = tokenise([self.queries[query_id] for query_id in self.run.query_ids], query.folder)
         rows = self.run.rows
         apart = query.layout == "apart"  # then pairs of one passage stand together, so that it is read once

@@ -45,7 +45,7 @@ class Asymmetric(Scorer):
         "projection": False,
         "normalize": True,
         "scale": 20.0,
-        **{key: value for key, value in WRITTEN.items() if not key.startswith("passage_")},
+        **{key: value for key, value in WRITTEN.items() if key != "join" and not key.startswith("passage_")},
     }
 
     def __init__(
@@ -81,7 +81,9 @@ class Asymmetric(Scorer):
         self.form = {**form, "projection": form["projection"] or width != target}
         self.projection = nn.Linear(width, target) if self.form["projection"] else nn.Identity()
         theirs = writing(self.passages.form)
-        same = {name: theirs[name] for name in ("passage_length", "passage_marker")}  # so that equal forms are one
+        same = {
+            name: theirs[name] for name in ("passage_length", "passage_marker", "join")
+        }  # so that equal forms are one
         self.tokenisation = write_as(towers, {**form, **same})
 
     def written(self, kind: Kind) -> Tokenisation | None:

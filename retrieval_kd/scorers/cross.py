@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.batch.tokens import Join, Tokens
 from retrieval_kd.encoders.classifier import ClassifierHead
 from retrieval_kd.encoders.dropout import set_dropout
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
@@ -58,6 +58,7 @@ class Cross(Scorer):
         "passage_length": 256,
         "segments": True,
         "close": True,
+        "join": "blank",
         "head_dropout": SAME,
         "attention_layer": -1,
     }
@@ -80,6 +81,7 @@ class Cross(Scorer):
         passage_length: int | None,
         segments: bool | None,
         close: bool | None,
+        join: Join | None,
         head_dropout: Literal["same"] | float | None,
         word_attention: bool | None,
         attention_layer: int | None,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Tokens
+from retrieval_kd.batch.tokens import Join, Tokens
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.reading import Attention
@@ -96,6 +96,7 @@ class Late(Scorer):
         pad_queries: bool | None,
         attend_padding: bool | None,
         close: bool | None,
+        join: Join | None,
         towers: Towers | None = None,
     ) -> None:
         super().__init__()

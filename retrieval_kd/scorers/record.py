@@ -15,7 +15,7 @@ RECORD, HEAD_FILE = (
     "scorer.json",
     "head.safetensors",
 )  # of a saved scorer: what it is, and its weights beside the encoders
-WRITING = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close")
+WRITING = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close", "join")
 _TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
 _ONE_VECTOR = ("pooling", "normalize", *WRITING)  # and into another query tower
 CROSS, ASYMMETRIC = "cross", "asymmetric"

@@ -23,6 +23,7 @@ WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is 
     "passage_marker": "",
     "pad_queries": False,
     "close": True,
+    "join": "blank",
 }
 
 

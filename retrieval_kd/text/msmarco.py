@@ -1,9 +1,9 @@
-"""MS MARCO's files: passages and queries as two columns, judgments as TREC's four, all parted by tabs."""
+"""MS MARCO's files: passages and queries as two columns, or three with titles, judgments as TREC's four."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
@@ -13,7 +13,9 @@ from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_
 from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
 from retrieval_kd.text.records import Judgment, Passage
 from retrieval_kd.text.split import words
+from retrieval_kd.text.titles import TITLES, Titles
 
+Columns = Literal["id text", "id title text", "id text title"]  # of a collection, parted by tabs
 TEXTS = "an id and a text a line, parted by a tab"
 QRELS = "judgments, four columns a line (query, 0, passage, grade)"
 
@@ -21,12 +23,12 @@ QRELS = "judgments, four columns a line (query, 0, passage, grade)"
 class MsMarco(Source):
     """MS MARCO passage ranking (Bajaj et al. 2016), and whatever has its form, TREC's Deep Learning topics included.
 
-    `collection` is a file in the folder `path`; `queries` and `qrels` map train, dev, test to files there (or
-    anywhere, by a whole path). A train
-    query whose words equal a dev or test query's is left out of train. `unjudged` adds the queries of those files that
-    nobody judged (300 thousand in train).
+    `collection` is a file in the folder `path`, with these `columns`; `titles` are a file there with an id and a title
+    a line, for a collection that has none; a passage that it does not name has no title. `queries` and `qrels` map
+    train, dev, test to files there (or anywhere, by a whole path). A train query whose words equal a dev or test
+    query's is left out of train. `unjudged` adds the queries of those files that nobody judged (300 thousand in train).
 
-    Raises Fault if a split has queries without qrels, or qrels without queries.
+    Raises Fault if a split has queries without qrels, or qrels without queries, or titles are given twice.
     """
 
     REVISION: ClassVar[int] = 1
@@ -36,6 +38,8 @@ class MsMarco(Source):
         *,
         path: str | Path,
         collection: str = "collection.tsv",
+        columns: Columns = "id text",
+        titles: str | None = None,
         queries: Mapping[str, str],
         qrels: Mapping[str, str],
         unjudged: bool = False,
@@ -44,23 +48,35 @@ class MsMarco(Source):
             raise Fault(
                 f"corpus.queries has {sorted(queries)}, corpus.qrels {sorted(qrels)}; give them the same splits"
             )
+        if titles is not None and columns != "id text":
+            raise Fault(
+                f"corpus.titles={titles} and corpus.columns={columns} both give titles; leave corpus.titles null"
+            )
         self.path, self.name, self.drop_same_id, self.unjudged = at_home(path), "msmarco", False, unjudged
         self.collection = self.path / at_home(collection)
+        self.columns, self.titles = columns, None if titles is None else self.path / at_home(titles)
         self.queries = {split: self.path / at_home(queries[split]) for split in SPLITS if split in queries}
         self.qrels = {split: self.path / at_home(qrels[split]) for split in self.queries}
 
     def options(self) -> Mapping[str, Any]:
-        return {"splits": list(self.queries), "unjudged": self.unjudged}
+        titled: dict[str, str] = {} if self.columns == "id text" else {"columns": self.columns}
+        titled |= {} if self.titles is None else {"titles": "a file"}
+        return {"splits": list(self.queries), "unjudged": self.unjudged, **titled}
 
     def files(self) -> Iterable[Path]:
-        texts = [check_file(path, holds=TEXTS) for path in (self.collection, *self.queries.values())]
+        texts = [check_file(self.collection, holds=_holds(self.columns))]
+        texts += [check_file(path, holds=TEXTS) for path in self.queries.values()]
+        texts += [] if self.titles is None else [check_file(self.titles, holds=TITLES)]
         return texts + [check_file(path, holds=QRELS) for path in self.qrels.values()]
 
     def read(self) -> Parsed:
-        passages = (Passage(name, "", text) for _, name, text in _rows(self.collection))
-        return Parsed(passages, self._questions, partial(line_at, self.collection))
+        bare = self.columns == "id text"
+        passages = _bare(self.collection) if bare else _titled(self.collection, self.columns)
+        titles = None if self.titles is None and bare else Titles(self.titles)
+        stream = passages if titles is None else titles.of(passages)
+        return Parsed(stream, partial(self._questions, titles), partial(line_at, self.collection))
 
-    def _questions(self, collection: Collection) -> Questions:
+    def _questions(self, titles: Titles | None, collection: Collection) -> Questions:
         """Queries, judgments and splits; of the queries only those that are judged or may be distilled from."""
         texts: dict[str, str] = {}
         splits: dict[str, Judgments] = {}
@@ -79,7 +95,8 @@ class MsMarco(Source):
         unjudged = tuple(others) if self.unjudged else ()
         kept = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
         kept |= {query_id: texts[query_id] for query_id in unjudged}
-        return Questions(kept, splits, unjudged, {"queries left out of train": str(dropped)})
+        about = {"queries left out of train": str(dropped), **(titles.about() if titles else {})}
+        return Questions(kept, splits, unjudged, about)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
@@ -92,6 +109,26 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         yield number, name, text
     if not number:
         raise Fault(f"{path} is empty; give {TEXTS}")
+
+
+def _bare(path: Path) -> Iterator[Passage]:
+    return (Passage(name, "", text) for _, name, text in _rows(path))
+
+
+def _holds(columns: str) -> str:
+    return TEXTS if columns == "id text" else f"{', '.join(columns.split())} a line, parted by tabs"
+
+
+def _titled(path: Path, columns: str) -> Iterator[Passage]:
+    """Passages of a collection with three columns. Raises Fault for a line with more or fewer, and if there is none."""
+    number, names, holds = 0, columns.split(), _holds(columns)
+    for number, line in numbered(path, holds=holds):
+        values = line.split("\t")
+        if len(values) != len(names):
+            raise Fault(f"{path}:{number} has {len(values)} columns; give {holds}")
+        yield Passage(**dict(zip(names, values, strict=True)))
+    if not number:
+        raise Fault(f"{path} is empty; give {holds}")
 
 
 def _queries(path: Path) -> dict[str, str]:

@@ -50,6 +50,12 @@ def test_a_passage_joined_to_a_query_has_one_special_token_less() -> None:
     assert said.endswith("say teacher.cross.passage_length=31")
 
 
+def test_both_read_titles_alike() -> None:
+    assert faults({"join": "separator"}, word_attention=True, join="separator") == []
+    (said,) = faults({"join": "separator"}, word_attention=True)
+    assert said.endswith("part titles from texts differently, so their words may: say teacher.cross.join=separator")
+
+
 def test_markers_take_room_from_words_and_an_open_end_gives_some() -> None:
     marked = {"query_length": 32, "query_marker": "[Q]"}
     assert faults(marked, word_attention=True, query_length=31) == []

@@ -124,3 +124,29 @@ def test_how_a_tokenizer_was_last_asked_to_cut_or_pad_is_no_part_of_its_digest(t
 
 def test_texts_are_not_cut_before_they_are_framed(tiny: str, cutting: str) -> None:
     assert tokenise(["fox " * 600], cutting).ids.tolist() == tokenise(["fox"], tiny).ids.tolist() * 600
+
+
+def test_title_and_text_may_be_parted_as_two_texts_are(tmp_path: Path, tiny: str, collection: Collection) -> None:
+    from transformers import AutoTokenizer
+
+    pieces = tokenised(collection, tiny, tmp_path, join="separator")
+    pair = AutoTokenizer.from_pretrained(tiny)("Fox", "a red fox")["input_ids"]
+    assert pieces[0].tolist() == pair[1:-1]
+    assert [pieces[number].tolist() for number in (1, 2)] == [[], tokenise(["the dog slept"], tiny).ids.tolist()]
+
+
+def test_a_title_without_a_text_is_parted_from_nothing(tmp_path: Path, tiny: str) -> None:
+    lone = Collection.write(tmp_path / "lone", [Passage("a", "a fox ", " "), Passage("b", " ", " the dog")])
+    pieces = tokenised(lone, tiny, tmp_path / "artifacts", join="separator")
+    assert pieces.ids.tolist() == tokenise(["a fox", "the dog"], tiny).ids.tolist()
+    assert pieces.offsets.tolist() == [0, 2, 4]
+
+
+def test_what_parts_titles_from_texts_makes_a_store_of_its_own_and_a_blank_the_one_there_was(
+    tmp_path: Path, tiny: str, collection: Collection
+) -> None:
+    before = tokenised(collection, tiny, tmp_path).ids.tolist()
+    assert tokenised(collection, tiny, tmp_path, join="blank").ids.tolist() == before
+    assert len(stores(tmp_path)) == 1
+    assert tokenised(collection, tiny, tmp_path, join="separator").ids.tolist() != before
+    assert len(stores(tmp_path)) == 2

@@ -257,3 +257,27 @@ def test_a_pair_may_be_cut_as_prods_is(tiny: str, longest: int, pieces: int) -> 
         pair = joined(Ragged.of([asked]), Ragged.of([found]), frames)
         assert pair.ids[0].tolist() == published_pair(asked, found, longest)
         assert pair.mask.all()
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "byte level"])
+def test_a_title_and_a_text_are_written_as_the_tokenizer_itself_writes_two_texts(
+    tiny: str, tmp_path: Path, kind: str
+) -> None:
+    folder = tiny if kind == "wordpiece" else str(byte_level(tmp_path))
+    words, parted = vocabulary(folder), Tokenisation("x", join="separator", folder=folder)
+    pieces = words.parted(["the red fox", "the fox"], ["the fox ran", ""])
+    found = apart(pieces, parted.frames()[1])
+    theirs = AutoTokenizer.from_pretrained(folder)("the red fox", "the fox ran")["input_ids"]
+    assert found.ids[0].tolist() == theirs
+    assert found.word[0].tolist() == [piece not in {words.cls, words.sep} for piece in theirs]
+    alone = found.ids[1][found.mask[1]].tolist()
+    assert alone == AutoTokenizer.from_pretrained(folder)("the fox")["input_ids"]
+    assert not found.segment.any()
+
+
+def test_what_parts_a_title_from_its_text_is_a_word_of_neither_side_of_a_pair_and_counts_in_its_length() -> None:
+    frames = QUERY, PASSAGE._replace(parting=(SEP,))
+    found = joined(Ragged.of([[20]]), Ragged.of([[30, SEP, 31, 32]]), frames)
+    assert ids(found) == [[CLS, 8, 20, SEP, 9, 30, SEP, 31, SEP]]
+    assert words(found) == [[0, 0, 1, 0, 0, 1, 0, 1, 0]]
+    assert found.segment.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1, 1]]

@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "skip": "fox the",
     "attend_padding": False,
     "segments": False,
+    "join": "separator",
     "head_dropout": 0.25,
 }
 BESIDE = {  # what makes another key's value act

@@ -42,7 +42,10 @@ TOLD = {  # the published student starts as its teacher, which is trained at ano
 DEPTHS = {"large": 24, "distil": 6, "MiniLM": 6}  # by what a hub id says; 12 otherwise
 ONE_STEP = ["optim.steps=1", "optim.warmup=0.0", "optim.precision=32-true"]
 ONE_STEP += ["data.queries_per_step=4", "data.queries_per_pool=null"]
-MORE = {"prod": ["mining.student_window=[1,200]", "mining.teacher_window=[1,200]"]}  # one step confuses nobody
+MORE = {
+    "lead": ["corpus.titles=titles.tsv"],
+    "prod": ["corpus.titles=titles.tsv", "mining.student_window=[1,200]", "mining.teacher_window=[1,200]"],
+}  # one step confuses nobody
 
 # twin, stage, key, the paper's value (methods that were not read have none)
 PUBLISHED: list[tuple[str, str, str, Any]] = [
@@ -67,6 +70,11 @@ PUBLISHED: list[tuple[str, str, str, Any]] = [
     ("tct_colbert", "distil", "optim.steps", 100000),
     ("tct_colbert", "distil", "optim.lr", 7e-6),
     ("tct_colbert", "hybrid", "ranker.alpha", None),
+    ("lead", "mined", "student.join", "separator"),
+    ("lead", "distil", "student.join", "separator"),
+    ("lead", "distil", "teacher.late.join", "separator"),
+    ("ernie_search", "cascade", "student.join", "separator"),
+    ("ernie_search", "cascade", "teacher.cross.join", "separator"),
     ("lead", "distil", "loss.terms.layers.pairs", 5),
     ("lead", "distil", "loss.terms.layers.every", 10),
     ("lead", "distil", "optim.clip", 2.0),
@@ -83,6 +91,8 @@ PUBLISHED: list[tuple[str, str, str, Any]] = [
     ("prod", "from_dual", "optim.warmup", 4000),
     ("prod", "ranker", "data.queries_per_step", 256),
     ("prod", "ranker", "optim.lr", 1e-5),
+    ("prod", "start", "student.join", "separator"),
+    ("prod", "reranked", "teacher.cross.join", "separator"),
     ("prod", "ranker", "student.query_length", 32),
     ("prod", "ranker", "student.passage_length", 158),
     ("prod", "bigger_ranker", "student.segments", False),
@@ -120,6 +130,9 @@ def msmarco(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("msmarco")
     texts = {name: rows(planted / f"{name}.jsonl") for name in ("corpus", "queries")}
     (folder / "collection.tsv").write_text("".join(f"{name}\t{text}\n" for name, text in texts["corpus"].items()))
+    (folder / "titles.tsv").write_text(
+        "".join(f"{name}\t{text.split()[0]}\n" for name, text in texts["corpus"].items())
+    )
     for split, file in (("train", "train"), ("dev", "dev.small")):
         judged = [line.split("\t") for line in (planted / "qrels" / f"{split}.tsv").read_text().splitlines()[1:]]
         asked = dict.fromkeys(query for query, _, _ in judged)

@@ -1,6 +1,7 @@
 """The loader: every step once and in order, whoever makes it; what it takes from runs and files."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 import torch
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.distil.datamodule import ListsDataModule
+from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.contracts.options import option
@@ -223,3 +226,21 @@ def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
 def test_ranks_that_no_list_has_are_refused(ground: Ground, tmp_path: Path) -> None:
     with pytest.raises(Fault, match="no training query has a passage at ranks 900 to 901 of its list, the longest of"):
         lists(ground, tmp_path, negatives=1, first=900, last=901).collate()
+
+
+def test_each_scorer_of_a_training_reads_titles_as_its_form_says(ground: Ground, tmp_path: Path) -> None:
+    titled = [text._replace(title="a title") for text in ground.corpus.collection.values()]
+    corpus = replace(ground.corpus, collection=Collection.write(tmp_path / "titled", titled))
+    student = training.scorer_node(ground, "dual", join="separator")
+    teachers = {"cross": training.scorer_node(ground, "cross")}
+    made = training.distiller("listwise_kl", student, teachers, optim=training.adamw(steps=STEPS))
+    collate = training.lists(replace(ground, corpus=corpus), made, tmp_path).collate()
+    (parted,), (blank,) = (made.scorer(role).tokenisations() for role in ("student", "cross"))
+    words, number = vocabulary(parted.folder), int(collate(0).passage_id[0, 0])
+    title, text = (words.ragged([part]).ids.tolist() for part in titled[number][1:])
+    assert collate.sources[parted].passages[number].tolist() == [*title, words.sep, *text]
+    assert collate.sources[blank].passages[number].tolist() == [*title, *text]
+    first = collate(0).texts[parted].passage
+    shown = first.ids[0, 0][first.mask[0, 0]].tolist()
+    assert shown == [words.cls, *title, words.sep, *text, words.sep][: parted.passage_length]
+    assert first.word[0, 0][first.mask[0, 0]].tolist() == [piece not in (words.cls, words.sep) for piece in shown]

@@ -41,6 +41,7 @@ APART = {
     "passage_marker": None,
     "pad_queries": False,
     "close": True,
+    "join": None,
 }
 
 
@@ -59,7 +60,7 @@ def late(backbone: Path, **given: Any) -> Late:
 def cross(backbone: Path, **given: Any) -> Cross:
     attention = {"word_attention": False, "attention_layer": -1}
     lengths = {"query_length": 16, "passage_length": 16}
-    left_open = dict.fromkeys(("label", "activation", "segments", "close", "head_dropout"))
+    left_open = dict.fromkeys(("label", "activation", "segments", "close", "join", "head_dropout"))
     options = {**READ, **attention, **left_open, **lengths, "pooling": "cls", "scale": 1.0}
     return Cross(**{**options, "backbone": str(backbone), **given}).eval()
 

@@ -20,6 +20,7 @@ from tests.scorers.reading import moved
 FOLDER = "artifacts/train-…/payload/student"
 QUERIES = ["red fox", "the dog slept and ran home and slept all day and the cat sat", "a cat"]
 PASSAGES = ["the red fox ran home", "", "a dog slept all day and the fox and the cat are home", "cat", "it ran"]
+TITLES = ["a red cat", "", "", "the dog", ""]
 FORMS: dict[str, dict[str, Any]] = {
     "as it comes": {},
     "cls, projected": {"pooling": "cls", "projection": 5, "scale": 3.0},
@@ -41,12 +42,18 @@ FORMS: dict[str, dict[str, Any]] = {
         "normalize": False,
     },
     "filled behind [SEP], words alone": {"pooling": "mean_words", "pad_queries": True, "query_length": 12},
+    "titles parted": {"join": "separator"},
+    "titles parted, words alone": {"join": "separator", "pooling": "mean_words", "passage_length": 9},
     "bent without a bias": {"projection": 5, "projection_bias": False, "projection_activation": "tanh"},
     **{
         f"pooled by {pooling}": {"pooling": pooling} for pooling in ("max", "last", "weighted_mean", "mean_sqrt_length")
     },
     "two towers, projected, filled": {"shared": False, "projection": 7, "pad_queries": True, "query_length": 12},
 }
+
+
+def titled() -> list[tuple[str, str]]:
+    return list(zip(TITLES, PASSAGES, strict=True))
 
 
 def readme(folder: Path) -> dict[str, Any]:
@@ -60,7 +67,7 @@ def readme(folder: Path) -> dict[str, Any]:
 
 def ranked(scorer: Dual | Asymmetric, folder: Path) -> torch.Tensor:
     """Our own scores of every passage for every query, [query passage]."""
-    passages = Collection.write(folder / "collection", (Passage(str(n), "", text) for n, text in enumerate(PASSAGES)))
+    passages = Collection.write(folder / "collection", (Passage(str(n), *both) for n, both in enumerate(titled())))
     ranker = Dense(scorer=scorer, artifacts=folder, tokens_per_group=64)
     run = ranker.rank({str(n): text for n, text in enumerate(QUERIES)}, passages, len(PASSAGES)).lists
     listed = [{row.passage_id: row.score for row in run[str(n)]} for n in range(len(QUERIES))]
@@ -91,7 +98,7 @@ def test_readmes_code_scores_as_the_package_does(backbone: Path, tmp_path: Path,
     node = {**option("student", kind), "layers": None, "checkpoint": str(folder)}
     made, ours = readme(folder), ranked(open_scorer(node, seed=0), tmp_path)
     query, passage = made["query"], made["passage"]
-    theirs = query.form["scale"] * query(QUERIES) @ passage(PASSAGES).T
+    theirs = query.form["scale"] * query(QUERIES) @ passage(titled()).T
     torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-4)
     assert theirs[:, 1].tolist() == [0, 0, 0]  # the empty passage
     assert made["scores"].shape == (1, 2)
