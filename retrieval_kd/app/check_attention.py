@@ -79,7 +79,8 @@ def _specials(node: Node, side: str) -> int:
     scorer: Any = class_of(node, SCORER)
     if scorer.kind == "cross":
         return 2 if side == "query" else int(bool(node.get("close", True)))
-    return 1 + bool(node.get("close", True)) + bool(node.get(f"{side}_marker"))
+    marked = bool(node.get(f"{side}_marker")) and node.get("marker_at") != "first"
+    return 1 + bool(node.get("close", True)) + marked
 
 
 def _path(role: str) -> str:

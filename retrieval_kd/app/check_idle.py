@@ -24,6 +24,10 @@ def idle_faults(path: str, node: Node, form: Mapping[str, Any], folder: Path | N
         if node.get(key) is not None and not form[needed]:
             said = f"{path}.{key}={json.dumps(node[key])} has no effect, as {path}.{needed}={json.dumps(form[needed])}"
             yield f"{said}: leave it null"
+    markers = [key for key in ("query_marker", "passage_marker") if key in form]
+    if node.get("marker_at") is not None and not any(form[key] for key in markers):
+        said = f"{path}.marker_at={node['marker_at']} has no effect, as there is no marker"
+        yield f"{said}: give {' or '.join(f'{path}.{key}' for key in markers)}, or leave it null"
     if node.get("label") is not None:
         yield from _label_faults(path, node, form, None if folder is None else encoder_folder(folder, "query"))
 

@@ -43,6 +43,7 @@ def _group(names: list[str]) -> str:
 
 def across(verb: str, config: Node) -> Unread:
     """What the other groups of a stage leave without effect."""
+    yield from _of_titles(config)
     if verb == "train":
         made = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
         yield from _of_lessons(**made)
@@ -69,6 +70,14 @@ def groups(config: Node) -> Unread:
     if data.dark is not None and data.dark.copies and not reads_dark:
         why = "the curriculum drops dark examples" if curriculum.drops_dark else "no term of the loss reads them"
         yield "data.dark", f"{why}; give a term with a guide over the own list, as loss=listwise_kl, or data.dark=null"
+
+
+def _of_titles(config: Node) -> Unread:
+    corpus = config.get("corpus") or {}
+    if corpus.get("columns") == "id text" and corpus.get("titles") is None:
+        for path, node in _scorers(config):
+            if "join" in node:
+                yield f"{path}.join", "the collection has no titles; give corpus.titles, or corpus.columns"
 
 
 def _of_lessons(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:

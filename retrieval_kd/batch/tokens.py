@@ -12,6 +12,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.text.fault import Fault
 
+Place = Literal["after", "first"]  # of a marker: behind [CLS], or in its place
 Join = Literal["blank", "separator"]  # what stands between a passage's title and its text
 
 
@@ -59,7 +60,8 @@ class Tokenisation:
 
     `layout`: query and passage `apart`, or `joined` in one text without tokenising again. Lengths are in tokens,
     specials included; a joined pair has at most query_length + passage_length. A marker is ordinary text before the
-    query or passage ("[Q]" becomes three word pieces for BERT) or a token of the vocabulary.
+    query or passage ("[Q]" becomes three word pieces for BERT) or a token of the vocabulary, behind [CLS] or in its
+    place.
     `pad_queries` fills a query up to its length with [MASK], behind its [SEP], and those positions count as words.
     `close` ends a text with [SEP]. `join` says what parts a passage's title from its text, where it has both: a blank,
     or the piece that the tokenizer puts between two texts, which is no word.
@@ -71,6 +73,7 @@ class Tokenisation:
     passage_length: int = 256
     query_marker: str | None = None
     passage_marker: str | None = None
+    marker_at: Place = "after"
     pad_queries: bool = False
     close: bool = True
     join: Join = "blank"
@@ -91,14 +94,17 @@ class Tokenisation:
             passage = Frame(found, closing if self.close else (), self.passage_length, parting=parting)
         else:
             closing = (words.sep,) if self.close else ()
-            query = Frame((words.cls, *asked), closing, self.query_length, fill)
-            passage = Frame((words.cls, *found), closing, self.passage_length, parting=parting)
+            query = Frame(self._opening(words.cls, asked), closing, self.query_length, fill)
+            passage = Frame(self._opening(words.cls, found), closing, self.passage_length, parting=parting)
         for name, frame in (("query_length", query), ("passage_length", passage)):
             if frame.length <= len(frame.opening) + len(frame.closing):
                 raise Fault(
                     f"{name}={frame.length} leaves no room for a word beside its special tokens: give a longer one"
                 )
         return query, passage
+
+    def _opening(self, cls: int, marker: tuple[int, ...]) -> tuple[int, ...]:
+        return marker if marker and self.marker_at == "first" else (cls, *marker)
 
 
 def write(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Tokenisation
+from retrieval_kd.batch.tokens import Place, Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
@@ -62,6 +62,7 @@ class Asymmetric(Scorer):
         scale: float | None,
         query_length: int | None,
         query_marker: Literal[""] | str | None,
+        marker_at: Place | None,
         pad_queries: bool | None,
         close: bool | None,
         passages_of: str,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Join
+from retrieval_kd.batch.tokens import Join, Place
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
@@ -71,6 +71,7 @@ class Dual(Scorer):
         passage_length: int | None,
         query_marker: Literal[""] | str | None,
         passage_marker: Literal[""] | str | None,
+        marker_at: Place | None,
         pad_queries: bool | None,
         close: bool | None,
         join: Join | None,

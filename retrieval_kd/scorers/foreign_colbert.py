@@ -60,6 +60,7 @@ def form(folder: Path) -> dict[str, Any]:
         "passage_marker": told.get("doc_token_id") or "[unused1]",
         "pad_queries": True,
         "attend_padding": bool(told.get("attend_to_mask_tokens")),
+        "marker_at": "after",
         "close": True,
     }
 
@@ -92,6 +93,7 @@ def modules_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
         "scale": 1.0,
         **_markers(folder, modules[0], config),
         **_filled(folder, modules[0], config, pylate),
+        "marker_at": "after",
         "close": True,
     }
 

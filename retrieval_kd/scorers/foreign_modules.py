@@ -112,6 +112,7 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
         **lengths(folder, modules[0]),
         **prompts(folder, modules[0], config),
         "pad_queries": False,
+        "marker_at": "after",
         "close": True,
     }
 

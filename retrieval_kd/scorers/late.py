@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.batch.tokens import Join, Tokens
+from retrieval_kd.batch.tokens import Join, Place, Tokens
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.reading import Attention
@@ -93,6 +93,7 @@ class Late(Scorer):
         passage_length: int | None,
         query_marker: Literal[""] | str | None,
         passage_marker: Literal[""] | str | None,
+        marker_at: Place | None,
         pad_queries: bool | None,
         attend_padding: bool | None,
         close: bool | None,

@@ -15,7 +15,8 @@ RECORD, HEAD_FILE = (
     "scorer.json",
     "head.safetensors",
 )  # of a saved scorer: what it is, and its weights beside the encoders
-WRITING = ("query_length", "passage_length", "query_marker", "passage_marker", "pad_queries", "close", "join")
+_MARKERS = ("query_marker", "passage_marker")
+WRITING = ("query_length", "passage_length", *_MARKERS, "marker_at", "pad_queries", "close", "join")
 _TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
 _ONE_VECTOR = ("pooling", "normalize", *WRITING)  # and into another query tower
 CROSS, ASYMMETRIC = "cross", "asymmetric"
@@ -75,7 +76,7 @@ def resolved(defaults: Form, saved: Form, told: Form) -> dict[str, Any]:
 
 def writing(form: Form) -> dict[str, Any]:
     """What of a form is a field of Tokenisation, where a marker that is no text is none."""
-    markers = {key: form[key] or None for key in ("query_marker", "passage_marker") if key in form}
+    markers = {key: form[key] or None for key in _MARKERS if key in form}
     return {**{key: form[key] for key in WRITING if key in form}, **markers}
 
 

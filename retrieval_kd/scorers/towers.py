@@ -21,6 +21,7 @@ WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is 
     "passage_length": 256,
     "query_marker": "",
     "passage_marker": "",
+    "marker_at": "after",
     "pad_queries": False,
     "close": True,
     "join": "blank",

@@ -63,6 +63,12 @@ def test_markers_take_room_from_words_and_an_open_end_gives_some() -> None:
     assert said.endswith("say teacher.cross.query_length=33")
 
 
+def test_a_marker_in_the_place_of_the_first_piece_takes_no_room() -> None:
+    marked = {"query_length": 32, "query_marker": "[Q]", "marker_at": "first"}
+    (said,) = faults(marked, word_attention=True, query_length=31)
+    assert said.endswith("say teacher.cross.query_length=32")
+
+
 def test_late_interaction_shows_its_attention_and_is_held_to_its_lengths() -> None:
     assert faults({}, guide="late") == []
     assert len(faults({}, guide="late", query_length=16, passage_length=16)) == 2

@@ -101,6 +101,13 @@ def test_a_value_that_changes_a_trained_form_is_told(plan: Planned, saved: Calla
     assert about_forms(plan(*start(folder), "student.pooling=cls", "student.shared=false")) == []
 
 
+def test_a_place_for_no_marker_is_refused(plan: Planned) -> None:
+    given = r"student\.query_marker or student\.passage_marker, or leave it null"
+    with pytest.raises(Fault, match=rf"student\.marker_at=first has no effect, as there is no marker: give {given}"):
+        plan("student.marker_at=first")
+    assert plan("student.marker_at=first", 'student.passage_marker="[D]"').stages
+
+
 def test_so_is_a_pair_that_is_written_otherwise(plan: Planned, saved: Callable[..., Path]) -> None:
     folder, words = saved("cross", segments=False, head_dropout=0.25), ("student=cross_encoder", "teacher=none")
     words = (*words, "loss=contrastive_list", "ranker=rerank", *start(folder))

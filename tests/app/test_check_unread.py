@@ -1,10 +1,12 @@
 """Words without effect are refused, with what would make them act; the same words act where that is given."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from retrieval_kd.app.plan import Plan
+from retrieval_kd.app.options import Options
+from retrieval_kd.app.plan import Plan, plan_of
 from retrieval_kd.text.fault import Fault
 
 pytestmark = pytest.mark.slow
@@ -105,6 +107,22 @@ def test_a_word_without_effect_is_refused_until_what_makes_it_act_is_said(plan: 
         plan(*words)
     given = {word.partition("=")[0]: word for word in (*words, *remedy)}
     assert plan(*given.values()).stages
+
+
+def test_what_parts_titles_from_texts_acts_where_there_are_titles(
+    plan: Planned, options: Options, tmp_path: Path
+) -> None:
+    for name, line in (("collection", "7\tAnts walk."), ("titles", "7\tAnts"), ("queries", "1\twho walks")):
+        (tmp_path / f"{name}.tsv").write_text(f"{line}\n")
+    (tmp_path / "qrels.tsv").write_text("1\t0\t7\t1\n")
+    files = [f"corpus.{key}.{split}={key}.tsv" for key in ("queries", "qrels") for split in ("train", "dev")]
+    words = [*KL, "corpus=msmarco", f"corpus.path={tmp_path}", *files, "student.join=separator"]
+    with pytest.raises(
+        Fault, match=r"student\.join=separator has no effect: the collection has no titles; give corpus"
+    ):
+        plan_of(words, options)
+    assert plan_of([*words, "corpus.titles=titles.tsv"], options).stages
+    assert plan(*KL, "student.join=separator").stages
 
 
 def test_a_default_that_cannot_act_may_be_said(plan: Planned) -> None:

@@ -155,6 +155,15 @@ def test_markers_are_ordinary_text_after_the_first_special_piece(tiny: str) -> N
     assert query.closing == ()
 
 
+def test_a_marker_may_stand_in_the_place_of_the_first_special_piece(tiny: str) -> None:
+    words = vocabulary(tiny)
+    query, passage = form(tiny, query_marker="[Q]", marker_at="first").frames()
+    assert query.opening == tuple(words.ragged(["[q]"]).ids.tolist())
+    assert passage.opening == (words.cls,)  # it has none
+    found = apart(Ragged.of([[20, 21]]), query)
+    assert found.word.int().tolist() == [[0] * len(query.opening) + [1, 1, 0]]
+
+
 def test_a_length_without_room_for_a_word_is_refused(tiny: str) -> None:
     assert form(tiny, query_length=3).frames()[0].length == 3
     with pytest.raises(Fault, match="query_length=2 leaves no room"):

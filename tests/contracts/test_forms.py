@@ -41,6 +41,7 @@ OTHER: dict[str, Any] = {
     "projection_activation": "tanh",
     "skip": "fox the",
     "attend_padding": False,
+    "marker_at": "first",
     "segments": False,
     "join": "separator",
     "head_dropout": 0.25,
@@ -49,6 +50,7 @@ BESIDE = {  # what makes another key's value act
     "projection_bias": {"projection": 8},
     "projection_activation": {"projection": 8},
     "attend_padding": {"pad_queries": True},
+    "marker_at": {"query_marker": "[Q]"},
 }
 MORE = [("dual", "pooling", "mean_words"), ("cross", "pooling", "pooler"), ("asymmetric", "pooling", "mean_words")]
 ALIKE = {"cross": ("attention_layer", "head_dropout")}  # keys of a form that nothing kept of a text depends on

@@ -72,6 +72,8 @@ PUBLISHED: list[tuple[str, str, str, Any]] = [
     ("tct_colbert", "hybrid", "ranker.alpha", None),
     ("lead", "mined", "student.join", "separator"),
     ("lead", "distil", "student.join", "separator"),
+    ("lead", "teacher", "student.marker_at", "first"),
+    ("lead", "distil", "teacher.late.query_marker", "[unused1]"),
     ("lead", "distil", "teacher.late.join", "separator"),
     ("ernie_search", "cascade", "student.join", "separator"),
     ("ernie_search", "cascade", "teacher.cross.join", "separator"),

@@ -39,6 +39,7 @@ APART = {
     "passage_length": 16,
     "query_marker": None,
     "passage_marker": None,
+    "marker_at": None,
     "pad_queries": False,
     "close": True,
     "join": None,

@@ -25,6 +25,7 @@ TOWER = {
     "query_length": 16,
     "query_marker": None,
     "pad_queries": False,
+    "marker_at": None,
     "close": True,
     "passages_of": "dual",
 }

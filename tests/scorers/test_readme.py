@@ -42,6 +42,7 @@ FORMS: dict[str, dict[str, Any]] = {
         "normalize": False,
     },
     "filled behind [SEP], words alone": {"pooling": "mean_words", "pad_queries": True, "query_length": 12},
+    "a marker in the place of [CLS]": {"query_marker": "[Q]", "marker_at": "first", "pooling": "cls"},
     "titles parted": {"join": "separator"},
     "titles parted, words alone": {"join": "separator", "pooling": "mean_words", "passage_length": 9},
     "bent without a bias": {"projection": 5, "projection_bias": False, "projection_activation": "tanh"},
