@@ -17,7 +17,7 @@ from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.dual import Dual, dot
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
-from retrieval_kd.scorers.record import Form, read_record, write_record, writing
+from retrieval_kd.scorers.record import OF_PASSAGES, Form, read_record, write_record, writing
 from retrieval_kd.scorers.scorer import Kind, Scorer, Size, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import View, Want
@@ -45,7 +45,7 @@ class Asymmetric(Scorer):
         "projection": False,
         "normalize": True,
         "scale": 20.0,
-        **{key: value for key, value in WRITTEN.items() if key != "join" and not key.startswith("passage_")},
+        **{key: value for key, value in WRITTEN.items() if key not in OF_PASSAGES},
     }
 
     def __init__(
@@ -82,9 +82,7 @@ class Asymmetric(Scorer):
         self.form = {**form, "projection": form["projection"] or width != target}
         self.projection = nn.Linear(width, target) if self.form["projection"] else nn.Identity()
         theirs = writing(self.passages.form)
-        same = {
-            name: theirs[name] for name in ("passage_length", "passage_marker", "join")
-        }  # so that equal forms are one
+        same = {name: theirs[name] for name in OF_PASSAGES}  # so that equal forms are one
         self.tokenisation = write_as(towers, {**form, **same})
 
     def written(self, kind: Kind) -> Tokenisation | None:

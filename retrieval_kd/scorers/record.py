@@ -18,7 +18,8 @@ RECORD, HEAD_FILE = (
 _MARKERS = ("query_marker", "passage_marker")
 WRITING = ("query_length", "passage_length", *_MARKERS, "marker_at", "pad_queries", "close", "join")
 _TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
-_ONE_VECTOR = ("pooling", "normalize", *WRITING)  # and into another query tower
+OF_PASSAGES = ("passage_length", "passage_marker", "join")  # of these, what says nothing of queries
+_QUERIES = tuple(key for key in WRITING if key not in OF_PASSAGES)  # what goes into another query tower
 CROSS, ASYMMETRIC = "cross", "asymmetric"
 
 
@@ -60,7 +61,8 @@ def carried(form: Form, of: str, to: str) -> dict[str, Any]:
         )
     if CROSS in (of, to):
         return {}
-    keys = _ONE_VECTOR if to == ASYMMETRIC and of == "dual" else _TOWERS
+    one_vector = ("pooling", "normalize") if of == "dual" else ()
+    keys = (*one_vector, *_QUERIES) if to == ASYMMETRIC else _TOWERS
     return {key: value for key, value in form.items() if key in keys}
 
 

@@ -156,6 +156,17 @@ def test_an_asymmetric_scorer_is_opened_as_one_alone(
         plan(*words, *start(saved("dual")))
 
 
+@pytest.mark.parametrize("kind", ["dual", "late"])
+def test_an_asymmetric_scorers_query_tower_may_start_from_another_scorer_which_says_how_queries_are_written(
+    plan: Planned, saved: Callable[..., Path], kind: str
+) -> None:
+    folder = saved(kind, query_length=9, passage_length=12, join="separator")
+    words = ("student=asymmetric", "teacher=dual", "loss=aligned", f"student.backbone={folder}", "student.layers=null")
+    told = with_forms(plan(*words).named("train").config, {})["student"]
+    assert told["query_length"] == 9
+    assert not {"passage_length", "join"} & told.keys()
+
+
 def test_a_tied_role_writes_texts_as_whom_it_reads_through(plan: Planned, saved: Callable[..., Path]) -> None:
     made = plan(*start(saved("dual", query_length=9, query_marker="[Q]", pooling="cls")))
     formed = with_forms(made.named("train").config, {})["teacher"]["late"]
