@@ -73,11 +73,10 @@ def groups(config: Node) -> Unread:
 
 
 def _of_titles(config: Node) -> Unread:
-    corpus = config.get("corpus") or {}
-    if corpus.get("columns") == "id text" and corpus.get("titles") is None:
-        for path, node in _scorers(config):
-            if "join" in node:
-                yield f"{path}.join", "the collection has no titles; give corpus.titles, or corpus.columns"
+    corpus = config.get("corpus")
+    why = class_of(corpus, "corpus").untitled(corpus) if corpus else None
+    if why is not None:
+        yield from ((f"{path}.join", why) for path, node in _scorers(config) if "join" in node)
 
 
 def _of_lessons(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:

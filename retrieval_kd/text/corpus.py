@@ -65,6 +65,11 @@ class Source(ABC):
     def read(self) -> Parsed:
         """Parse. Raises Fault naming file and line, while passages are streamed too."""
 
+    @staticmethod
+    def untitled(node: Mapping[str, Any]) -> str | None:
+        """Why no passage has a title where an option has these values, and what would give some; None: some may."""
+        return None
+
     def fingerprint(self) -> str:
         """SHA-256 of the files' bytes, the options and the reader's REVISION; nothing is parsed."""
         files, digest = list(self.files()), hashlib.sha256()

@@ -49,6 +49,10 @@ class Docstrings(Source):
         self.packages, self.unjudged = tuple(packages), unjudged
         self.lengths = Lengths(query_words[0], query_words[1], passage_words)
 
+    @staticmethod
+    def untitled(node: Mapping[str, Any]) -> str | None:
+        return "docstrings have no titles; give a corpus that has some"
+
     def options(self) -> Mapping[str, Any]:
         return {
             "packages": self.packages,

@@ -58,6 +58,11 @@ class MsMarco(Source):
         self.queries = {split: self.path / at_home(queries[split]) for split in SPLITS if split in queries}
         self.qrels = {split: self.path / at_home(qrels[split]) for split in self.queries}
 
+    @staticmethod
+    def untitled(node: Mapping[str, Any]) -> str | None:
+        bare = node.get("titles") is None and node.get("columns") == "id text"
+        return "the collection has no titles; give corpus.titles, or corpus.columns" if bare else None
+
     def options(self) -> Mapping[str, Any]:
         titled: dict[str, str] = {} if self.columns == "id text" else {"columns": self.columns}
         titled |= {} if self.titles is None else {"titles": "a file"}

@@ -123,6 +123,8 @@ def test_what_parts_titles_from_texts_acts_where_there_are_titles(
         plan_of(words, options)
     assert plan_of([*words, "corpus.titles=titles.tsv"], options).stages
     assert plan(*KL, "student.join=separator").stages
+    with pytest.raises(Fault, match=r"student\.join=separator has no effect: docstrings have no titles; give a corpus"):
+        plan_of([*KL, "student.join=separator"], options)
 
 
 def test_a_default_that_cannot_act_may_be_said(plan: Planned) -> None:
