@@ -9,7 +9,7 @@ import pytest
 from retrieval_kd.batch import store
 from retrieval_kd.batch.store import tokenise, tokenised, tokenizer_digest
 from retrieval_kd.encoders.tiny import write_tiny
-from retrieval_kd.text import aside
+from retrieval_kd.io import atomic
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.records import Passage
 
@@ -83,7 +83,7 @@ def test_a_killed_write_leaves_nothing_that_is_taken_for_whole(
     def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    place = {"save": np, "open_memmap": np.lib.format, "rename": aside.os}[killed_at]
+    place = {"save": np, "open_memmap": np.lib.format, "rename": atomic.os}[killed_at]
     with monkeypatch.context() as patch:
         patch.setattr(place, killed_at, kill)
         with pytest.raises(KeyboardInterrupt):
