@@ -32,7 +32,6 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.distiller import Distiller
     from retrieval_kd.distil.fit import compile_blocks, fit
     from retrieval_kd.distil.gather import rank
-    from retrieval_kd.distil.progress import peak_memory_mb
     from retrieval_kd.distil.recall import Recall
     from retrieval_kd.scorers.rehearsal import rehearse
 
@@ -68,14 +67,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         for role in {*objective.learners, *objective.tied[1:]}:
             lineage.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
-    losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
-    return {
-        "steps": optim.steps,
-        **_counts(module),
-        "last": losses,
-        "seconds_training": time.perf_counter() - began,
-        "peak_memory_mb": peak_memory_mb(),
-    }
+    return {"steps": optim.steps, **_counts(module), **_costs(trainer, time.perf_counter() - began)}
 
 
 def _counts(module: Any) -> dict[str, int]:
@@ -87,6 +79,14 @@ def _counts(module: Any) -> dict[str, int]:
         "copies_left_out": module.copies,
         "queries_drawn_before": module.start,
     }
+
+
+def _costs(trainer: Any, seconds: float) -> dict[str, Any]:
+    """The losses of the last step, and what the training took."""
+    from retrieval_kd.distil.progress import peak_memory_mb
+
+    losses = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
+    return {"last": losses, "seconds_training": seconds, "peak_memory_mb": peak_memory_mb()}
 
 
 def _places(work: Work) -> dict[str, Any]:
