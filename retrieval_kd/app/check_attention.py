@@ -19,18 +19,18 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
         term = f"loss.terms.{name}"
         for role in dict.fromkeys((learner, guide)):
             if nodes[role].get("word_attention") is False:
-                yield f"{term} reads the attention of {role}: say {_path(role)}.word_attention=true"
+                yield f"{term} reads the attention of {role}: say {roles.path(role)}.word_attention=true"
             elif "word_attention" in nodes[role] and nodes[role].get("attention") == "sdpa":
-                yield f"{term} reads the attention of {role}, which sdpa hides: say {_path(role)}.attention=null"
+                yield f"{term} reads the attention of {role}, which sdpa hides: say {roles.path(role)}.attention=null"
         if nodes[learner].get("pad_queries"):
             yield (
-                f"{term}: {_path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
-                f"attention: say {_path(learner)}.pad_queries=false"
+                f"{term}: {roles.path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
+                f"attention: say {roles.path(learner)}.pad_queries=false"
             )
         if nodes[learner].get("join") != nodes[guide].get("join"):
             yield (
                 f"{term}: {learner} and {guide} part titles from texts differently, so their words may: say "
-                f"{_path(guide)}.join={nodes[learner].get('join')}"
+                f"{roles.path(guide)}.join={nodes[learner].get('join')}"
             )
         for side in ("query", "passage"):
             yield from _cut_faults(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
@@ -48,8 +48,8 @@ def refuse_other_words(objective: Any, scorers: Mapping[str, Any]) -> None:
         if one != other:
             raise Fault(
                 f"loss.terms.{name} compares the attention of {learner} and {guide}, and their tokenizers differ: give "
-                f"{_path(guide)} and {_path(learner)} backbones with one tokenizer, or leave the term out with "
-                f"loss.terms.{name}.weight=0"
+                f"{roles.path(guide)} and {roles.path(learner)} backbones with one tokenizer, or leave the term out "
+                f"with loss.terms.{name}.weight=0"
             )
 
 
@@ -68,9 +68,10 @@ def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[st
         return
     needed = node[key] - _specials(node, side) + _specials(guiding, side)
     if guiding[key] < needed:
+        theirs, own = f"{roles.path(other)}.{key}", f"{roles.path(name)}.{key}={node[key]}"
         yield (
-            f"{term}: {_path(other)}.{key}={guiding[key]} cuts a {side} shorter than {_path(name)}.{key}={node[key]}, "
-            f"so words lack their attention: say {_path(other)}.{key}={needed}"
+            f"{term}: {theirs}={guiding[key]} cuts a {side} shorter than {own}, so words lack their attention: say "
+            f"{theirs}={needed}"
         )
 
 
@@ -81,7 +82,3 @@ def _specials(node: Node, side: str) -> int:
         return 2 if side == "query" else int(bool(node.get("close", True)))
     marked = bool(node.get(f"{side}_marker")) and node.get("marker_at") != "first"
     return 1 + bool(node.get("close", True)) + marked
-
-
-def _path(role: str) -> str:
-    return role if role == "student" else f"teacher.{role}"

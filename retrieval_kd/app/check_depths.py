@@ -35,8 +35,14 @@ def _evaluation(name: str, config: Node, made_by: Mapping[str, tuple[str, Node]]
             f"evaluation.measures: {measure} looks at {looked_at} passages, and evaluation.depth={depth} ranks "
             f"fewer: give evaluation.depth={looked_at}, or another measure"
         )
+    fused = (config.get("ranker") or {}).get("list_depth")
+    if isinstance(fused, int) and fused < depth:
+        yield (
+            f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused: "
+            f"give ranker.list_depth={depth}, or evaluation.depth={fused}"
+        )
     lists, teachers = None, reads.whom(dict(config)) == "teacher"
-    if teachers and _reranked(config, made_by):
+    if teachers and reranked(config, made_by):
         yield from _inside(evaluation, "evaluation", made_by)
         lists = bounded("evaluation.candidates_per_query", evaluation["candidates_per_query"])
     elif not teachers:
@@ -61,17 +67,22 @@ def proposed_fault(evaluation: Node) -> str | None:
     )
 
 
-def _reranked(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> bool:
+def reranked(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> bool:
     """Whether a teacher of the training that is evaluated orders proposed lists; one by late interaction does where no
     collection is small enough for all of it.
     """
     whole = (".Dual", ".Stored", ".Asymmetric", *((".Late",) if config["evaluation"]["exhaustive"] else ()))
+    return not all(kind.endswith(whole) for kind in evaluated(config, made_by))
+
+
+def evaluated(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> list[str]:
+    """The classes of the teachers that an evaluation ranks by."""
     checkpoint = str((config.get("student") or {}).get("checkpoint"))
     if (reference := REFERENCE.match(checkpoint)) is not None:
-        nodes = (made_by.get(reference["stage"], ("", {}))[1].get("teacher") or {}).values()
+        nodes = [*(made_by.get(reference["stage"], ("", {}))[1].get("teacher") or {}).values()]
     else:
         nodes = _saved(Path(checkpoint).expanduser().parent / "roles.json")
-    return not all(str(node.get("_target_")).endswith(whole) for node in nodes)
+    return [str(node.get("_target_")) for node in nodes]
 
 
 def _saved(path: Path) -> list[Node]:
@@ -133,7 +144,8 @@ def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[
         else:
             yield from _missed(where, one, _given(data.get("candidates"), made_by, one["first"] + one["negatives"] - 1))
     groups = [group.get("last") for group in (config.get("curriculum") or {}).get("groups") or []]
-    lowest = max((one["last"] for one in windows.values() if one.get("negatives")), default=0)
+    drawn = [one.get("last") for one in windows.values() if one.get("negatives")]
+    lowest = max((last for last in drawn if type(last) is int), default=0)
     if groups and all(type(last) is int for last in groups) and lowest > groups[-1]:
         yield (
             f"curriculum.groups end at rank {groups[-1]}, and data draws passages down to rank {lowest}, which would "

@@ -32,6 +32,9 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
             yield f"{path}.{key}={node[key]}: give at least {SHORTEST}, as special tokens count"
     if node.get("projection", 0) < 0:
         yield f"{path}.projection={node['projection']}: give a number of components, or 0 for none"
+    scale = node.get("scale") if "backbone" in node else None  # (scores in a file may be distances)
+    if scale is not None and scale <= 0:
+        yield f"{path}.scale={scale}: give a number above 0, as 0 ties all scores and one below turns them round"
     for key in ("dropout", "head_dropout"):
         if isinstance(given := node.get(key), int | float) and not 0 <= given < 1:
             yield f"{path}.{key}={given}: give a number from 0 on, below 1"

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from retrieval_kd.app.check_depths import evaluated, reranked
 from retrieval_kd.app.forms import with_forms
+from retrieval_kd.app.reads import whom
 from retrieval_kd.app.recipe import Composed
 from retrieval_kd.app.stage import Stage
-from retrieval_kd.app.unread import across, declared, groups
+from retrieval_kd.app.unread import across, declared
+from retrieval_kd.app.unread_train import groups
 from retrieval_kd.app.words import Word, has
 
 _RECIPE = ("student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "optim")
@@ -18,22 +21,26 @@ def idle_faults(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[
     act; the words of a recipe are asked where none of the user's changes what they stand beside.
     """
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
+    lists = {stage.name: (stage.run, stage.config) for stage in stay}
+    ranked = any(stage.run == "evaluate" and whom(stage.config) == "teacher" for stage in stay)
     found: list[str] = []
     heard: dict[str, list[str | None]] = {}
     alone = not any(word.group in _RECIPE for word in words)
     for stage in stay:
         one, config = composed[stage.name], with_forms(stage.config, made_by)
-        found += _idle_groups(stage, one)
+        found += _idle_groups(stage, one, config)
+        unread = [*across(stage.run, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
         for word in _values(one, stage, own=alone):
-            heard.setdefault(word.said, []).append(_why(word, stage.run, config))
+            heard.setdefault(word.said, []).append(_why(word, [*declared(config, word.key), *unread]))
     return [*found, *(f"{said} has no effect: {whys[0]}" for said, whys in heard.items() if all(whys))]
 
 
-def _idle_groups(stage: Stage, one: Composed) -> Iterator[str]:
-    for path, why in groups(stage.config) if stage.run == "train" else ():
+def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:
+    for path, why in groups(config) if stage.run == "train" else ():
         group = path.partition(".")[0]
         said = [word.said for word in (*one.applied, *one.command.words) if word.chooses and word.group == group]
-        yield f"stage {stage.name}: {said[0] if said else path} has no effect: {why}"
+        whole = path in (group, "data.dark")  # what the option itself is for
+        yield f"stage {stage.name}: {said[0] if said and whole else path} has no effect: {why}"
 
 
 def _values(one: Composed, stage: Stage, *, own: bool) -> Iterator[Word]:
@@ -52,9 +59,28 @@ def _left_out(config: Node, key: str) -> bool:
     return path[:2] == ["loss", "terms"] and len(path) > 3 and (terms.get(path[2]) or {}).get("weight") == 0
 
 
-def _why(word: Word, verb: str, config: Node) -> str | None:
+def _beside(stage: Stage, lists: Mapping[str, tuple[str, Node]]) -> Iterator[tuple[str, str]]:
+    """What of an evaluation of teachers does not matter to the kinds that there are."""
+    if stage.run != "evaluate" or whom(stage.config) != "teacher":
+        return
+    late = any(kind.endswith(".Late") for kind in evaluated(stage.config, lists))
+    if not late:
+        yield "evaluation.exhaustive", "no teacher is a late-interaction one; say teacher=colbert"
+    if not late and not reranked(stage.config, lists):
+        for key in ("candidates", "candidates_per_query"):
+            yield f"evaluation.{key}", "no teacher orders proposed lists; leave it to a cross-encoder's evaluation"
+
+
+def _unjudged(stay: Sequence[Stage]) -> Iterator[tuple[str, str]]:
+    """Queries without judgments that no training takes, where there are trainings."""
+    taken = [bool(stage.config["data"].get("unjudged")) for stage in stay if stage.run == "train"]
+    if taken and not any(taken):
+        yield "corpus.unjudged", "no training draws queries without judgments; give data.unjudged=true"
+
+
+def _why(word: Word, unread: Sequence[tuple[str, str]]) -> str | None:
     """What keeps a word from acting in a stage; None if nothing does."""
-    for key, why in (*declared(config, word.key), *across(verb, config)):
+    for key, why in unread:
         if word.key == key or word.key.startswith(f"{key}."):
             return why
     return None

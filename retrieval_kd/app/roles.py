@@ -5,6 +5,8 @@ from typing import Any
 
 Node = Mapping[str, Any]
 TOWER = "student.passages_of"  # whose scorer reads the passages of a student with a query tower alone
+REDRAWN = ("passage", "query", "both")  # what an echo may read with dropout of its own
+_CHOSEN = {"data": "data=dark", "evaluation": "evaluation=full", "ranker": "ranker=rerank"}
 ONLY = "teacher"  # as a guide, learner or judge: the one role of the teacher group
 
 
@@ -23,10 +25,22 @@ def misshapen(config: Node) -> Iterator[str]:
         for name, node in (nodes or {}).items():
             if not isinstance(node, Mapping) or wanted not in node:
                 yield f"{where}.{name}={node}: {where} has no key {name}, and a new one is a mapping with {wanted}"
-            elif wanted == "of" and set(node) - {"of", "redraw"}:
-                yield f"{where}.{name} has {', '.join(node)}: an echo has of and redraw"
+            elif wanted == "of" and (set(node) != {"of", "redraw"} or node["redraw"] not in REDRAWN):
+                yield f"{where}.{name}={dict(node)}: an echo has of, a role, and redraw: {', '.join(REDRAWN)}"
+    for where, node in _inner(config):
+        if isinstance(node, Mapping) and "_target_" not in node:
+            yield f"{where}={dict(node)}: choose what stands there by an option, as {_CHOSEN[where.split('.')[0]]}"
     if not isinstance(loss.get("tied") or [], list):
         yield f"loss.tied={loss['tied']}: give a list of roles, as in loss.tied=[student,late]"
+
+
+def _inner(config: Node) -> Iterator[tuple[str, Any]]:
+    """(where, node) of what is built inside another group's node, or null."""
+    for where, name in (("data", "dark"), ("evaluation", "candidates")):
+        if isinstance(config.get(where), Mapping):
+            yield f"{where}.{name}", config[where].get(name)
+    ranker = config.get("ranker")
+    yield from ((f"ranker.{key}", node) for key, node in (ranker if isinstance(ranker, Mapping) else {}).items())
 
 
 def group(config: Node) -> dict[str, Any]:
@@ -37,6 +51,11 @@ def group(config: Node) -> dict[str, Any]:
 def everyone(config: Node) -> dict[str, Any]:
     """The student, where there is one, and the teacher group: role -> scorer node."""
     return {**({"student": config["student"]} if config.get("student") else {}), **group(config)}
+
+
+def path(role: str) -> str:
+    """Where a role's scorer stands in a config."""
+    return role if role == "student" else f"teacher.{role}"
 
 
 def tied(config: Node) -> list[str]:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app import reads, roles, wiring
+from retrieval_kd.app.build import class_of
 from retrieval_kd.app.outside import with_digests
 from retrieval_kd.app.recipe import Composed
 from retrieval_kd.app.revision import revision
 from retrieval_kd.app.suggest import did_you_mean
 from retrieval_kd.text.fault import Fault
+
+KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that say how, not what
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,20 @@ def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
     return list(made.values()), list(faults)
 
 
+def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without what says how something is computed and not what: blocks, and memory for time."""
+    return {group: _keyed_part(node, group) for group, node in config.items()}
+
+
+def _keyed_part(node: Any, group: str) -> Any:
+    if not isinstance(node, dict):
+        return node
+    beside = getattr(class_of(node, group), "KEYLESS", ()) if "_target_" in node and group in KEYED_IN_PART else ()
+    return {key: _keyed_part(value, group) for key, value in node.items() if key not in beside}
+
+
 def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
-    wired = wiring.replaced(stage.config, lambda name, role: _input_key(made, name, role))
+    wired = wiring.replaced(keyed_part(stage.config), lambda name, role: _input_key(made, name, role))
     read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired, corpora)}
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,18 +1,14 @@
 """Which keys of a stage's config cannot act beside its others, and what would make them act."""
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
 from retrieval_kd.app import roles
-from retrieval_kd.app.build import SCORER, build, class_of
-from retrieval_kd.app.check_attention import looked_at
-from retrieval_kd.app.wants import features
+from retrieval_kd.app.build import SCORER, class_of
+from retrieval_kd.app.unread_train import dropouts, of_training, tower_alone
 
 Node = Mapping[str, Any]
 Unread = Iterator[tuple[str, str]]  # (key, why it has no effect and what would make it act)
-_DROPOUTS = {"dropout", "head_dropout"}
-_POOLED = frozenset({"pool", "pool_layers"})
 
 
 @runtime_checkable
@@ -41,35 +37,25 @@ def _group(names: list[str]) -> str:
     return SCORER if names[0] in ("student", "teacher") else names[0]
 
 
-def across(verb: str, config: Node) -> Unread:
-    """What the other groups of a stage leave without effect."""
+def across(verb: str, config: Node, *, ranked: bool = True) -> Unread:
+    """What the other groups of a stage leave without effect; `ranked`: a training's teachers are evaluated later."""
     yield from _of_titles(config)
     if verb == "train":
-        made = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
-        yield from _of_lessons(**made)
-        yield from _of_lists(**made)
-        yield from _of_optim(made["loss"], made["optim"])
-        yield from _of_teachers(made["loss"], config)
-    else:
-        for path, node in _scorers(config):
-            for key in _DROPOUTS & node.keys():
-                yield f"{path}.{key}", "texts are read without dropout but in training; leave it to a train stage"
+        yield from of_training(config, ranked=ranked)
+        return
+    for path, node in _scorers(config):
+        for key in dropouts(node):
+            yield f"{path}.{key}", "texts are read without dropout but in training; leave it to a train stage"
+        if "attention_layer" in node:
+            yield f"{path}.attention_layer", "attention is read in training alone; leave it to a train stage"
+    if verb in ("mine", "evaluate"):
+        yield from _of_order(config)
+    yield from _of_tower(config)
 
 
-def groups(config: Node) -> Unread:
-    """Whole groups and nodes of a train stage that teach nothing there."""
-    objective, data, curriculum = (build(config[group], group) for group in ("loss", "data", "curriculum"))
-    terms = dict(objective.terms.items())
-    only_paces = curriculum.paces and not (curriculum.filters or curriculum.labels)
-    if only_paces and not any(term.paced for term in terms.values()):
-        yield (
-            "curriculum",
-            f"no term of the loss is paced; give loss.terms.{next(iter(terms))}.paced=true or curriculum=constant",
-        )
-    reads_dark = not curriculum.drops_dark and any(term.reads_dark for term in terms.values())
-    if data.dark is not None and data.dark.copies and not reads_dark:
-        why = "the curriculum drops dark examples" if curriculum.drops_dark else "no term of the loss reads them"
-        yield "data.dark", f"{why}; give a term with a guide over the own list, as loss=listwise_kl, or data.dark=null"
+def _scorers(config: Node) -> Iterator[tuple[str, Node]]:
+    for role, node in roles.everyone(config).items():
+        yield from roles.scorers(node, roles.path(role))
 
 
 def _of_titles(config: Node) -> Unread:
@@ -79,54 +65,27 @@ def _of_titles(config: Node) -> Unread:
         yield from ((f"{path}.join", why) for path, node in _scorers(config) if "join" in node)
 
 
-def _of_lessons(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
-    if not curriculum.paces:
-        for name in loss.terms:
-            yield f"loss.terms.{name}.paced", "the curriculum gives every query pace 1; say curriculum=self_paced"
-    if data.refresh_every is None:
-        for key in curriculum.moved:
-            yield f"curriculum.{key}", "the bar moves at a re-mining alone; give data.refresh_every"
-    shown = any(term.guide is not None or term.reads_labels for term in loss.terms.values())
-    if not shown and curriculum.judge is None:
-        yield "loss.shuffle", "no term follows a guide or labels; give a loss with a guide, as loss=listwise_kl"
+def _of_order(config: Node) -> Unread:
+    """What of a student leaves a ranking as it is: scores count where two rankings are mixed by them alone."""
+    node = config.get("student") or {}
+    if "_target_" in node and not _mixes(config.get("ranker") or {}):
+        for key in class_of(node, SCORER).keeps_order(node):
+            why = "passages are in the same order whatever it is; leave it to a train stage, or a score stage"
+            yield f"student.{key}", why
 
 
-def _of_lists(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
-    wanted = {feature for term in loss.terms.values() for some in features(loss, term).values() for feature in some}
-    if not wanted & _POOLED:
-        yield "data.queries_per_pool", "no term of the loss is over the pool; give one, as loss.terms.<name>.over=pool"
-    if not any(window.negatives for window in data.windows):
-        for key in ("first", "last", "order"):
-            yield f"data.{key}", "no negative is drawn; give data.negatives"
-    if data.refresh_every is not None and data.refresh_every >= optim.steps:
-        yield "data.refresh_every", f"training ends after {optim.steps} steps; give fewer, or more optim.steps"
+def _mixes(ranker: Node) -> bool:
+    """Whether some of a ranker adds up scores."""
+    inner = [node for node in ranker.values() if isinstance(node, Mapping)]
+    return ranker.get("how") == "interpolate" or any(map(_mixes, inner))
 
 
-def _of_optim(loss: Any, optim: Any) -> Unread:
-    for key in ("lr", "weight_decay", "clip"):
-        if all(key in optim.learners.get(role, {}) for role in loss.learners):
-            yield f"optim.{key}", f"every learner has its own; leave optim.learners.<role>.{key} out"
-
-
-def _of_teachers(loss: Any, config: Node) -> Unread:
-    seen = looked_at(loss)
-    group = roles.group(config)
-    for role in group:
-        path = f"teacher.{role}"
-        if role in loss.tied[1:]:
-            why = f"{role} reads through the encoder of {loss.tied[0]}; give {_path(loss.tied[0])}.dropout"
-            yield f"{path}.dropout", f"{why}, or say loss=tight_coupling for a teacher apart"
-        elif role not in loss.learners:
-            for where, key in product((where for where, _ in roles.scorers(group[role], path)), sorted(_DROPOUTS)):
-                yield f"{where}.{key}", f"no term trains {role}, which is read without; name it as a term's learner"
-            if role not in seen:
-                yield f"{path}.attention_layer", "no term reads its attention; say loss=word_and_sentence"
-
-
-def _scorers(config: Node) -> Iterator[tuple[str, Node]]:
-    for role, node in roles.everyone(config).items():
-        yield from roles.scorers(node, _path(role))
-
-
-def _path(role: str) -> str:
-    return role if role == "student" else f"teacher.{role}"
+def _of_tower(config: Node) -> Unread:
+    """What does not matter of a teacher whose passages alone are read, and of a saved student that has its own."""
+    role, student = roles.passages_of(config), config.get("student") or {}
+    if role is None:
+        return
+    if role in roles.group(config):
+        yield from tower_alone(role, roles.group(config)[role])
+    elif student.get("checkpoint") is not None:
+        yield "student.passages_of", "student.checkpoint has a tower of its own for them; leave it to a train stage"

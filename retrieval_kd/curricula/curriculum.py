@@ -1,7 +1,7 @@
 """The interface of curricula."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from torch import nn
@@ -25,6 +25,14 @@ class Curriculum(nn.Module, ABC):
     labels: ClassVar[bool] = False
     drops_dark: ClassVar[bool] = False
     moved: ClassVar[tuple[str, ...]] = ()
+
+    def idle(self, negatives: int) -> str | None:
+        """Why nothing comes of it over lists of so many negatives, and what would make it act; None if it may act."""
+        return None
+
+    def unreached(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
+        """A sentence for each part of it that no list reaches whose negatives come from these ranks, (first, last)."""
+        return iter(())
 
     def wants(self) -> Mapping[str, frozenset[Want]]:
         """What it reads: the judge's scores of each query's own list."""

@@ -76,6 +76,13 @@ class FalseNegatives(Curriculum):
             return found | dict.fromkeys(("statistic", "quantile", "momentum"), half)
         return found | ({} if node["statistic"] == "quantile" else {"quantile": f"say {at}.statistic=quantile"})
 
+    def idle(self, negatives: int) -> str | None:
+        if self.keep_at_least < negatives:
+            return None
+        said = f"curriculum.keep_at_least={self.keep_at_least} keeps every negative of lists that have {negatives}"
+        fewer = f", or curriculum.keep_at_least={negatives - 1}" if negatives else ""
+        return f"{said}; give data.negatives={self.keep_at_least + 1} or more{fewer}"
+
     def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
         scores = wanted(views[self.judge].scores, "scores").detach()
         positive = batch.own_positive

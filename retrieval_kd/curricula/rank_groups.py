@@ -1,6 +1,7 @@
 """Pseudo-labels by rank: exact order at the top of a teacher's list, coarse groups below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -32,6 +33,16 @@ class RankGroups(Curriculum):
                 f"curriculum.groups={list(map(dict, groups))}: give each group its last rank, rising from 1, and as "
                 f"label a number or {RECIPROCAL}"
             )
+
+    def unreached(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
+        lasts = [int(last or 0) for last, _ in self.groups]
+        drawn = " and ".join(f"{first} to {last}" for first, last in ranks) or "none"
+        for place, (begins, ends) in enumerate(pairwise([0, *lasts])):
+            if not any(first <= ends and last > begins for first, last in ranks):
+                yield (
+                    f"curriculum.groups[{place}] labels ranks {begins + 1} to {ends}, and of ranks data draws {drawn}: "
+                    f"give data.last={begins + 1} or more, or leave the group out"
+                )
 
     def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
         judged = batch.own_positive >= 0

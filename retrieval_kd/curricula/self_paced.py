@@ -61,6 +61,12 @@ class SelfPaced(Curriculum):
             return {"last": f"the bar stays at {at}.first; say {at}.schedule=linear"}
         return {}
 
+    def idle(self, negatives: int) -> str | None:
+        if negatives < 1:
+            return "a positive that is listed alone has the whole share; give data.negatives"
+        bars = (self.first, self.bar(1.0)) if self.weighting == "hard" else (1.0,)
+        return None if any(bars) else "a bar of 0 lets everything count; give curriculum.first, as 0.5"
+
     def bar(self, progress: float) -> float:
         """How sure the judge must be at this part of the training."""
         return self.first if self.schedule == "constant" else self.first + (self.last - self.first) * progress

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -25,6 +25,8 @@ class AdamW:
     of texts has at most `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it
     again in the backward pass. Source: Loshchilov & Hutter (2019).
     """
+
+    KEYLESS: ClassVar[frozenset[str]] = frozenset({"recompute"})  # of no number
 
     lr: float
     steps: int
@@ -50,10 +52,10 @@ class AdamW:
             )
         for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
             raise Fault(fault)
-        rises, options = warmup_steps(self.warmup, self.steps), self.schedule_options
-        if rises >= self.steps:
+        options = self.schedule_options
+        if self.rises >= self.steps:
             raise Fault(f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up")
-        if options and (wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=rises, steps=self.steps)):
+        if options and (wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=self.rises, steps=self.steps)):
             raise Fault(wrong)
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
@@ -64,6 +66,11 @@ class AdamW:
             raise Fault(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
         if self.tokens_per_group < 1:
             raise Fault(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
+
+    @property
+    def rises(self) -> int:
+        """The steps of the warm-up."""
+        return warmup_steps(self.warmup, self.steps)
 
     def bound(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
         """Clips the gradients: a learner with a `clip` of its own by itself, all others together."""
@@ -95,9 +102,8 @@ class AdamW:
                     )
         betas, one = (self.betas[0], self.betas[1]), fused and self._fuses(groups)
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one or None)
-        rises = warmup_steps(self.warmup, self.steps)
         return optimizer, scheduler(
-            self.schedule, optimizer, warmup=rises, steps=self.steps, options=self.schedule_options
+            self.schedule, optimizer, warmup=self.rises, steps=self.steps, options=self.schedule_options
         )
 
     def _fuses(self, groups: Sequence[Mapping[str, Any]]) -> bool:

@@ -53,6 +53,11 @@ class RankNet(Term):
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
 
     @property
+    def reads_order(self) -> bool:
+        """Whether of its guide the order of candidates alone counts."""
+        return self.guide is not None
+
+    @property
     def reads_labels(self) -> bool:
         """Whether it goes by the lesson's labels."""
         return self.guide is None

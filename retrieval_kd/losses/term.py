@@ -51,6 +51,11 @@ class Term(nn.Module, ABC):
         return self.over == "list"
 
     @property
+    def reads_order(self) -> bool:
+        """Whether of its guide the order of candidates alone counts."""
+        return False
+
+    @property
     def reads_labels(self) -> bool:
         """Whether it goes by the lesson's labels."""
         return False

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.encode import passage_vectors
-from retrieval_kd.ranking.index import EXACT, searcher
+from retrieval_kd.ranking.index import EXACT, searcher, trained
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.ranking.resume.scratch import RankingScratch
@@ -33,6 +33,10 @@ class Dense(Ranker):
     parameters `search` ("nprobe=16") and trained on `sample` passages. Vectors are kept as `dtype` (float32, float16).
     What is found for a block of queries is kept in `scratch`, as `Rerank` keeps scores.
     """
+
+    KEYLESS: ClassVar[frozenset[str]] = frozenset(
+        {"passages_per_shard", "queries_per_block"}
+    )  # what no number depends on
 
     def __init__(
         self,
@@ -59,8 +63,11 @@ class Dense(Ranker):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        exact = f"{at}.index={EXACT} compares with every passage; give an approximate {at}.index, as HNSW32"
-        return dict.fromkeys(("search", "sample"), exact) if node["index"] == EXACT else {}
+        if node["index"] == EXACT:
+            exact = f"{at}.index={EXACT} compares with every passage; give an approximate {at}.index, as IVF256,Flat"
+            return dict.fromkeys(("search", "sample"), exact)
+        untrained = f"{at}.index={node['index']} is not trained; give one that is, as IVF256,Flat"
+        return {} if trained(str(node["index"])) else {"sample": untrained}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over blocks of queries, and for each over the passages' vectors on disk."""

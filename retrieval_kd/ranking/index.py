@@ -25,6 +25,7 @@ from retrieval_kd.text.progress import track
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 EXACT = "Flat"
+_WIDTH = 3840  # that most product quantisers divide, for a look at a kind of index
 _PASSAGES_AT_ONCE = 32768  # × 384 dimensions × 4 bytes = 48 MB
 _PASSAGES_PER_PART = 1 << 20  # of an index: what a kill may cost, and its memory, 1.6 GB at 384 dimensions uncompressed
 
@@ -40,6 +41,14 @@ def searcher(
     if index == EXACT:
         return Exact(passages, device)
     return Approximate(passages, index=index, search=search, sample=sample, assisting=assisting)
+
+
+def trained(index: str) -> bool:
+    """Whether an index is trained on a sample before passages are added; of a string that FAISS does not know, too."""
+    try:
+        return not faiss.index_factory(_WIDTH, index, faiss.METRIC_INNER_PRODUCT).is_trained
+    except RuntimeError:
+        return True  # told where passages are indexed
 
 
 class Exact:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +37,10 @@ class Late(Ranker):
     What is found is kept in `scratch`, as `Rerank` keeps scores: the best of every part of the collection, or the
     scores of the pairs.
     """
+
+    KEYLESS: ClassVar[frozenset[str]] = frozenset(
+        {"passages_per_block", "queries_per_block"}
+    )  # what no number depends on
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.ranking.ranker import Ranker
@@ -23,6 +24,8 @@ class Lucene(Ranker):
     The index is kept under artifacts/lucene-<digest of the texts>, with the language where that is not English. Raises
     Fault if Pyserini is not installed, or for what is no code of a language.
     """
+
+    KEYLESS: ClassVar[frozenset[str]] = frozenset({"threads", "queries_per_block"})  # of no number
 
     def __init__(
         self, *, artifacts: Path, k1: float, b: float, threads: int, queries_per_block: int, language: str = "en"

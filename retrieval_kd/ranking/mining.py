@@ -1,8 +1,9 @@
 """What is kept of a ranking when candidates are mined: ranks, judged or not, queries that confuse."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
@@ -74,6 +75,14 @@ class Confusing(Selection):
         if fewest < 0:
             raise Fault(f"mining.fewest={fewest}: give 0 or a number of queries")
         self.fewest = fewest
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        if node["teacher_window"][-1] >= node["student_window"][0] or node["fewest"]:
+            return {}
+        why = f"every rank in {at}.teacher_window={node['teacher_window']} is better than any in {at}.student_window"
+        return {"teacher_ahead": f"{why}; give windows that overlap, as [1,15] and [1,200]"}
 
     def choose(self, found: Run, judgments: Judgments) -> Run:
         return confusing(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from retrieval_kd.scorers.pools import Share, own_list, pool_scores
 from retrieval_kd.scorers.record import OF_PASSAGES, Form, read_record, write_record, writing
 from retrieval_kd.scorers.scorer import Kind, Scorer, Size, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.text.fault import Fault
 
 _PASSAGES = "passages"  # where a saved one has the scorer of its passages, in its folder
@@ -40,6 +40,7 @@ class Asymmetric(Scorer):
 
     kind: ClassVar[str] = "dual"
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "vectors"})
+    ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {"scale": frozenset({"scores", "pool"})}
     FORM: ClassVar[Form] = {
         "pooling": "mean",
         "projection": False,
@@ -84,6 +85,12 @@ class Asymmetric(Scorer):
         theirs = writing(self.passages.form)
         same = {name: theirs[name] for name in OF_PASSAGES}  # so that equal forms are one
         self.tokenisation = write_as(towers, {**form, **same})
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        same = "unit vectors are those of the mean, but for a map behind them; say %s.projection=true, or pooling=mean"
+        named = node["pooling"] == "mean_sqrt_length" and node["normalize"] and not node["projection"]
+        return {**Scorer.unread(node, at), **({"pooling": same % at} if named else {})}
 
     def written(self, kind: Kind) -> Tokenisation | None:
         return self.passages.written(kind) if kind == "passage" else self.tokenisation

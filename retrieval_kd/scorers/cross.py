@@ -20,11 +20,11 @@ from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers import foreign_cross
 from retrieval_kd.scorers.foreign_cross import CLASSIFIER, POOLER
 from retrieval_kd.scorers.pools import Share
-from retrieval_kd.scorers.projection import IDENTITY, Activation, activation_of
+from retrieval_kd.scorers.projection import IDENTITY, RISING, Activation, activation_of
 from retrieval_kd.scorers.record import HEAD_FILE, Form, encoder_folder, read_record
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import Towers, load_towers, write_as
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.scorers.words import word_places
 from retrieval_kd.text.fault import Fault
 
@@ -64,6 +64,11 @@ class Cross(Scorer):
     }
     HEAD: ClassVar[str] = "pooling"
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "layers", "attention", "states"})
+    ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {
+        **dict.fromkeys(("label", "activation", "scale"), frozenset({"scores", "layers"})),
+        "pooling": frozenset({"scores", "layers", "states"}),
+        "attention_layer": frozenset({"attention"}),
+    }
 
     def __init__(
         self,
@@ -128,6 +133,11 @@ class Cross(Scorer):
     def _fresh(self, width: int) -> nn.Module:
         dense = [nn.Linear(width, width), nn.Tanh()] if self.form["pooling"] == POOLER else []
         return nn.Sequential(*dense, nn.Dropout(), nn.Linear(width, 1))
+
+    @classmethod
+    def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
+        rises = node["activation"] in RISING
+        return super().keeps_order(node) | {"attention_layer", *(("activation",) if rises else ())}
 
     @classmethod
     def head_of(cls, form: Form) -> str:

@@ -3,7 +3,7 @@ recipe.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,17 +18,27 @@ from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
-from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
+from retrieval_kd.scorers.projection import IDENTITY, MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
 
 def dot(query: Float[Tensor, "query dim"], passage: Float[Tensor, "passage dim"]) -> Float[Tensor, "query passage"]:
     """q · p of every query with every passage."""
     return query @ passage.T
+
+
+def same_direction(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+    """Why a sum over the root of the number of tokens is their mean: unit vectors know no length."""
+    bent = node["projection"] and (
+        node.get("projection_bias") or node.get("projection_activation") not in (None, IDENTITY)
+    )
+    if node["pooling"] != "mean_sqrt_length" or not node["normalize"] or bent:
+        return {}
+    return {"pooling": f"unit vectors are those of the mean; say {at}.normalize=false, or {at}.pooling=mean"}
 
 
 class Dual(Scorer):
@@ -51,6 +61,11 @@ class Dual(Scorer):
         **WRITTEN,
     }
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention", "vectors"})
+    ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {
+        "scale": frozenset({"scores", "pool"}),
+        **dict.fromkeys((*MAPPED, "normalize"), frozenset({"scores", "pool", "vectors"})),
+        "pooling": frozenset({"scores", "pool", "vectors", "layers", "pool_layers"}),
+    }
 
     def __init__(
         self,
@@ -87,6 +102,10 @@ class Dual(Scorer):
         self.pooling, self.normalize, self.scale = form["pooling"], form["normalize"], form["scale"]
         self.projection = projection_of(form, self.towers.query.width)
         self.tokenisation = write_as(self.towers, form)
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        return {**Scorer.unread(node, at), **same_direction(node, at)}
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()

@@ -1,7 +1,7 @@
 """Several teachers as one: the mean of their scores, each brought to one scale."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -56,6 +56,14 @@ class Ensemble(Scorer):
             )
         self.members = nn.ModuleDict(members)
         self.weights, self.scale = {name: given[name] for name in members}, scale
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why: a member's scores are standardised over each query's candidates."""
+        why = f"each member's scores are standardised; give {at}.weights"
+        return {
+            f"members.{name}.{key}": why for name in node["members"] for key in ("scale", "average", "attention_layer")
+        }
 
     def member(self, name: str) -> Scorer:
         """One of its scorers."""

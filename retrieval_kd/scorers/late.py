@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,7 +13,7 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Join, Place, Tokens
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
-from retrieval_kd.encoders.reading import Attention
+from retrieval_kd.encoders.reading import Attention, tell_once
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.max_sim import MaxSim
@@ -22,7 +22,7 @@ from retrieval_kd.scorers.projection import MAPPED, Activation, projection_of
 from retrieval_kd.scorers.record import Form
 from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.scorers.words import attention_rows, compact
 
 PUNCTUATION = "punctuation"  # all of ASCII's, as ColBERT leaves it out
@@ -70,6 +70,12 @@ class Late(Scorer):
         "attend_padding": True,
     }
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "layers", "pool_layers", "attention"})
+    ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {
+        **dict.fromkeys(
+            (*MAPPED, "normalize_query", "normalize_passage", "average", "scale"), frozenset({"scores", "pool"})
+        ),
+        **dict.fromkeys(("over", "skip"), frozenset({"scores", "pool", "layers", "pool_layers"})),
+    }
 
     def __init__(
         self,
@@ -113,6 +119,10 @@ class Late(Scorer):
         self.tokenisation = write_as(self.towers, form)
         self.skipped: Tensor
         self.register_buffer("skipped", self._skipped(form["skip"]), persistent=False)
+
+    @classmethod
+    def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
+        return super().keeps_order(node) | {"average"}
 
     def encoders(self) -> Mapping[str, TextEncoder]:
         return self.towers.named()
@@ -186,8 +196,17 @@ class Late(Scorer):
 
     def _skipped(self, words: str) -> Tensor:
         """The pieces of the vocabulary that take no part in passages."""
-        several = list(string.punctuation) if words == PUNCTUATION else words.split()
-        return torch.tensor(vocabulary(str(self.towers.passage.folder)).known(several), dtype=torch.int64)
+        several, folder = (
+            list(string.punctuation) if words == PUNCTUATION else words.split(),
+            self.towers.passage.folder,
+        )
+        found = vocabulary(str(folder)).known(several)
+        if len(found) < len(several) and words != PUNCTUATION:
+            lacking = [word for word in several if not vocabulary(str(folder)).known([word])]
+            tell_once(
+                f"skip={words}: the vocabulary in {folder} has no word {' nor '.join(lacking)}, so none is skipped"
+            )
+        return torch.tensor(found, dtype=torch.int64)
 
     def factor(self, counted: Bool[Tensor, "query query_token"]) -> Float[Tensor, "query 1"]:
         """What MaxSim is multiplied by for each query: scale, over its number of tokens where the average is taken."""

@@ -15,6 +15,7 @@ NONLINEAR: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
+RISING = (None, IDENTITY, "tanh", "sigmoid")  # those that put any two numbers in the order that they had
 MAPPED: Form = {"projection": 0, "projection_bias": True, "projection_activation": IDENTITY}  # where nobody says it
 
 

@@ -18,7 +18,7 @@ from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import HEAD_FILE, Form, read_record, resolved, saved_form, write_record
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.text.fault import Fault
 
 Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
@@ -38,7 +38,8 @@ class Scorer(nn.Module, ABC):
     `kind` is the word of the config; `offers` are the features of its view. `head` holds every parameter beside the
     encoders. `teachable` says whether it may be a learner. `FORM` has every key of its option that is part of its
     form, with what that is where neither the option (null) nor the folder that it is opened from says it; `form` is
-    what it came to be, and is saved with it. `HEAD` is the key that says what the head is.
+    what it came to be, and is saved with it. `HEAD` is the key that says what the head is. `ACTS_ON` has the features
+    of its view that a key of its option acts on, where these are not all of them.
     """
 
     kind: ClassVar[str]
@@ -46,6 +47,7 @@ class Scorer(nn.Module, ABC):
     teachable: ClassVar[bool] = True
     FORM: ClassVar[Form] = {}
     HEAD: ClassVar[str] = "projection"
+    ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {}
     form: Form = {}
     tokenisation: Tokenisation | None = None
     attention_layer: int | None = None  # the block whose own attention is read; None: computed from states
@@ -59,6 +61,17 @@ class Scorer(nn.Module, ABC):
     def head_of(cls, form: Form) -> str:
         """What head a form has, in words; empty: none with weights. Two that differ cannot take each other's."""
         return f"projection={form[cls.HEAD]}" if form[cls.HEAD] else ""
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        taken = f"{at}.checkpoint={node.get('checkpoint')} takes its place; give one of the two"
+        return {} if node.get("checkpoint") is None else {"backbone": taken}
+
+    @classmethod
+    def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
+        """The keys of its option that leave a query's passages in one order, whatever else is said of them."""
+        return frozenset({"scale"})
 
     def formed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The form that the arguments of its constructor come to: what they say, else the folder that is opened, else

@@ -1,7 +1,7 @@
 """Scores that somebody wrote down: a teacher that is a file."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.encoders.unpadded import Kept, Reading
@@ -37,6 +37,10 @@ class Stored(Scorer):
     ) -> None:
         super().__init__()
         self.file, self.layout, self.given, self.missing, self.scale = file, layout, given, missing, scale
+
+    @classmethod
+    def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
+        return super().keeps_order(node) | {"given"}
 
     def read(self) -> Run:
         """The file's scores. Raises Fault for a line that is none, or a number that is no probability and should be."""

@@ -41,6 +41,14 @@ class Beir(Source):
         self.name = self.path.resolve().name
         self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
 
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        published = at_home(str(node["path"])) / "qrels" / "dev.tsv"
+        if published.exists():
+            return dict.fromkeys(("dev_fraction", "seed"), f"{published} is the dev split; take it away to carve one")
+        return {} if node["dev_fraction"] else {"seed": f"no dev split is carved; give {at}.dev_fraction"}
+
     def options(self) -> Mapping[str, Any]:
         return {
             "dev_fraction": self.dev_fraction,

@@ -86,7 +86,7 @@ def test_depths_that_fit_are_planned(program: Program, words: list[str]) -> None
     [
         (["data.first=3", "data.negatives=2"], "data.first=3 on: the longest list of {run} has 3: give ranks and"),
         (["data.first=4", "data.negatives=1"], "data.negatives=1 from rank data.first=4 on"),
-        (["+at.bm25.ranker=given", "+at.bm25.ranker.path={run}"], "R@100 looks at 100 passages, and the longest"),
+        (["+at.bm25.ranker=run_file", "+at.bm25.ranker.path={run}"], "R@100 looks at 100 passages, and the longest"),
     ],
 )
 def test_a_given_run_whose_lists_are_too_short_is_refused(

@@ -78,7 +78,7 @@ def mappings(node: Any, prefix: str = "") -> Iterator[str]:
     "choices",
     [
         (),
-        ("teacher=cascade", "loss=cascade"),
+        ("teacher=cascade", "loss=cascade", "student.dropout=0.1"),
         ("teacher=ensemble", "loss=listwise_kl", "data=dark", "ranker=hybrid", "curriculum=self_paced"),
         ("tracking=wandb", "experiment=prod"),
     ],

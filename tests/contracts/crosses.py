@@ -29,8 +29,12 @@ from tests.planted import planted_backbone, write_planted
 
 TABLE = Path(__file__).with_suffix(".md")
 RUNS = "runs"
-# what a teacher is told besides its name, and which teacher stands beside a loss where the other axis is looked at
-BESIDE = {"stored": ["teacher.stored.file={scores}"]}
+# what an option is told besides its name, and which teacher stands beside a loss where the other axis is looked at
+BESIDE = {
+    "stored": ["teacher.stored.file={scores}"],
+    "cascade": ["student.dropout=0.1"],  # whose echo is another reading by dropout alone
+    "false_negatives": ["data.negatives=4"],  # of which one always stays
+}
 FITS = {
     "tight_coupling": "colbert",
     "self_otf": "colbert",
@@ -105,7 +109,8 @@ def words_of(axis: tuple[str, str], pair: tuple[str, str]) -> list[str]:
     chosen = dict(zip(axis, pair, strict=True))
     teacher = chosen.get("teacher") or FITS.get(chosen["loss"], ELSE)
     listed = {**chosen, "teacher": teacher}
-    return [*(f"{group}={name}" for group, name in listed.items()), *BESIDE.get(teacher, [])]
+    beside = dict.fromkeys(word for name in listed.values() for word in BESIDE.get(name, []))
+    return [*(f"{group}={name}" for group, name in listed.items()), *beside]
 
 
 def table(axes: Sequence[tuple[str, str]] = AXES) -> Iterator[str]:

@@ -43,6 +43,7 @@ MAIN_JOBS = {
     "a cascade whose cross-encoder learns too": [
         "teacher=cascade",
         "loss=cascade",
+        "student.dropout=0.1",
         "loss.terms.cross_contrastive.weight=1.0",
     ],
     "a late-interaction student": ["teacher=none", "loss=contrastive", "student=colbert", "ranker=late"],

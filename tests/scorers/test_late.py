@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from retrieval_kd.encoders.reading import tell_once
 from retrieval_kd.encoders.unpadded import Request, Running, run
 from retrieval_kd.scorers.late import Late
 from retrieval_kd.scorers.scorer import Scorer
@@ -160,3 +161,11 @@ def test_it_offers_all_that_it_shows(backbone: Path) -> None:
     assert view.pool is not None
     assert view.attention is not None
     assert (set(view.layers), set(view.pool_layers), dict(view.vectors)) == ({1}, {1}, {})
+
+
+def test_a_word_to_skip_that_the_vocabulary_has_not_is_named(
+    backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_once.cache_clear()
+    assert len(late(backbone, skip="fox unheard-of").skipped) == 1
+    assert "has no word unheard-of, so none is skipped" in capsys.readouterr().err
