@@ -11,10 +11,12 @@ from hydra.errors import InstantiationException
 from retrieval_kd.app.build import build
 from retrieval_kd.app.check_train import want_faults
 from retrieval_kd.app.roles import with_roles_named
-from retrieval_kd.app.signatures import Accepts, parameters
-from retrieval_kd.app.unread import across, declared, groups
+from retrieval_kd.app.signatures import parameters
+from retrieval_kd.app.unread import across, declared
+from retrieval_kd.app.unread_train import groups
 from retrieval_kd.text.fault import Fault
 from tests.contracts.crosses import ELSE, FITS
+from tests.contracts.flips import flipped
 from tests.contracts.options import names, option
 from tests.contracts.test_pairings import alone, teachers_of
 from tests.distil import training
@@ -45,21 +47,6 @@ FAR = {  # of a run of two steps over lists of ten: flips that lie beyond it
 }
 
 
-def flipped(value: Any, accepts: Accepts | None) -> Iterator[Any]:
-    """Other legal values of an option."""
-    if accepts is None:
-        return
-    yield from (literal for literal in accepts.literals if literal != value)
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int):
-        yield value + 1
-    elif isinstance(value, float):
-        yield value / 2 + 0.05
-    elif value is None and accepts.types & {"int", "float"}:
-        yield 2
-
-
 def flips(group: str, node: Mapping[str, Any], at: str) -> Iterator[tuple[str, Any]]:
     """(key, another value) of a node and of the terms inside it."""
     known = parameters(str(node["_target_"])) or {}
@@ -79,7 +66,7 @@ def config_of(ground: Ground, loss: str, curriculum: str, data: str) -> Node:
         for role, node in {"student": option("student", "dual"), **teachers}.items()
     }
     lists = {**option("data", data), "candidates": str(ground.candidates), "queries_per_step": 4, "last": 8}
-    lists["negatives"] = min(lists["negatives"], 3)
+    lists["negatives"] = 3 if lists["negatives"] else 0
     chosen = {"loss": option("loss", loss), "curriculum": option("curriculum", curriculum), "data": lists}
     student = on.pop("student")
     whole = {"student": student, "teacher": on, **chosen, "optim": option("optim", "adamw")}
@@ -153,3 +140,19 @@ def test_every_option_of_lists_changes_what_is_learnt_or_is_declared_unread(
     data: str, loss: str, ground: Ground, tmp_path: Path
 ) -> None:
     assert not silent(ground, config_of(ground, loss, "constant", data), "data", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "loss", ["aligned", "contrastive", "contrastive_list", "listwise_kl", "margin_mse", "rank_groups"]
+)
+def test_a_curriculum_and_dark_examples_change_what_is_learnt_or_are_refused(
+    loss: str, ground: Ground, tmp_path: Path
+) -> None:
+    plain, silent = learnt(ground, config_of(ground, loss, "constant", "sampled"), tmp_path), []
+    others = [(name, "sampled") for name in names("curriculum") if name != "constant"] + [("constant", "dark")]
+    for curriculum, data in others:
+        config = config_of(ground, loss, curriculum, data)
+        judged = config["curriculum"].get("judge", "student") in ("student", *config["teacher"])
+        if judged and not list(groups(config)) and learnt(ground, config, tmp_path) == plain:
+            silent.append((curriculum, data))
+    assert not silent
