@@ -37,10 +37,8 @@ def _evaluation(name: str, config: Node, made_by: Mapping[str, tuple[str, Node]]
         )
     fused = (config.get("ranker") or {}).get("list_depth")
     if isinstance(fused, int) and fused < depth:
-        yield (
-            f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused: "
-            f"give ranker.list_depth={depth}, or evaluation.depth={fused}"
-        )
+        said = f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused"
+        yield f"{said}: give ranker.list_depth={depth}, or evaluation.depth={fused}"
     lists, teachers = None, reads.whom(dict(config)) == "teacher"
     if teachers and reranked(config, made_by):
         yield from _inside(evaluation, "evaluation", made_by)
