@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from retrieval_kd.app.run import main
+    from retrieval_kd.app.main import main
 except ModuleNotFoundError as missing:
     sys.stderr.write(f"{missing.name} is not installed: run `make setup`, then `source .venv/bin/activate`\n")
     sys.exit(2)

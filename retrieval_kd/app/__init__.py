@@ -1,12 +1,12 @@
-"""Where Hydra and W&B live: from words on a command line to sealed artifacts.
+"""Where Hydra and W&B live: from words on a command line to sealed artifacts, one way through six rooms.
 
-Here: what a word means (words, options, recipe, said), which stages stay and what each is keyed by (reads, wiring,
-outside, stage, plan), what is refused before anything loads (check, check_train, signatures, reach), how a stage is run
-and sealed (launch, children, perform, artifacts), what is shown (help, report, sweep). stages/ holds the verbs, one
-function each; build is the one place where config becomes objects, helped by scorers and rankers.
+Here: cli (what was typed), plan (what it means), check (what is refused), stages (what each kind of stage does),
+execute (plan to artifacts), report (artifacts to tables). Each imports only what stands before it; `main` and
+`run_plan` walk through them. Each hand-over is plain data: arguments, words, a config for each stage, a plan,
+sentences, artifacts.
 
 Not here: arithmetic on tensors. No other room imports this one.
 
-To add a verb: stages/<verb>.py with `REVISION` and one function `(config, work) -> metrics`; its name in schema.VERBS,
-and what it reads in reads.READS.
+To add a kind of stage: stages/<name>.py with `REVISION` and one function `(config, work) -> metrics`; its name in
+cli/schema.VERBS, and what it reads in plan/key_groups.READS.
 """

@@ -8,12 +8,13 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from retrieval_kd.app import perform
-from retrieval_kd.app.conf_folder import conf_folder
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.run import run
-from retrieval_kd.app.schema import register
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.execute import run_stage
+from retrieval_kd.app.main import run
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from tests.app import verbs
 
 CONF = Path(__file__).with_name("conf")
@@ -60,7 +61,7 @@ def options(composed_once: Options) -> Iterator[Options]:
 @pytest.fixture
 def plan(options: Options, corpus: list[str]) -> Callable[..., Plan]:
     """The plan of some words over the collection of six."""
-    return lambda *words: plan_of([*corpus, *words], options)
+    return lambda *words: checked_plan([*corpus, *words], options)
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def program(
     """The program with verbs that cost nothing, in an empty folder; gives the exit status."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    monkeypatch.setattr(perform, "verb", verbs.verb)
-    monkeypatch.setattr(perform, "assistant", verbs.assistant)
-    monkeypatch.setattr("retrieval_kd.app.run.Options", lambda *_: composed_once)
+    monkeypatch.setattr(run_stage, "verb", verbs.verb)
+    monkeypatch.setattr(run_stage, "assistant", verbs.assistant)
+    monkeypatch.setattr("retrieval_kd.app.main.Options", lambda *_: composed_once)
     GlobalHydra.instance().clear()
     return lambda *words: run([f"--config-dir={CONF}", *corpus, *words])

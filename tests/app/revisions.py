@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import retrieval_kd
-from retrieval_kd.app.revision import revision
+from retrieval_kd.app.plan.revision import revision
 
 PACKAGE = Path(retrieval_kd.__file__).resolve().parent
 RECORD = Path(__file__).with_name("revisions.json")
-READING = ("text", "batch", "encoders", "scorers", "ranking", "app/scorers.py", "app/rankers.py", "app/build.py")
+STAGES = ("app/stages/open_scorers.py", "app/stages/open_rankers.py", "app/plan/instantiate.py")
+READING = ("text", "batch", "encoders", "scorers", "ranking", *STAGES)
 SOURCES = {
     "train": (*READING, "losses", "curricula", "distil", "app/stages/train.py"),
     "mine": (*READING, "app/stages/mine.py"),

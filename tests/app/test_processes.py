@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.app.ranks import ranks
+from retrieval_kd.app.cli.process_env import ranks
 
 CONF, SCRIPT, ROOT = Path(__file__).with_name("conf"), Path(__file__).with_name("verbs.py"), Path(__file__).parents[2]
 WORDS = ("experiment=ladder", "optim.steps=40", "+at.teacher.optim.steps=1", "+at.warm_up.optim.steps=1")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.command import line
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan
-from retrieval_kd.app.said import retyped
+from retrieval_kd.app.cli.arguments import line
+from retrieval_kd.app.plan.compose_overrides import retyped
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.text.fault import Fault
 from tests.app.conftest import write_collection
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.stages.work import Work
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def assistant(run: str) -> Any:
 
 
 if __name__ == "__main__":
-    from retrieval_kd.app import perform
-    from retrieval_kd.app.run import main
+    from retrieval_kd.app.execute import run_stage
+    from retrieval_kd.app.main import main
 
-    perform.verb, perform.assistant = verb, assistant
+    run_stage.verb, run_stage.assistant = verb, assistant
     main()

@@ -14,11 +14,12 @@ from unittest.mock import patch
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from retrieval_kd.app.faults import sentences_of
-from retrieval_kd.app.launch import launch
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.schema import register
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.cli.user_errors import sentences_of
+from retrieval_kd.app.execute.execute_plan import execute_plan
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import open_corpus
@@ -77,7 +78,7 @@ class Place:
         """`runs` after two steps of training, or the refusal."""
         told = [word.format(scores=self.scores()) for word in words]
         try:
-            plan = plan_of([*self.words, *told], options)
+            plan = checked_plan([*self.words, *told], options)
         except Fault as fault:
             said = sentences_of(fault)
             unread = [word for word in told if any(one.startswith(f"{word} reaches no stage") for one in said)]
@@ -95,7 +96,7 @@ def train_alone(plan: Plan) -> None:
         needed |= set(stage.inputs) if stage.name in needed else set()
     for stage in plan.stages:
         if stage.name in needed:
-            launch(replace(plan, stage=stage.name))
+            execute_plan(replace(plan, stage=stage.name))
 
 
 def pairs(axis: tuple[str, str]) -> list[tuple[str, str]]:

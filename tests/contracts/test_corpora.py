@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import SPLITS, Corpus, Source, open_corpus
 from retrieval_kd.text.split import words

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval_kd.app.build import build
-from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import with_roles_named
 from retrieval_kd.batch.candidates import Candidates, Lesson
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.scorers.view import View, Want

@@ -8,10 +8,11 @@ import yaml
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.run import run
-from retrieval_kd.app.schema import VERBS, register
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.schema import VERBS, register
+from retrieval_kd.app.main import run
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
 from tests.contracts.options import CONF, file_of, names
 from tests.planted import planted_backbone
@@ -65,7 +66,7 @@ def test_what_recipes_share_is_written_alike(stage: str) -> None:
 
 
 def planned(name: str, words: list[str], options: Options) -> Plan:
-    return plan_of([f"experiment={name}", *words], options)
+    return checked_plan([f"experiment={name}", *words], options)
 
 
 @pytest.mark.parametrize("name", names("experiment"))

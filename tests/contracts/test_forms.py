@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
-from retrieval_kd.app.forms import class_of
-from retrieval_kd.app.scorers import open_all, open_scorer
+from retrieval_kd.app.plan.forms import class_of
+from retrieval_kd.app.stages.open_scorers import open_all, open_scorer
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.scorers.offline import pair_scores
 from retrieval_kd.scorers.scorer import Scorer

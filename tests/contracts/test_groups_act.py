@@ -13,17 +13,17 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from torch import nn
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.build import build, class_of
-from retrieval_kd.app.rankers import ranker_of, teacher_ranker
-from retrieval_kd.app.reads import READS
-from retrieval_kd.app.schema import FORMS
-from retrieval_kd.app.scorers import open_scorer
-from retrieval_kd.app.signatures import parameters
-from retrieval_kd.app.stage import keyed_part
+from retrieval_kd.app.check.unread_options import declared
+from retrieval_kd.app.check.unread_training import of_training
+from retrieval_kd.app.cli.schema import FORMS
+from retrieval_kd.app.plan.instantiate import build, class_of
+from retrieval_kd.app.plan.key_groups import READS
+from retrieval_kd.app.plan.signatures import parameters
+from retrieval_kd.app.plan.stage import keyed_part
 from retrieval_kd.app.stages.evaluate import evaluate
-from retrieval_kd.app.unread import declared
-from retrieval_kd.app.unread_train import of_training
+from retrieval_kd.app.stages.open_rankers import ranker_of, teacher_ranker
+from retrieval_kd.app.stages.open_scorers import open_scorer
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.distil.schedules import OPTIONS
 from retrieval_kd.ranking.ranker import Ranker, mine
 from retrieval_kd.scorers.scorer import Scorer

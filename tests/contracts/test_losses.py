@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.app.build import build
-from retrieval_kd.app.roles import with_roles_named
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import with_roles_named
 from retrieval_kd.batch.candidates import Lesson
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.term import Term

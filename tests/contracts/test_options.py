@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from retrieval_kd.app import signatures
+from retrieval_kd.app.plan import signatures
 from tests.contracts.options import CONF, every_form, file_of, groups, names
 
 # arguments that stand in no option file, since only who builds the object knows them (ranking's sign names its own)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
-from retrieval_kd.app.build import build
-from retrieval_kd.app.check_train import want_faults
-from retrieval_kd.app.roles import with_roles_named
-from retrieval_kd.app.signatures import parameters
-from retrieval_kd.app.unread import across, declared
-from retrieval_kd.app.unread_train import groups
+from retrieval_kd.app.check.training import want_faults
+from retrieval_kd.app.check.unread_options import across, declared
+from retrieval_kd.app.check.unread_training import groups
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import with_roles_named
+from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.text.fault import Fault
 from tests.contracts.crosses import ELSE, FITS
 from tests.contracts.flips import flipped

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval_kd.app import roles
+from retrieval_kd.app.plan import roles
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.run import Run

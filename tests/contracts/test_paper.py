@@ -13,10 +13,11 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.run import run
-from retrieval_kd.app.schema import register
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.main import run
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
 from tests.contracts.options import CONF, file_of, groups, names
 from tests.contracts.test_experiments import recipe
@@ -169,7 +170,7 @@ def plan(request: pytest.FixtureRequest, words: list[str]) -> Plan:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return plan_of([f"experiment=paper/{request.param}", *words], Options())
+        return checked_plan([f"experiment=paper/{request.param}", *words], Options())
 
 
 @pytest.mark.parametrize("plan", TWINS, indirect=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app import reads
-from retrieval_kd.app.build import build, targets
-from retrieval_kd.app.check import READS_KIND
-from retrieval_kd.app.rankers import ranker_of
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.check.problems import READS_KIND
+from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan.instantiate import build, targets
+from retrieval_kd.app.stages.open_rankers import ranker_of
+from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.ranking.ranker import Ranker, mine
 from retrieval_kd.text.run import Run
 from tests.contracts.options import names, option
@@ -101,7 +101,7 @@ def test_mining_keeps_no_passage_that_is_judged_relevant(name: str, ground: Grou
 def reads_a_student(name: str) -> bool:
     """Whether the key of a mining with this ranker is about the student too."""
     config = {"ranker": option("ranker", name), "student": {"checkpoint": None}}
-    return "student" in reads.pruned("mine", config)
+    return "student" in key_groups.pruned("mine", config)
 
 
 def test_mining_with_words_alone_does_not_depend_on_the_student() -> None:

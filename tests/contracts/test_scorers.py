@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller

@@ -9,11 +9,11 @@ import torch
 from hydra.errors import InstantiationException
 from torch import Tensor
 
-from retrieval_kd.app.check_idle import idle_faults
-from retrieval_kd.app.check_scorers import scorer_faults
-from retrieval_kd.app.forms import class_of
-from retrieval_kd.app.signatures import parameters
-from retrieval_kd.app.unread import declared
+from retrieval_kd.app.check.form_options import idle_faults
+from retrieval_kd.app.check.scorers import scorer_faults
+from retrieval_kd.app.check.unread_options import declared
+from retrieval_kd.app.plan.forms import class_of
+from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.fault import Fault

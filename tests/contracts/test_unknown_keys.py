@@ -9,11 +9,12 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 
-from retrieval_kd.app import roles, signatures
-from retrieval_kd.app.build import build
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.schema import register
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.plan import roles, signatures
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.text.fault import Fault
 from tests.app.conftest import write_collection
 from tests.contracts.options import CONF, groups, names, option
@@ -95,7 +96,7 @@ def planned(options: Options, tmp_path: Path) -> Iterator[Any]:
     GlobalHydra.instance().clear()
 
     def plan(*words: str) -> Plan:
-        return plan_of(["corpus=beir", f"corpus.path={folder}", *words], options)
+        return checked_plan(["corpus=beir", f"corpus.path={folder}", *words], options)
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield plan

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.curricula.constant import Constant
 from retrieval_kd.curricula.false_negatives import FalseNegatives
 from retrieval_kd.curricula.self_paced import SelfPaced

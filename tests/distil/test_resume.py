@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from retrieval_kd.app.tracking import JsonLines
+from retrieval_kd.app.stages.tracking import JsonLines
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil import fit
 from retrieval_kd.distil.distiller import Distiller

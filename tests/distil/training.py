@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from retrieval_kd.app.build import build
-from retrieval_kd.app.roles import with_roles_named
-from retrieval_kd.app.score_files import stored_scores
-from retrieval_kd.app.scorers import open_all
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import with_roles_named
+from retrieval_kd.app.stages.open_scorers import open_all
+from retrieval_kd.app.stages.score_files import stored_scores
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.lists import Data
 from retrieval_kd.curricula.curriculum import Curriculum

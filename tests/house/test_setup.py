@@ -68,7 +68,7 @@ def test_the_wheel_carries_conf_and_the_command(tmp_path: Path) -> None:
     options = {f"retrieval_kd/{name}" for name in kept_files() if name.startswith("conf/")}
     code = {name for name in kept_files() if name.startswith("retrieval_kd/")}
     assert options | code == {name for name in names if ".dist-info/" not in name}
-    assert "retrieval-kd = retrieval_kd.app.run:main" in commands
+    assert "retrieval-kd = retrieval_kd.app.main:main" in commands
 
 
 def test_the_ci_script_can_be_run() -> None:

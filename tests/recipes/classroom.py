@@ -9,15 +9,16 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from retrieval_kd.app import wiring
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.conf_folder import conf_folder
-from retrieval_kd.app.options import Options
-from retrieval_kd.app.plan import Plan, plan_of
-from retrieval_kd.app.schema import register
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.plan import artifact_references
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.stages.evaluate import evaluate
+from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.train import train
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.rerank import Rescoring
 from retrieval_kd.text.beir import Beir
@@ -63,7 +64,7 @@ class Classroom:
     def plan(self, *words: str) -> Plan:
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return plan_of(
+            return checked_plan(
                 [*words, "corpus=beir", "machine=cpu", "optim.clip=null", "student.layers=null"], self.options
             )
 
@@ -72,7 +73,7 @@ class Classroom:
         self.made += 1
         work = Work(self.folder / f"{self.made}-{stage}", self.folder / "artifacts", machine=plan.machine)
         work.folder.mkdir()
-        config = wiring.replaced(plan.named(stage).config, lambda name, _: str(given[name]))
+        config = artifact_references.replaced(plan.named(stage).config, lambda name, _: str(given[name]))
         return VERBS[plan.named(stage).run](OmegaConf.create(config), work), work.folder
 
     def teacher(self, student: str) -> Path:
@@ -111,5 +112,5 @@ class Classroom:
             starts = dict.fromkeys(("warm_up", "self_otf", "from_cross", *stages), last)
             last = self.perform(plan, stage, {**given, **starts})[1] / "payload" / "student"
         end = "evaluate" if any(stage.name == "evaluate" for stage in plan.stages) else "student"
-        named = dict.fromkeys(wiring.inputs(plan.named(end).config), last)
+        named = dict.fromkeys(artifact_references.inputs(plan.named(end).config), last)
         return float(self.perform(plan, end, named)[0]["test"]["nDCG@10"])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from torch import Tensor
 
-from retrieval_kd.app.run import run
+from retrieval_kd.app.main import run
 from retrieval_kd.text.run import Run
 from tests.encoders.families import write_classifier
 from tests.planted import planted_backbone

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from retrieval_kd.app.run import run
+from retrieval_kd.app.main import run
 from retrieval_kd.text.run import Run
 from tests.contracts.options import CONF
 

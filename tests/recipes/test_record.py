@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.app.record_table import BEGIN, END
-from retrieval_kd.app.run import run
+from retrieval_kd.app.main import run
+from retrieval_kd.app.report.record_table import BEGIN, END
 from tests.recipes.test_recipes import SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_minilm")]

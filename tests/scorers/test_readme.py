@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from retrieval_kd.app.scorers import open_all, open_scorer
+from retrieval_kd.app.stages.open_scorers import open_all, open_scorer
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual

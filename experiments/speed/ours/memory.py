@@ -8,7 +8,7 @@ from experiments.speed.ours.large import candidates, large
 from experiments.speed.ours.opened import lists_module, optim_of, option, student_of
 from experiments.speed.ours.timed import STEPS, train
 from experiments.speed.worker import Turn
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 
 
 def run(settings: dict[str, Any], turn: Turn) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiments.speed.places import ROOT, WORK
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.optimise import AdamW
 from retrieval_kd.scorers.dual import Dual

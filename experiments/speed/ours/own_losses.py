@@ -9,7 +9,7 @@ from typing import Any
 from experiments.speed.ours.opened import corpus_of, lists_module, optim_of, option, student_of
 from experiments.speed.ours.timed import STEPS, train
 from experiments.speed.worker import Turn
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 
 _LATE = {"query_length": 256, "passage_length": 256}
 

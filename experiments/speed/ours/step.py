@@ -6,7 +6,7 @@ from typing import Any
 from experiments.speed.ours.opened import corpus_of, lists_module, optim_of, option, student_of
 from experiments.speed.ours.timed import STEPS, train
 from experiments.speed.worker import Turn
-from retrieval_kd.app.build import build
+from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.losses.objective import Objective
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.build import build
-from retrieval_kd.app.check import kind_of
-from retrieval_kd.app.check_depths import proposed_fault
-from retrieval_kd.app.rankers import open_ranker, placed, teacher_ranker
-from retrieval_kd.app.roles import reads_text
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.check.depths import proposed_fault
+from retrieval_kd.app.check.problems import kind_of
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import reads_text
+from retrieval_kd.app.stages.open_rankers import open_ranker, placed, teacher_ranker
+from retrieval_kd.app.stages.open_scorers import open_scorer
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus

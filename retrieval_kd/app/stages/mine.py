@@ -6,9 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.build import build
-from retrieval_kd.app.rankers import open_ranker
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.stages.open_rankers import open_ranker
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.copies import said_of

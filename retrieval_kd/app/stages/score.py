@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.build import build
-from retrieval_kd.app.rankers import placed, tokens_per_group
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.stages.open_rankers import placed, tokens_per_group
+from retrieval_kd.app.stages.open_scorers import open_scorer
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.ranking.rerank import Rescoring
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.fault import Fault

@@ -11,12 +11,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app import lineage
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.build import build
-from retrieval_kd.app.check_attention import looked_at, refuse_other_words
-from retrieval_kd.app.score_files import stored_scores
-from retrieval_kd.app.scorers import MEMBERS, open_all, with_form
+from retrieval_kd.app.check.attention import looked_at, refuse_other_words
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.stages import queries_drawn
+from retrieval_kd.app.stages.open_scorers import MEMBERS, open_all, with_form
+from retrieval_kd.app.stages.score_files import stored_scores
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
@@ -48,7 +48,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
     if work.machine.get("compile", False):
         compile_blocks(distiller)
-    start = lineage.begins(data.start, plain["student"])
+    start = queries_drawn.begins(data.start, plain["student"])
     lists = {"seed": plain["seed"], "steps": optim.steps, "start": start, "tell": _log.info}
     module = ListsDataModule(
         corpus,
@@ -66,7 +66,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         for role in {*objective.learners, *objective.tied[1:]}:
-            lineage.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
+            queries_drawn.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
     return {"steps": optim.steps, **_counts(module), **_costs(trainer, time.perf_counter() - began)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.artifacts import Work
+from retrieval_kd.app.stages.work import Work
 from tests.contracts.options import option
 from tests.distil.training import Ground, planted_ground
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.scorers import open_student
 from retrieval_kd.app.stages.evaluate import evaluate
+from retrieval_kd.app.stages.open_scorers import open_student
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.measures.evaluate import Report
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.text.fault import Fault

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.stages.mine import mine
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.text.run import Run
 from tests.app.stages.conftest import Configure
 from tests.contracts.options import option

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.app.artifacts import Work
-from retrieval_kd.app.scorers import open_scorer
+from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.score import score
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.scorers import offline
 from retrieval_kd.text.fault import Fault

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.artifacts import Work
 from retrieval_kd.app.stages.train import train
+from retrieval_kd.app.stages.work import Work
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run

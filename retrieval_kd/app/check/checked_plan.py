@@ -1,0 +1,40 @@
+"""A plan is checked before anything loads or is written: all that is wrong with it together."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from retrieval_kd.app.check.forms import form_notes
+from retrieval_kd.app.check.problems import faults_of, root_faults, unread_faults
+from retrieval_kd.app.check.unread_overrides import idle_faults
+from retrieval_kd.app.check.zero_loss import idle_notes
+from retrieval_kd.app.cli.user_errors import refuse
+from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plan import Draft, Plan, draft_of
+from retrieval_kd.app.plan.unused_overrides import unheard
+
+
+def checked_plan(texts: Sequence[str], options: Options) -> Plan:
+    """The plan of a command line. Raises Faults: all that is wrong with it, so far as is seen before a model loads."""
+    draft = draft_of(texts, options)
+    refuse(problems(draft))
+    return replace(draft.plan, notes=(*draft.plan.notes, *_notes(draft)))
+
+
+def problems(draft: Draft) -> list[str]:
+    """A sentence for each thing that is wrong."""
+    unread = unread_faults(draft.stay)
+    if unread:
+        return unread
+    words, root = draft.words, key_groups.resolved(draft.root)
+    found = unheard(words, draft.made, draft.stay, draft.root, draft.options)
+    found += faults_of(draft.stay, root, words, draft.options)
+    found += [fault for key, value in root.items() for fault in root_faults(key, value)]
+    if not found and not draft.unkeyed:
+        found += idle_faults(words, draft.made, draft.stay)
+    return [*found, *draft.unkeyed, *(() if draft.plan.dry_run else draft.unreached)]
+
+
+def _notes(draft: Draft) -> list[str]:
+    guessed = (f"{it}: planned without a look at it, and under keys of its name alone" for it in draft.unreached)
+    return [*form_notes(draft.stay), *idle_notes(draft.stay), *guessed]

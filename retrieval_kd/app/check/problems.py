@@ -1,0 +1,186 @@
+"""What is refused before anything loads: all faults of a plan, each as one sentence that says what to write instead."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from retrieval_kd.app.check.depths import depth_faults
+from retrieval_kd.app.check.forms import form_faults
+from retrieval_kd.app.check.roles import lacking_tower_faults
+from retrieval_kd.app.check.scorers import scorer_faults
+from retrieval_kd.app.check.training import train_faults
+from retrieval_kd.app.cli.overrides import Word
+from retrieval_kd.app.cli.process_env import Ranks, ranks
+from retrieval_kd.app.cli.schema import HALVES
+from retrieval_kd.app.plan import key_groups, roles, signatures
+from retrieval_kd.app.plan.forms import with_forms
+from retrieval_kd.app.plan.instantiate import build, forbidden, targets
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.stage import Stage
+from retrieval_kd.text.fault import Fault
+
+READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
+RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
+KINDS = {"asymmetric": "dual"}  # modules whose scorer is of another one's kind
+
+
+def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
+    """Every fault of the stages, and of the machine they are to run on; none twice."""
+    foreign = list(forbidden(root["tracking"], "tracking"))
+    foreign += [fault for stage in stages for key, node in stage.whole.items() for fault in forbidden(node, key)]
+    if foreign:  # nothing else is looked at, since looking builds what a node names
+        return list(dict.fromkeys(foreign))
+    found = list(machine_faults(root, stages, ranks()))
+    made_by = {stage.name: stage.config for stage in stages}
+    lists = {stage.name: (stage.run, stage.config) for stage in stages}
+    for stage in stages:
+        found += [f"{key} is left to you: give {key}=…" for key in key_groups.missing(stage.config)]
+        forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
+        found += forms
+        if stage.run == "train" and not forms:
+            found += train_faults(with_forms(stage.whole, made_by), words, options)
+        if not forms:
+            found += scorer_faults(with_forms(stage.config, made_by), made_by)
+            found += form_faults(stage.config, made_by)
+        if stage.run in ("mine", "evaluate"):
+            found += ranker_faults(stage.config)
+        if stage.run != "train" and roles.passages_of(stage.config):
+            found += lacking_tower_faults(stage.whole)
+        if not forms:
+            found += depth_faults(stage.name, stage.run, stage.config, lists)
+        if stage.run == "mine" and not forms:
+            found += mining_faults(stage.config["mining"])
+        if stage.run == "evaluate" and not forms:
+            found += evaluation_faults(stage.config["evaluation"])
+    return list(dict.fromkeys(found))
+
+
+def root_faults(key: str, value: Any) -> Iterator[str]:
+    """What does not fit of a value that stands beside the groups, of the machine and of the tracking."""
+    accepts = signatures.accepted({}, key)
+    if accepts is not None:
+        yield from signatures.value_faults(value, accepts, key)
+    elif key in ("machine", "tracking"):
+        yield from signatures.faults(value, key)
+
+
+def unread_faults(stages: Sequence[Stage]) -> list[str]:
+    """Evaluations of a student whose ranker does not read it: they would print another system's numbers as its own."""
+    found = []
+    for stage in stages:
+        wired = str((stage.whole.get("student") or {}).get("checkpoint") or "")
+        if stage.run == "evaluate" and "student" not in stage.config and "${artifact:" in wired:
+            found.append(
+                f"stage {stage.name}: its ranker reads no scorer, so the student that it should evaluate is not read: "
+                "leave ranker= out, or change it for one stage alone, as in +at.mined.ranker=bm25"
+            )
+    return found
+
+
+def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
+    """A step that does not divide, a machine that is not there, a tracking that is none."""
+    machine = root["machine"]
+    numbers = {"devices": 1, "nodes": 1, "workers": 0} | ({} if machine["threads"] is None else {"threads": 1})
+    yield from (
+        f"machine.{key}={machine[key]}: give true or false"
+        for key in ("remember", "fused", "compile")
+        if type(machine.get(key, True)) is not bool
+    )
+    wrong = {key: least for key, least in numbers.items() if type(machine[key]) is not int or machine[key] < least}
+    yield from (f"machine.{key}={machine[key]}: give a number from {least} on" for key, least in wrong.items())
+    if wrong:
+        return
+    devices, nodes = machine["devices"], machine["nodes"]
+    said = f"machine.devices={devices} and machine.nodes={nodes}"
+    if group.world > 1 and group.world != devices * nodes:
+        yield f"{said}, but {group.world} processes were started: let the product be {group.world}"
+    if nodes > 1 and group.world == 1:
+        yield f"machine.nodes={nodes}: start this command on every node with torchrun or SLURM's srun"
+    if machine["accelerator"] not in ("auto", "cpu", "gpu"):
+        yield f"machine.accelerator={machine['accelerator']}: give auto, cpu or gpu"
+    elif machine["accelerator"] == "gpu" and not root["dry_run"] and _gpus() < devices:
+        yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; say machine=cpu"
+    if root["save_every"] < 1:
+        yield f"save_every={root['save_every']}: give at least 1 step"
+    for precision in dict.fromkeys(stage.config.get("precision") for stage in stages):
+        if precision is not None and precision not in HALVES:
+            yield f"precision={precision}: give {', '.join(HALVES)}, or null for float32; training has optim.precision"
+    for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
+        if seed < 0:
+            yield f"seed={seed}: give a number from 0 on"
+    if not any(signatures.faults(root["tracking"], "tracking")):
+        try:
+            build(root["tracking"], "tracking")
+        except Fault as fault:
+            yield str(fault)
+    for stage in stages:
+        if stage.run == "train":
+            yield from division_faults(stage.config["data"], devices * nodes)
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
+    """Queries of a step over processes and over pools: nothing may be left over."""
+    queries, pool = data.get("queries_per_step"), data.get("queries_per_pool")
+    if not isinstance(queries, int) or queries < 1:
+        return
+    if queries % processes:
+        near = max(processes, round(queries / processes) * processes)
+        yield (
+            f"data.queries_per_step={queries} cannot be divided over {processes} processes: give a multiple, "
+            f"such as {near}"
+        )
+    if isinstance(pool, int) and (pool < 1 or queries % pool):
+        yield f"data.queries_per_step={queries} is no multiple of data.queries_per_pool={pool}: give a divisor of it"
+
+
+def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """A ranker that cannot read the student's kind of scorer; someone to judge who is nobody."""
+    whom = key_groups.whom(dict(config))
+    if whom not in ("student", "teacher"):
+        yield f"evaluation.whom={whom}: give student or teacher"
+    kind = kind_of((config.get("student") or {}).get("_target_"))
+    if kind is None:
+        return
+    for where, target in targets(config.get("ranker") or {}, "ranker"):
+        wanted = next((wanted for prefix, wanted in READS_KIND.items() if target.startswith(prefix)), kind)
+        if wanted != kind:
+            ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
+            yield f"{ranker} ranks by a {wanted} student, and this one is {kind}: say ranker={RANKER_OF[kind]}"
+
+
+def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
+    """Ranks that are none; a selection that reads an earlier stage's run is built when that is there."""
+    if "${artifact:" in str(mining):
+        return
+    try:
+        build(mining, "mining")
+    except Fault as fault:
+        yield f"mining: {fault}"
+
+
+def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """A split or a measure that is none, a ranking without depth."""
+    from retrieval_kd.measures.evaluate import parse
+    from retrieval_kd.text.corpus import SPLITS
+
+    unknown = [split for split in evaluation["splits"] if split not in SPLITS]
+    if unknown or not evaluation["splits"]:
+        yield f"evaluation.splits={evaluation['splits']}: give some of {', '.join(SPLITS)}"
+    if not isinstance(evaluation["depth"], int) or evaluation["depth"] < 1:
+        yield f"evaluation.depth={evaluation['depth']}: give at least 1"
+    try:
+        parse(evaluation["measures"])
+    except Fault as fault:
+        yield f"evaluation.measures: {fault}"
+
+
+def kind_of(target: str | None) -> str | None:
+    """dual, late or cross, by the scorer's module; None for what a ranker cannot read."""
+    module = (target or "").rpartition(".")[0].rpartition(".")[2]
+    kind = KINDS.get(module, module)
+    return kind if kind in RANKER_OF else None

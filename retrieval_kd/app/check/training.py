@@ -1,0 +1,169 @@
+"""What is refused of a training: roles that nobody has, wants that nobody offers, guides that were never taught."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+
+from retrieval_kd.app.check.attention import attention_faults
+from retrieval_kd.app.check.required_features import features
+from retrieval_kd.app.check.roles import tower_faults, unteachable_faults
+from retrieval_kd.app.check.stored import stored_faults
+from retrieval_kd.app.cli.overrides import Word
+from retrieval_kd.app.plan import roles
+from retrieval_kd.app.plan.instantiate import SCORER, build, class_of
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.record import held
+from retrieval_kd.text.fault import Fault
+
+Node = Mapping[str, Any]
+
+
+def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[str]:
+    """The faults of one train stage's config."""
+    unknown = list(role_faults(config, options))
+    built = {
+        key: _built(key, config[key])
+        for key in ("data", "optim", "curriculum", "loss")
+        if not (unknown and key == "loss")
+    }
+    wrong = [fault for _, fault in built.values() if fault]
+    objective = built.get("loss", (None, None))[0]
+    return [
+        *unknown,
+        *wrong,
+        *tied_faults(config, words),
+        *(() if objective is None else want_faults(objective, config)),
+        *(() if objective is None else attention_faults(objective, config)),
+        *(() if objective is None else unteachable_faults(objective, config)),
+        *tower_faults(config),
+        *(() if objective is None else learner_faults(objective, config["optim"])),
+        *(() if unknown else stored_faults(config, options)),
+        *(() if unknown else untaught_faults(config)),
+    ]
+
+
+def role_faults(config: Node, options: Options) -> Iterator[str]:
+    """Roles that a term, an echo or the curriculum names and nobody has, with the teacher or loss that would fit."""
+    there = {"student", *roles.group(config), *roles.echoes(config)}
+    lacking = {role: where for where, role in roles.named(config) if role not in there and where != roles.TOWER}
+    for role, where in lacking.items():
+        have = ", ".join(roles.group(config)) or "no role at all"
+        if role == roles.ONLY and roles.group(config):
+            one = next(iter(roles.group(config)))
+            said = f"means the group's only role, and the teacher group has {have}: say {where}={one}"
+        elif role == roles.ONLY:
+            said = f"means the only role of the teacher group, which has none: say {_teachers(options, _one)}"
+        elif near := get_close_matches(role, there, n=1, cutoff=0.6):
+            said = f"is nobody: did you mean {near[0]}?"
+        else:
+            wanted = set(lacking) | roles.read(config)
+            said = f"is nobody: the teacher group has {have}; {_choices(config, wanted, options)}"
+        yield f"{where}={role} {said}"
+
+
+def _choices(config: Node, wanted: set[str], options: Options) -> str:
+    """The teachers that have the wanted roles, and the losses that do with the roles there are."""
+    teachers = _teachers(options, wanted.issubset)
+    losses = [name for name in options.plain("loss") if _does_with(name, config, options)]
+    with_these = f", or with this teacher loss={' or loss='.join(losses)}" if losses else ""
+    return f"say {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
+
+
+def _teachers(options: Options, fits: Callable[[set[str]], object]) -> str:
+    """`teacher=a or teacher=b`: the options whose roles fit."""
+    there = {name: set(options.compose([f"teacher={name}"]).get("teacher") or {}) for name in options.plain("teacher")}
+    fitting = [name for name, has in there.items() if fits(has)]
+    return f"teacher={' or teacher='.join(fitting)}" if fitting else ""
+
+
+def _one(there: set[str]) -> bool:
+    return len(there) == 1
+
+
+def _does_with(loss: str, config: Node, options: Options) -> bool:
+    """Whether a loss names teachers, all of them there and offering what it wants of them."""
+    chosen: Any = OmegaConf.to_container(options.compose([f"loss={loss}"]), resolve=True)
+    there = roles.group(config)
+    plain = roles.with_roles_named({"loss": chosen["loss"], "teacher": there})
+    named = {role for _, role in roles.named(plain)} - {"student", *roles.echoes(plain)}
+    if not named or not named <= set(there):
+        return False
+    objective, _ = _built("loss", plain["loss"])
+    return objective is not None and not list(want_faults(objective, {"student": config["student"], **plain}))
+
+
+def _built(key: str, node: Node) -> tuple[Any, str | None]:
+    """What a light node builds, or why it cannot."""
+    try:
+        return build(node, key), None
+    except Fault as fault:
+        return None, str(fault)
+    except InstantiationException as fault:
+        if isinstance(fault.__cause__, ValueError | TypeError):
+            return None, f"{key}: {fault.__cause__}"
+        raise
+
+
+def tied_faults(config: Node, words: Sequence[Word]) -> Iterator[str]:
+    """Weights given to a role that reads through another's encoder."""
+    tied = list((config.get("loss") or {}).get("tied") or [])
+    said = {word.key for word in words}
+    for role in tied[1:]:
+        for key in ("checkpoint", "backbone", "layers", "shared"):
+            path = f"teacher.{role}.{key}"
+            value = (roles.group(config).get(role) or {}).get(key)
+            if path in said or (key == "checkpoint" and value is not None):
+                yield (
+                    f"{path}={value}: in this loss {role} reads through the encoder of {tied[0]} and has no weights of "
+                    "its own: say loss=tight_coupling for a teacher apart"
+                )
+
+
+def want_faults(objective: Any, config: Node) -> Iterator[str]:
+    """Features that a term wants of a role and its scorer does not offer; learners that have nothing to learn with."""
+    nodes = {"student": config["student"], **roles.group(config)}
+    for name, term in objective.terms.items():
+        for role, wanted in features(objective, term).items():
+            scorer: Any = class_of(nodes[role], SCORER)
+            for feature in sorted(wanted - scorer.offers):
+                instead = (
+                    f": say loss.terms.{name}.over=list" if feature == "pool" and "scores" in scorer.offers else ""
+                )
+                yield (
+                    f"loss.terms.{name} wants {feature} of {role}, and a {scorer.kind} scorer offers "
+                    f"{', '.join(sorted(scorer.offers))}{instead}"
+                )
+
+
+def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
+    """Settings of a learner that is none."""
+    for role in set(optim.get("learners") or {}) - objective.learners:
+        yield f"optim.learners.{role}: no term trains {role}; the learners are {', '.join(sorted(objective.learners))}"
+
+
+def _brings_its_head(node: Node) -> bool:
+    """Whether a backbone's folder holds a scorer of this kind: a sequence classifier, a sentence-transformer."""
+    if not node.get("backbone"):
+        return False
+    try:
+        return bool(held(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
+    except Fault:
+        return False  # told for itself
+
+
+def untaught_faults(config: Node) -> Iterator[str]:
+    """Guides and judges with a fresh head that nobody trains: they teach noise."""
+    learners = roles.learners(config)
+    guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}
+    for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
+        if node.get("checkpoint") is not None or _brings_its_head(node):
+            continue
+        if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection"):
+            yield (
+                f"{path} has a head that was never trained, and no term trains it, so it teaches noise: give "
+                f"{path}.checkpoint=<folder>, or leave experiment= out, which trains one first"
+            )

@@ -1,0 +1,132 @@
+"""The language of the shell and of a stage's `with`: words that choose an option or set a value."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from retrieval_kd.app.cli.schema import EVERYWHERE
+from retrieval_kd.app.cli.suggest import did_you_mean
+from retrieval_kd.text.fault import Fault
+
+OPTIONAL = "optional "
+
+
+@dataclass(frozen=True)
+class Word:
+    """`text` is what Hydra reads; `said` what was typed; `stage` the one stage it is for (None: all)."""
+
+    text: str
+    said: str
+    key: str
+    chooses: bool
+    stage: str | None = None
+    optional: bool = False
+    adds: bool = False
+    deletes: bool = False
+    value: Any = field(default=None, compare=False)
+
+    @property
+    def group(self) -> str:
+        """The first name of the key: the group whose option the word is about."""
+        return self.key.split(".")[0].split("@")[0]
+
+    @property
+    def typed(self) -> str:
+        """What stands behind the equals sign, as it was typed."""
+        return self.text.partition("=")[2].strip()
+
+
+def parsed(text: str) -> Override:
+    """One override by Hydra's grammar. Raises Fault."""
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException as fault:
+        reason = str(fault).splitlines()[0]
+        raise Fault(
+            f"{text}: this is not key=value ({reason}); quote values with spaces, commas or brackets: 'key=\"a, b\"'"
+        ) from None
+
+
+def key_of(text: str) -> str:
+    """The key that a word is about, swept or not."""
+    return parsed(text).key_or_group
+
+
+def read(text: str, groups: Iterable[str]) -> Word:
+    """A word of the command line or of `with`. Raises Fault if it cannot be read."""
+    optional, bare = text.startswith(OPTIONAL), text.removeprefix(OPTIONAL).strip()
+    override = parsed(bare)
+    scope, rest = _scope(override.key_or_group, bare)
+    if rest != bare:
+        override = parsed(rest)
+    if override.is_sweep_override():
+        raise Fault(f"{bare}: several values are a sweep: add -m to run them all, or give one list, as in key=[a,b]")
+    key = override.key_or_group
+    return Word(
+        text=rest,
+        said=rest if scope == EVERYWHERE else text,
+        key=key if override.package is None else f"{key}@{override.package}",
+        chooses=key in groups,
+        stage=None if scope == EVERYWHERE else scope,
+        optional=optional,
+        adds=override.is_add() or override.is_force_add(),
+        deletes=override.is_delete(),
+        value=override.value(),
+    )
+
+
+def _scope(key: str, text: str) -> tuple[str | None, str]:
+    """(the stage, the word for it): `++at.<stage>.<key>` adds a key there, as `+<key>` does everywhere."""
+    if not key.startswith("at."):
+        return None, text
+    parts = key.split(".", 2)
+    if len(parts) < 3 or not parts[2]:
+        raise Fault(f"{text}: give +at.<stage>.<key>=value")
+    adds = "+" if text.startswith("++") else ""
+    return parts[1], adds + text.lstrip("+").removeprefix(f"at.{parts[1]}.")
+
+
+def has(config: Mapping[Any, Any] | DictConfig, key: str) -> bool:
+    """Whether the key stands in the config, be its value null or not."""
+    node: Any = config
+    for name in key.split("."):
+        if not isinstance(node, dict | DictConfig) or _is_leaf(node) or name not in node.keys():  # noqa: SIM118
+            return False  # (`in` alone would not see a value that is still to be given)
+        node = node._get_node(name) if isinstance(node, DictConfig) else node[name]
+    return True
+
+
+def keys(config: DictConfig, prefix: str = "") -> list[str]:
+    """All dotted keys of a config, inner ones and leaves."""
+    found = []
+    for name in map(str, config):
+        path = f"{prefix}{name}"
+        found.append(path)
+        node = config._get_node(name)
+        if isinstance(node, DictConfig) and not _is_leaf(node):
+            found += keys(node, f"{path}.")
+    return found
+
+
+def _is_leaf(node: Any) -> bool:
+    return isinstance(node, DictConfig) and (node._is_none() or node._is_missing() or node._is_interpolation())
+
+
+def nearest(key: str, known: Collection[str]) -> str:
+    """What was probably meant by a key that is not there: a sibling under the part that is, or any key."""
+    parent, _, last = key.rpartition(".")
+    while parent and parent not in known:
+        parent, _, last = parent.rpartition(".")
+    siblings = (
+        {name.removeprefix(f"{parent}.") for name in known if name.startswith(f"{parent}.")} if parent else set(known)
+    )
+    siblings = {name for name in siblings if "." not in name and not name.startswith("_")}
+    if get_close_matches(key, known, n=1, cutoff=0.85):
+        return did_you_mean(key, known)
+    return did_you_mean(last, siblings, prefix=f"{parent}." if parent else "")

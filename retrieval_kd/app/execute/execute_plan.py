@@ -1,0 +1,147 @@
+"""Runs a plan: each stage that is not sealed is made, under a lock, aside, and sealed when whole."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app.cli.process_env import Ranks, ranks, wait_for
+from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.execute.manifest import manifest
+from retrieval_kd.app.execute.run_stage import Task, run_stage
+from retrieval_kd.app.execute.torchrun import run_by_torchrun
+from retrieval_kd.app.plan import artifact_references
+from retrieval_kd.app.plan.content_digests import fingerprint
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.plan.stage import Stage, descendants, path_of
+from retrieval_kd.text.fault import Fault
+
+_log = logging.getLogger(__name__)
+
+
+def execute_plan(plan: Plan) -> None:
+    """Makes what the plan lacks, in order; with `stage` only that. Raises Fault if one of its inputs is not there."""
+    group = ranks()
+    forgotten = _forget(plan, group)
+    for stage in plan.stages:
+        if plan.stage is None or stage.name == plan.stage:
+            _ensure(plan, stage, group)
+    if group.first:
+        forgotten.unlink(missing_ok=True)
+
+
+def to_make(plan: Plan) -> list[Stage]:
+    """The stages that are not sealed; with `stage` only that. Raises Fault if an input of that is not there."""
+    stages = [stage for stage in plan.stages if plan.stage in (None, stage.name)]
+    lacking = [stage for stage in stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)]
+    if plan.stage is not None:
+        for stage in lacking:
+            _inputs_made(plan, stage)
+    return lacking
+
+
+def _forget(plan: Plan, group: Ranks) -> Path:
+    """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
+    mark = plan.artifacts / ".locks" / f"forgotten-{group.launch}"
+    if plan.fresh is None:
+        return mark
+    if not group.first:
+        wait_for(mark.exists)
+        return mark
+    for stage in descendants(plan.stages, plan.fresh):
+        if plan.stage in (None, stage.name):
+            with artifacts.locked(plan.artifacts / stage.artifact):  # not under the hands of a process that makes it
+                artifacts.discard(plan.artifacts / stage.artifact)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return mark
+
+
+def _ensure(plan: Plan, stage: Stage, group: Ranks) -> None:
+    folder = plan.artifacts / stage.artifact
+    if artifacts.is_sealed(folder):
+        return
+    _inputs_made(plan, stage)
+    if not group.first:
+        _follow(plan, stage, group)
+        return
+    with artifacts.locked(folder) as lock:
+        if artifacts.is_sealed(folder):
+            return
+        _log.info("%s: %s → %s", stage.name, stage.run, folder)
+        _make(plan, stage, group, lock)
+
+
+def _inputs_made(plan: Plan, stage: Stage) -> None:
+    for name in stage.inputs:
+        if not artifacts.is_sealed(plan.artifacts / plan.named(name).artifact):
+            needs = f"stage={stage.name} needs what {name} makes, which is not there"
+            raise Fault(f"{needs}: run stage={name} first, or leave stage= out")
+
+
+def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
+    folder = plan.artifacts / stage.artifact
+    inputs = {name: plan.named(name).artifact for name in stage.inputs}
+    part = artifacts.begin(folder, config=stage.config, inputs=inputs)
+    began, task = time.monotonic(), task_of(plan, stage)
+    if group.world > 1 or plan.machine.get("devices", 1) == 1 or not _shared(stage):
+        _mark(part, group)
+        run_stage(task)
+    else:
+        run_by_torchrun(task, lock=lock)
+    artifacts.write_json(part / "manifest.json", _manifest(plan, stage, part, time.monotonic() - began))
+    artifacts.seal(folder)
+
+
+def _shared(stage: Stage) -> bool:
+    """Whether several processes have something to do: whatever trains or encodes."""
+    return bool(stage.config.get("student") or stage.config.get("teacher"))
+
+
+def _manifest(plan: Plan, stage: Stage, part: Path, seconds: float) -> dict[str, Any]:
+    names = {"name": stage.name, "recipe": plan.recipe, "verb": stage.run, "key": stage.key}
+    return manifest(
+        part,
+        stage={**names, "seed": stage.config.get("seed")},
+        corpus=fingerprint(stage.config["corpus"]),
+        inputs={name: plan.artifacts / plan.named(name).artifact for name in stage.inputs},
+        seconds=seconds,
+    )
+
+
+def task_of(plan: Plan, stage: Stage) -> Task:
+    """The stage with references to artifacts turned into paths: all that a process needs to run it."""
+    config = artifact_references.replaced(
+        stage.config, lambda name, role: path_of(plan.named(name), role, plan.artifacts)
+    )
+    return Task(
+        recipe=plan.recipe,
+        stage=stage.name,
+        run=stage.run,
+        config=config,
+        folder=str(artifacts.aside(plan.artifacts / stage.artifact)),
+        artifacts=str(plan.artifacts),
+        machine=plan.machine,
+        tracking=plan.tracking,
+        save_every=plan.save_every,
+    )
+
+
+def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
+    """A rank but the first: takes part once the first has begun, then waits until the artifact is whole."""
+    folder = plan.artifacts / stage.artifact
+    part = artifacts.aside(folder)
+    if _shared(stage):
+        wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
+        if not artifacts.is_sealed(folder):
+            run_stage(task_of(plan, stage), rank=group.rank)
+    wait_for(lambda: artifacts.is_sealed(folder))
+
+
+def _marker(part: Path, group: Ranks) -> Path:
+    return part / f".begun-{group.launch}"
+
+
+def _mark(part: Path, group: Ranks) -> None:
+    if group.world > 1:
+        _marker(part, group).touch()

@@ -1,0 +1,162 @@
+"""The command line: compose, plan, refuse or run. What a user can mend ends with exit status 2, a sentence a fault."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.arguments import RECORD, Line, for_hydra, line
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.cli.help import help_text
+from retrieval_kd.app.cli.hydra_cache import uncollected
+from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.cli.status import show_status
+from retrieval_kd.app.cli.user_errors import refuse, sentences_of
+from retrieval_kd.app.execute.torchrun import ChildrenFailed
+from retrieval_kd.app.plan.compose_overrides import elsewhere, retyped
+from retrieval_kd.app.plan.options import CONFIG, Options
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.report.record import record
+from retrieval_kd.app.report.results import rows
+from retrieval_kd.app.report.sweep import jobs_of, summarise
+from retrieval_kd.app.run_plan import program, run_plan, tell
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.signals import Stopped, stops
+
+VERSION = "1.3"  # of Hydra's behaviour
+FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl-C, 143 for SIGTERM
+
+
+def main() -> None:
+    """`python train.py …` and `retrieval-kd …`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Exit status: 0, or 2 with the faults on stderr."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing it and exiting
+    register()
+    show_status(first=ranks().first)
+    try:
+        with stops():
+            return _run(line(arguments))
+    except Fault as fault:
+        return _told(sentences_of(fault), MENDABLE)
+    except ChildrenFailed as failure:
+        return _told([str(failure)], FAILED)
+    except Stopped as stopped:
+        return _told([str(stopped)], SIGNALLED + stopped.number)
+    except InstantiationException:
+        raise
+    except HydraException as fault:
+        return _told([str(fault).splitlines()[0]], MENDABLE)
+
+
+def _told(sentences: Sequence[str], status: int) -> int:
+    """The status, after the sentences were printed once, however many processes say the same."""
+    if ranks().first:
+        print("\n".join(sentences), file=sys.stderr)
+    return status
+
+
+def _run(asked: Line) -> int:
+    if asked.parsed.help:
+        extra = [Path(asked.parsed.config_dir)] if asked.parsed.config_dir else []
+        print(help_text([conf_folder(), *extra], program=program()))
+        return 0
+    if asked.shows:
+        _hydra([*asked.flags, *asked.hydra, *asked.words], Jobs({}))
+        return 0
+    words, plans = planned(asked)
+    if asked.command == RECORD:
+        for said, plan in plans.items():
+            print(f"recorded in {record(plan, said)}")
+        return 0
+    if any(plan.dry_run for plan in plans.values()):
+        if ranks().first:
+            tell(list(plans.values()))
+        return 0
+    jobs = Jobs(plans)
+    _hydra([*asked.flags, *asked.hydra, *words], jobs)
+    return MENDABLE if jobs.refused else 0
+
+
+def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
+    """The words as Hydra can take them, and the plan of every job that is known beforehand. Raises Faults."""
+    try:
+        with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
+            options = Options(_search_path(asked))
+            jobs = expanded(asked, asked.words)
+            words = for_hydra(asked.words, elsewhere(jobs, options))
+            words = retyped(words, jobs[0], options) if asked.multirun and jobs else words
+            return words, plans_of(expanded(asked, words), options)
+    except OmegaConfBaseException as fault:
+        raise Fault(str(fault).splitlines()[0]) from None
+
+
+def expanded(asked: Line, words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The command line of each job; none of a multirun whose sweeper chooses as it goes."""
+    if not asked.multirun:
+        return [tuple(words)]
+    return jobs_of(words) if asked.expands else []
+
+
+def plans_of(jobs: Sequence[tuple[str, ...]], options: Options) -> dict[tuple[str, ...], Plan]:
+    """The plan of each job. Raises Faults: those of all jobs together."""
+    plans: dict[tuple[str, ...], Plan] = {}
+    wrong: list[str] = []
+    for words in jobs:
+        try:
+            plans[words] = checked_plan(words, options)
+        except Fault as fault:
+            wrong += sentences_of(fault)
+    refuse(wrong)
+    return plans
+
+
+class Jobs:
+    """Hydra's task function: runs the plan of a job's words, made beforehand where they were known.
+
+    `refused` counts the jobs that ended with a fault, which is printed; the other jobs of a multirun go on.
+    """
+
+    def __init__(self, plans: dict[tuple[str, ...], Plan]) -> None:
+        self.plans = plans
+        self.refused = 0
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """The dev measure of the student, for a sweeper."""
+        job = HydraConfig.get()
+        words, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
+        found, listed, refusal = None, [], None
+        try:
+            plan = self.plans.get(words) or checked_plan(words, Options())
+            found, listed = run_plan(plan, words, table=not several), rows(plan)
+        except Fault as fault:
+            refusal = str(fault)
+            self.refused += 1
+            _told([refusal], MENDABLE)
+        if several and ranks().first:
+            summarise(words, listed, Path(job.runtime.output_dir), fault=refusal)
+        return found
+
+
+def _hydra(arguments: Sequence[str], jobs: Jobs) -> None:
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(version_base=VERSION, config_path=str(conf_folder()), config_name=CONFIG)(jobs)()
+
+
+def _search_path(asked: Line) -> list[str]:
+    folder = asked.parsed.config_dir
+    own = [word for word in asked.hydra if word.lstrip("+").startswith("hydra.searchpath=")]
+    return own or ([f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else [])

@@ -1,0 +1,95 @@
+"""What comes from outside a recipe enters a key by its content: collections, weights, files with runs and scores."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.io.digests import file_digest, file_state
+from retrieval_kd.text.fault import Fault
+from retrieval_kd.text.lines import at_home
+
+WEIGHTS = ("checkpoint", "backbone")
+FILES = ("candidates", "path", "file")
+REFERENCE = "${artifact:"
+_fingerprints: dict[tuple[Any, ...], str] = {}
+
+
+def with_digests(config: dict[str, Any], corpora: dict[str, str]) -> dict[str, Any]:
+    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault.
+
+    `corpora` are the fingerprints of one plan, in which files are looked at once; what is found is added.
+    """
+    node = {key: _digested(key, value, key) for key, value in config.items() if key != "corpus"}
+    if "corpus" not in config:
+        return node
+    words = json.dumps(config["corpus"], sort_keys=True)
+    if words not in corpora:
+        corpora[words] = fingerprint(config["corpus"])
+    return {**node, "corpus": corpora[words]}
+
+
+def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """A sentence for each of the weights named in these configs that lie at a hub which does not answer."""
+    from retrieval_kd.encoders.weights import Unreached, locate
+
+    found = {}
+    for name in dict.fromkeys(name for config in configs for name in _named_weights(config)):
+        try:
+            locate(name)
+        except Unreached as fault:
+            found[name] = str(fault)
+        except Fault:
+            continue  # what has no digest is told where it stands
+    return list(found.values())
+
+
+def _named_weights(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _named_weights(inner, name)
+    elif isinstance(value, str) and key in WEIGHTS and REFERENCE not in value:
+        yield value
+
+
+def fingerprint(corpus: dict[str, Any]) -> str:
+    """The digest of a collection's files and of how they are read; not read again while they stay as they are.
+
+    Raises Fault if they cannot be read.
+    """
+    source = build(corpus, "corpus")
+    state = (json.dumps(corpus, sort_keys=True), *map(file_state, source.files()))
+    if state not in _fingerprints:
+        _fingerprints[state] = source.fingerprint()
+    return _fingerprints[state]
+
+
+def _digested(key: str, value: Any, where: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _digested(name, inner, f"{where}.{name}") for name, inner in value.items()}
+    if isinstance(value, list) and key in (*FILES, *WEIGHTS):
+        return [_digested(key, inner, where) for inner in value]
+    if not isinstance(value, str) or REFERENCE in value:
+        return value
+    if key in WEIGHTS:
+        return _weights(value, where)
+    return _file(value, where) if key in FILES else value
+
+
+def _weights(given: str, where: str) -> str:
+    from retrieval_kd.encoders.weights import Unreached, digest
+
+    try:
+        return digest(given)
+    except Unreached:
+        return f"unreached {given}"
+    except Fault as fault:
+        raise Fault(f"{where}={given}: {fault}") from None
+
+
+def _file(given: str, where: str) -> str:
+    path = at_home(given)
+    if not path.is_file():
+        kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
+    return file_digest(path)

@@ -1,0 +1,90 @@
+"""The one place where a config node becomes an object, of a class that its group may name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.text.fault import Fault
+
+SCORER = "scorer"
+_SCORERS = (SCORER, "student", "teacher")
+_FOLDERS = {**dict.fromkeys(_SCORERS, _SCORERS), "evaluation": ("ranker",)}  # others: the group's own
+_TARGET, _PARTIAL = "_target_", "_partial_"
+_NAMED = re.compile(r"_target_:\s*([\w.]+)")
+
+
+@lru_cache
+def classes(group: str) -> frozenset[str]:
+    """The classes that a node of this group may name: those that the option files of the package name, and no others.
+
+    Students, teachers and their members are all scorers; an evaluation names rankers. Neither the command line nor an
+    artifact adds to this list.
+    """
+    folders = [conf_folder() / name for name in _FOLDERS.get(group, (group,))]
+    files = [path for folder in folders for path in folder.rglob("*.yaml")]
+    return frozenset(name for path in files for name in _NAMED.findall(path.read_text(encoding="utf-8")))
+
+
+def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
+    """The object that a node with `_target_` describes, inner nodes first; `given` are arguments no config can hold.
+
+    `group` is the config group that the node belongs to; `partial` gives a function that still wants arguments. Raises
+    Fault if the node or one inside it, in mappings or lists, names a class that the group's option files do not, or
+    holds another of Hydra's keys than `_target_`, or if the object refuses its arguments with one.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    wrong = next(forbidden(node, group), None)
+    if wrong is not None:
+        raise Fault(wrong)
+    node = {**node, _PARTIAL: True} if partial else node
+    try:
+        return instantiate(node, _convert_="all", **given)
+    except InstantiationException as fault:
+        if isinstance(fault.__cause__, Fault):
+            raise fault.__cause__ from None
+        raise
+
+
+def class_of(node: Mapping[str, Any], group: str) -> Any:
+    """The class that a node names. Raises Fault if its group may not name it."""
+    from hydra.utils import get_class
+
+    wrong = next(forbidden({_TARGET: node[_TARGET]}, group), None)
+    if wrong is not None:
+        raise Fault(wrong)
+    return get_class(str(node[_TARGET]))
+
+
+def forbidden(node: Any, group: str, where: str = "") -> Iterator[str]:
+    """A sentence for each class in a node that its group may not name, and each of Hydra's other keys."""
+    allowed = classes(group)
+    for path, key, value in _special(node, where or group):
+        if key != _TARGET:
+            yield f"{path}.{key}={value!r}: leave {key} out; of Hydra's own keys a node may hold {_TARGET} alone"
+        elif value not in allowed:
+            yield f"{path}.{key}={value}: give a class that an option of {group} names: {', '.join(sorted(allowed))}"
+
+
+def targets(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(where, target) of a node and of all inside it, through mappings and lists alike."""
+    for path, key, value in _special(node, prefix):
+        if key == _TARGET:
+            yield (f"{path}.{key}" if path else key), str(value)
+
+
+def _special(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """(path of the node, key, value) of each key that Hydra reads itself."""
+    if isinstance(node, list | tuple):
+        for place, value in enumerate(node):
+            yield from _special(value, f"{path}[{place}]")
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        if re.fullmatch(r"_\w+_", str(key)):
+            yield path, str(key), value
+        else:
+            yield from _special(value, f"{path}.{key}" if path else str(key))

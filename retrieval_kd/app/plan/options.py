@@ -1,0 +1,101 @@
+"""The option files as Hydra sees them: which groups there are, and what a set of choices composes to."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cached_property
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from retrieval_kd.app.cli.hydra_cache import remember_files
+from retrieval_kd.app.cli.overrides import Word, has, keys, nearest
+from retrieval_kd.app.cli.schema import GROUPS, Root
+from retrieval_kd.app.cli.suggest import did_you_mean
+from retrieval_kd.text.fault import Fault
+
+CONFIG = "config"
+ROOT_KEYS = tuple(key.name for key in fields(Root))
+CHOSEN = (*GROUPS, "machine", "tracking", "experiment")
+
+
+class Options:
+    """Composes choices of options, each set of choices once. Needs Hydra to be initialised."""
+
+    def __init__(self, hydra_words: Sequence[str] = ()) -> None:
+        """`hydra_words` (hydra.searchpath=…) go into every composition."""
+        self.hydra_words = list(hydra_words)
+        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled: a deep copy takes several times as long
+        self._names: dict[str, list[str]] = {}
+        if not OmegaConf.has_resolver("artifact"):
+            OmegaConf.register_new_resolver("artifact", lambda name: f"${{artifact:{name}}}")
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups of options: student, teacher, …, and Hydra's own."""
+        loader = GlobalHydra.instance().config_loader()
+        inner = (f"hydra/{name}" for name in loader.list_groups("hydra"))
+        return frozenset([*loader.list_groups(""), *inner])
+
+    def names(self, group: str) -> list[str]:
+        """The options of a group; those in its subfolders as `folder/option`."""
+        if group not in self._names:
+            loader = GlobalHydra.instance().config_loader()
+            found = list(loader.get_group_options(group, ObjectType.CONFIG, CONFIG, self.hydra_words))
+            for folder in loader.list_groups(group):
+                found += [f"{folder}/{name}" for name in self.names(f"{group}/{folder}")]
+            self._names[group] = found
+        return self._names[group]
+
+    def plain(self, group: str) -> list[str]:
+        """The options of a group that are its own: what is suggested; those in subfolders are recipes' parts."""
+        return [name for name in self.names(group) if "/" not in name]
+
+    def compose(self, choices: Sequence[str]) -> DictConfig:
+        """The whole config with these choices and no other word: a copy that may be changed. Raises Fault."""
+        key = tuple(sorted(choices))
+        if key not in self._composed:
+            remember_files()
+            try:
+                made = compose(CONFIG, [*self.hydra_words, *choices])
+            except (HydraException, OmegaConfBaseException, ValueError) as fault:
+                raise Fault(f"{' '.join(choices) or 'the defaults'}: {str(fault).splitlines()[0]}") from None
+            self._composed[key] = pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
+        found: DictConfig = pickle.loads(self._composed[key])  # noqa: S301 (bytes of this process)
+        return found
+
+    def having(self, word: Word) -> list[str]:
+        """The options of the word's group that have its key."""
+        options = self.plain(word.group) if word.group in GROUPS else []
+        return [name for name in options if has(self.compose([f"{word.group}={name}"]), word.key)]
+
+    def fault_of_choice(self, word: Word) -> str | None:
+        """What is wrong with a word that chooses an option, if anything."""
+        if "@" in word.key:
+            return (
+                f"{word.said}: on the command line an option takes its group's place; to put it inside another one, "
+                "write an option file (--config-dir)"
+            )
+        if word.group not in CHOSEN and not word.group.startswith("hydra"):
+            return f"{word.said}: {word.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
+        if word.deletes or word.adds or not isinstance(word.value, str):
+            return f"{word.said}: give one option of this group, as in {word.key}={self.names(word.key)[0]}"
+        names = self.names(word.key)
+        if word.value in names:
+            return None
+        return f"{word.said}: there is no such option{did_you_mean(word.value, names, prefix=word.key + '=')}"
+
+    def fault_of_key(self, word: Word, configs: Sequence[DictConfig]) -> str | None:
+        """What is wrong with a word whose key none of the configs has."""
+        said = f"{word.said}: there is no key {word.key}"
+        if word.group not in ROOT_KEYS:
+            return said + did_you_mean(word.group, ROOT_KEYS)
+        if any(word.adds or has(config, word.key) for config in configs):
+            return None
+        if others := self.having(word):
+            return f"{said} in this option; {word.group}={f' and {word.group}='.join(others)} would have it"
+        return said + nearest(word.key, {key for config in configs for key in keys(config)})

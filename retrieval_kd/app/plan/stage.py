@@ -1,0 +1,161 @@
+"""A stage: a verb, the config it reads and the key of what it makes; which stages stay in a plan."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app.cli.suggest import did_you_mean
+from retrieval_kd.app.plan import artifact_references, key_groups, roles, signatures
+from retrieval_kd.app.plan.content_digests import with_digests
+from retrieval_kd.app.plan.instantiate import class_of
+from retrieval_kd.app.plan.recipe import Composed
+from retrieval_kd.app.plan.revision import revision
+from retrieval_kd.text.fault import Fault
+
+KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that say how, not what
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A verb with the config it reads, cut out of the `whole`; both hold references to earlier stages. `key` names what
+    it makes.
+    """
+
+    name: str
+    run: str
+    title: str
+    config: dict[str, Any] = field(repr=False)
+    whole: dict[str, Any] = field(repr=False)
+    inputs: tuple[str, ...]
+    key: str = ""
+
+    @property
+    def artifact(self) -> str:
+        """The name of its folder."""
+        return f"{self.run}-{self.key[:16]}"
+
+
+@dataclass(frozen=True)
+class Left:
+    """A stage that is not in the plan, and why."""
+
+    name: str
+    why: str
+
+
+def stages(composed: Sequence[Composed]) -> list[Stage]:
+    """Every stage of the recipe with the config it reads, no keys yet. Raises Fault if a reference leads nowhere."""
+    made: list[Stage] = []
+    for one in composed:
+        command, whole = one.command, _resolved(one)
+        config = key_groups.pruned(command.run, whole)
+        stage = Stage(
+            command.name, command.run, command.title, config, whole, tuple(artifact_references.inputs(config))
+        )
+        for name in stage.inputs:
+            if name not in {earlier.name for earlier in made}:
+                earlier = [other.name for other in made]
+                raise Fault(
+                    f"stage {command.name} reads ${{artifact:{name}}}, no stage before it{did_you_mean(name, earlier)}"
+                )
+        made.append(stage)
+    return made
+
+
+def _resolved(one: Composed) -> dict[str, Any]:
+    try:
+        return key_groups.resolved(one.config)
+    except Fault as fault:
+        raise Fault(f"stage {one.command.name}: {fault}") from None
+
+
+def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], list[Left]]:
+    """Those that stay (evaluations, what is asked for or read by one that stays, the last of all), those that leave."""
+    stay: list[Stage] = []
+    left: list[Left] = []
+    needed = {listed[-1].name, asked} if listed else set()
+    by_name = {stage.name: stage for stage in listed}
+    for stage in reversed(listed):
+        if stage.name != asked and _teaches_nobody(stage, by_name):
+            left.append(Left(stage.name, "no teacher is read"))
+        elif stage.run == "evaluate" or stage.name in needed:
+            stay.append(stage)
+            needed |= set(stage.inputs)
+        else:
+            left.append(Left(stage.name, "no stage reads what it makes"))
+    return stay[::-1], left[::-1]
+
+
+def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
+    """An evaluate stage for the teachers of a train stage that reads none but stored scores."""
+    if stage.run != "evaluate" or key_groups.whom(stage.config) != "teacher":
+        return False
+    trained = [by_name[name] for name in artifact_references.inputs(stage.config["student"])]
+    nodes = [node for other in trained for node in (other.config.get("teacher") or {}).values()]
+    return not any(roles.reads_text(node) for node in nodes)
+
+
+def corpus_fits(stage: Stage) -> bool:
+    """Whether the corpus that a stage names can be built, to be looked at for its key."""
+    return not any(signatures.faults(stage.config.get("corpus"), "corpus"))
+
+
+def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
+    """The stages with their keys, and what keeps any of them from having one (but for values still to be given)."""
+    made: dict[str, Stage] = {}
+    faults: dict[str, None] = {}
+    corpora: dict[str, str] = {}
+    for stage in listed:
+        if key_groups.missing(stage.config):
+            continue
+        try:
+            made[stage.name] = _keyed(stage, made, corpora)
+        except Fault as fault:
+            faults.setdefault(str(fault))
+    return list(made.values()), list(faults)
+
+
+def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without what says how something is computed and not what: blocks, and memory for time."""
+    return {group: _keyed_part(node, group) for group, node in config.items()}
+
+
+def _keyed_part(node: Any, group: str) -> Any:
+    if not isinstance(node, dict):
+        return node
+    beside = getattr(class_of(node, group), "KEYLESS", ()) if "_target_" in node and group in KEYED_IN_PART else ()
+    return {key: _keyed_part(value, group) for key, value in node.items() if key not in beside}
+
+
+def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
+    wired = artifact_references.replaced(keyed_part(stage.config), lambda name, role: _input_key(made, name, role))
+    read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired, corpora)}
+    canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
+    key = hashlib.sha256(canonical.encode()).hexdigest()
+    return replace(stage, key=key)
+
+
+def _input_key(made: dict[str, Stage], name: str, role: str | None) -> str:
+    if name not in made:
+        return "${artifact:unknown}"  # its own fault is reported already
+    return f"${{artifact:{made[name].key}{'.' + role if role else ''}}}"
+
+
+def path_of(stage: Stage, role: str | None, artifacts: Path) -> str:
+    """Where the artifact of a stage lies, as other stages read it: a scorer's folder or a run."""
+    folder = artifacts / stage.artifact
+    if stage.run == "train":
+        return str(folder / "payload" / (role or "student"))
+    return str(folder / "run.trec" if stage.run == "evaluate" else folder / "payload" / "run.trec")
+
+
+def descendants(listed: Sequence[Stage], name: str) -> list[Stage]:
+    """The stage and all that read what it makes, directly or not."""
+    found = {name}
+    for stage in listed:
+        if found & set(stage.inputs):
+            found.add(stage.name)
+    return [stage for stage in listed if stage.name in found]

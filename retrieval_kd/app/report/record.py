@@ -1,0 +1,133 @@
+"""The record of a recipe: what its sealed evaluations say, appended to results.jsonl, and the table that is read."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.plan.stage import Stage
+from retrieval_kd.app.report.record_table import rendered
+from retrieval_kd.app.report.results import OBJECTIVE, SPLITS
+from retrieval_kd.io.atomic import atomic_write
+from retrieval_kd.text.fault import Fault
+
+EXPERIMENTS = Path("experiments")
+CONTROL = "baseline"  # the recipe whose students every other recipe is compared with
+_NOT_TOLD = ("artifacts=", "machine", "tracking", "experiment=", "save_every=")  # words that change no number
+Row = dict[str, Any]
+
+
+def record(plan: Plan, words: Sequence[str], *, experiments: Path = EXPERIMENTS) -> Path:
+    """Appends the plan's sealed evaluations to experiments/<recipe>/results.jsonl, compares its last student with the
+    other students of the recipe and of the baseline, and renders the table into the README beside it.
+
+    Raises Fault where the folder or its README is not there, or nothing is sealed.
+    """
+    folder = experiments / plan.recipe
+    readme = folder / "README.md"
+    if not readme.is_file():
+        raise Fault(
+            f"{readme}: there is no such file; record from the root of a checkout, a recipe that has its README"
+        )
+    told = " ".join(word for word in words if not word.startswith(_NOT_TOLD))
+    found = [row for stage in _sealed(plan) for row in _rows(plan, stage, told)]
+    if not found:
+        raise Fault(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
+    rows = _joined(_read(folder), found)
+    for one in [row for row in found if row["final"]]:
+        others = [row for row in (*rows, *_read(experiments / CONTROL)) if row["kind"] == "evaluation" and row["final"]]
+        turned = {row["artifact"] for row in rows if row.get("against", {}).get("artifact") == one["artifact"]}
+        new = [row for row in others if row["artifact"] not in turned]  # the others were compared with this one
+        rows = _joined(rows, _compared(one, new, plan.artifacts))
+    with atomic_write(folder / "results.jsonl") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    readme_text = rendered(readme.read_text(encoding="utf-8"), rows, where=str(readme))
+    with atomic_write(readme) as file:
+        file.write(readme_text)
+    return folder
+
+
+def _sealed(plan: Plan) -> list[Stage]:
+    judged = [stage for stage in plan.stages if stage.run == "evaluate"]
+    return [stage for stage in judged if artifacts.is_sealed(plan.artifacts / stage.artifact)]
+
+
+def _rows(plan: Plan, stage: Stage, words: str) -> Iterable[Row]:
+    """A row for every scorer that an evaluation judged."""
+    folder = plan.artifacts / stage.artifact
+    metrics, manifest = artifacts.metrics(folder), json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    several = not any(split in metrics for split in SPLITS)
+    last = stage.name == plan.stages[-1].name and key_groups.whom(stage.config) == "student"
+    for role, values in metrics.items() if several else [(metrics.get("role"), metrics)]:
+        yield {
+            "kind": "evaluation",
+            "recipe": plan.recipe,
+            "words": words,
+            "title": stage.title + (f" ({role})" if role else ""),
+            "artifact": f"{stage.artifact}/{role}" if several else stage.artifact,
+            "final": last,
+            **{split: values[split] for split in SPLITS if split in values},
+            "minutes": _minutes(plan),
+            "corpus": manifest["corpus"][:16],
+            "python": manifest["python"],
+            "commit": manifest["commit"],
+            "torch": manifest["versions"].get("torch"),
+        }
+
+
+def _minutes(plan: Plan) -> dict[str, float]:
+    """Stage → minutes, as its manifest tells them; of the stages that are sealed."""
+    found = {}
+    for stage in plan.stages:
+        path = plan.artifacts / stage.artifact / "manifest.json"
+        if path.is_file():
+            found[stage.name] = round(json.loads(path.read_text(encoding="utf-8"))["seconds"] / 60, 1)
+    return found
+
+
+def _compared(one: Row, others: Iterable[Row], root: Path) -> Iterable[Row]:
+    """The paired comparison of a student with each other one over the same queries whose values are still there."""
+    from retrieval_kd.measures.compare import compare
+    from retrieval_kd.measures.evaluate import Report
+
+    split = next(name for name in SPLITS if name in one)
+    mine = Report.read(root / one["artifact"] / f"per_query-{split}.jsonl")
+    for other in others:
+        path = root / other["artifact"] / f"per_query-{split}.jsonl"
+        if other["artifact"] == one["artifact"] or other["corpus"] != one["corpus"] or not path.is_file():
+            continue
+        found = compare(mine, Report.read(path), OBJECTIVE)
+        yield {
+            "kind": "comparison",
+            "recipe": one["recipe"],
+            "words": one["words"],
+            "artifact": one["artifact"],
+            "against": {key: other[key] for key in ("recipe", "words", "artifact")},
+            "measure": OBJECTIVE,
+            "split": split,
+            "difference": round(found.difference, 4),
+            "p": float(f"{found.p:.3g}"),
+            "p_randomised": float(f"{found.p_randomised:.3g}"),
+            "detectable": round(found.detectable, 4),
+            "queries": found.queries,
+        }
+
+
+def _read(folder: Path) -> list[Row]:
+    path = folder / "results.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def _joined(rows: Sequence[Row], new: Iterable[Row]) -> list[Row]:
+    """The rows and the new ones; a new one takes the place of the row that tells of the same artifacts and words."""
+    found = {_name(row): row for row in rows}
+    for row in new:
+        found[_name(row)] = row
+    return list(found.values())
+
+
+def _name(row: Row) -> tuple[str, ...]:
+    return (row["kind"], row["words"], row["artifact"], row.get("against", {}).get("artifact", ""))

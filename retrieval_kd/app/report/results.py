@@ -1,0 +1,67 @@
+"""What a plan's evaluate stages found, as rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.plan.stage import Stage
+
+SPLITS = ("test", "dev", "train")
+OBJECTIVE = "nDCG@10"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scorer's means over the queries of one split; `artifact` is the evaluation it comes from."""
+
+    title: str
+    split: str
+    means: dict[str, float]
+    queries: int
+    artifact: str
+
+
+def rows(plan: Plan) -> list[Row]:
+    """A row for each scorer of each evaluate stage that is sealed, in the plan's order."""
+    return [row for stage in _evaluated(plan) for row in _rows(plan.artifacts, stage)]
+
+
+def objective(plan: Plan) -> float | None:
+    """What a sweeper gets: the dev nDCG@10 of the plan's last evaluation of the student, never test; else None."""
+    judged = [stage for stage in plan.stages if stage.run == "evaluate" and key_groups.whom(stage.config) == "student"]
+    folder = plan.artifacts / judged[-1].artifact if judged else None
+    if folder is None or not artifacts.is_sealed(folder):
+        return None
+    found = artifacts.metrics(folder).get("dev", {})
+    return float(found[OBJECTIVE]) if OBJECTIVE in found else None
+
+
+def split_of(metrics: dict[str, Any]) -> str:
+    """The split that is shown: test, or dev where the collection has no judgments for test."""
+    return next(name for name in SPLITS if name in metrics)
+
+
+def _evaluated(plan: Plan) -> list[Stage]:
+    listed = [stage for stage in plan.stages if stage.run == "evaluate"]
+    return [stage for stage in listed if artifacts.is_sealed(plan.artifacts / stage.artifact)]
+
+
+def _rows(root: Path, stage: Stage) -> Iterator[Row]:
+    found = artifacts.metrics(root / stage.artifact)
+    if key_groups.whom(stage.config) == "student":
+        yield _row(stage.title, found, stage.artifact)
+    elif "role" in found:
+        yield _row(f"{stage.title} ({found['role']})", found, stage.artifact)
+    else:
+        for role, values in found.items():
+            yield _row(f"{stage.title} ({role})", values, f"{stage.artifact}/{role}")
+
+
+def _row(title: str, found: dict[str, Any], artifact: str) -> Row:
+    split = split_of(found)
+    means = {name: float(value) for name, value in found[split].items() if name != "queries"}
+    return Row(title, split, means, int(found[split].get("queries", 0)), artifact)

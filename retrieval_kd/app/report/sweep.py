@@ -1,0 +1,83 @@
+"""Multiruns: all jobs planned before the first runs, and one table after the last."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from retrieval_kd.app.report.results import Row
+from retrieval_kd.text.fault import Fault
+
+SUMMARY = "summary.json"
+
+
+def jobs_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """The command lines that Hydra's own sweeper will run, in its order; Hydra must be initialised. Raises Fault."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    batches = BasicSweeper.split_arguments(parser.parse_overrides(list(texts)), None)
+    if not batches[0]:
+        raise Fault(f"{' '.join(texts)}: a glob(…) among these matches no option, so there is nothing to run")
+    return [tuple(job) for job in batches[0]]
+
+
+def summarise(words: Sequence[str], rows: Sequence[Row], folder: Path, fault: str | None = None) -> None:
+    """Leaves a job's rows in its folder, for the table; a file, since a launcher may run jobs elsewhere."""
+    summary = {"words": list(words), "rows": [asdict(row) for row in rows], "fault": fault}
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
+
+
+class Table(Callback):
+    """Prints one table at the end of a multirun: a row for each evaluation, which several jobs may share."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Reads the jobs' summaries from the sweep's folder."""
+        from retrieval_kd.app.report.tables import queries_of, results_table, show
+
+        folder = Path(config.hydra.sweep.dir)
+        found = [
+            json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"*/{SUMMARY}"), key=_number)
+        ]
+        if found:
+            listed = table_rows(found)
+            show("", results_table(listed, title=f"{len(found)} runs, {queries_of(listed)}"))
+
+
+def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
+    """Rows titled by the words that differ between the jobs; an evaluation that all jobs share is one row."""
+    common = set.intersection(*(set(summary["words"]) for summary in summaries))
+    said: dict[str, list[str]] = {}
+    first: dict[str, Row] = {}
+    for summary in summaries:
+        words = " ".join(word for word in summary["words"] if word not in common)
+        for values in summary["rows"]:
+            row = Row(**values)
+            first.setdefault(row.artifact, row)
+            said.setdefault(row.artifact, []).append(words)
+    everywhere = len(summaries)
+    return [
+        Row(f"{row.title} · {_said(said[name], everywhere)}", row.split, row.means, row.queries, row.artifact)
+        for name, row in first.items()
+    ]
+
+
+def _said(words: Sequence[str], everywhere: int) -> str:
+    """The words of the jobs that share an evaluation: `experiment=adam, lead` where they differ in one value alone."""
+    if len(words) == everywhere > 1:
+        return "all"
+    said = list(dict.fromkeys(words))
+    keys = {word.partition("=")[0] for word in said}
+    if len(keys) == 1 and not any(" " in word for word in said):
+        return f"{keys.pop()}={', '.join(word.partition('=')[2] for word in said)}"
+    return " | ".join(said)
+
+
+def _number(path: Path) -> int:
+    return int(path.parent.name) if path.parent.name.isdigit() else 0

@@ -1,0 +1,100 @@
+"""One plan from its first printed line to its last."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.execute.execute_plan import execute_plan, to_make
+from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.text.fault import Fault
+
+
+def tell(plans: Sequence[Plan]) -> None:
+    """dry_run: each plan, and how many artifacts several of them share."""
+    from retrieval_kd.app.report.tables import plan_table, remarks, show
+
+    for plan in plans:
+        show(plan_table(plan), *remarks(plan), "")
+    made = [stage.artifact for plan in plans for stage in plan.stages]
+    if len(plans) > 1:
+        saved = len(made) - len(set(made))
+        show(f"{len(made)} stages in {len(plans)} runs, {len(set(made))} artifacts: sharing saves {saved}")
+
+
+def run_plan(plan: Plan, words: Sequence[str], *, table: bool = True) -> float | None:
+    """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises Fault."""
+    from retrieval_kd.app.report.results import objective
+    from retrieval_kd.app.report.tables import remarks, show
+
+    if not ranks().first:
+        execute_plan(plan)
+        return objective(plan)
+    sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
+    show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
+    _collections_are_whole(plan)
+    _measures_can_be_taken(plan)
+    execute_plan(plan)
+    if table:
+        _show_results(plan, words)
+    return objective(plan)
+
+
+def _collections_are_whole(plan: Plan) -> None:
+    """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises Fault."""
+    from retrieval_kd.text.corpus import open_corpus
+
+    there = plan.artifacts.exists()
+    nodes = [stage.config["corpus"] for stage in to_make(plan)]
+    if not nodes:
+        return
+    try:
+        plan.artifacts.mkdir(parents=True, exist_ok=True)
+        for node in {str(node): node for node in nodes}.values():
+            open_corpus(build(node, "corpus"), plan.artifacts)
+    except Fault:
+        if not there:
+            plan.artifacts.rmdir()
+        raise
+    except OSError as fault:
+        raise Fault(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
+
+
+def _measures_can_be_taken(plan: Plan) -> None:
+    """Refuses measures that the judgments do not allow before anything trains. Raises Fault."""
+    from retrieval_kd.measures.evaluate import parse
+    from retrieval_kd.measures.names import cannot_measure
+    from retrieval_kd.text.corpus import open_corpus
+
+    for stage in to_make(plan):
+        if stage.run == "evaluate":
+            corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
+            measures = parse(stage.config["evaluation"]["measures"])
+            for fault in cannot_measure(measures, corpus.judgments):
+                raise Fault(fault)
+
+
+def _show_results(plan: Plan, words: Sequence[str]) -> None:
+    from retrieval_kd.app.report.results import rows
+    from retrieval_kd.app.report.significance import comparisons
+    from retrieval_kd.app.report.tables import queries_of, results_table, show
+
+    found = rows(plan)
+    if found:
+        show("", results_table(found, title=f"{plan.recipe}, {queries_of(found)}"), *comparisons(plan))
+    show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(words)}")
+
+
+def _next(words: Sequence[str]) -> str:
+    """The command to try next: another teacher after the main job, else the same with other seeds."""
+    if any(word.startswith(("seed=", "experiment=")) for word in words) or "teacher=cross_encoder" in words:
+        return f"{program()} -m seed=0,1,2 {' '.join(word for word in words if not word.startswith('seed='))}".strip()
+    others = [word for word in words if not word.lstrip("+~").startswith(("teacher", "loss", "at."))]
+    return " ".join([program(), "teacher=cross_encoder", "loss=listwise_kl", *others])
+
+
+def program() -> str:
+    """How this program was called."""
+    return "python train.py" if Path(sys.argv[0]).name == "train.py" else "retrieval-kd"

@@ -1,9 +1,0 @@
-"""`python -m retrieval_kd.app.stages <task.yaml>`: one process of a stage that torchrun started."""
-
-import sys
-from pathlib import Path
-
-from retrieval_kd.app.children import child
-
-if __name__ == "__main__":
-    sys.exit(child(Path(sys.argv[1])))

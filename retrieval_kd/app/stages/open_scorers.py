@@ -1,0 +1,107 @@
+"""From config nodes to scorers: weights loaded, heads seeded, encoders tied."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from retrieval_kd.app.plan.instantiate import SCORER, build
+from retrieval_kd.encoders.weights import locate
+from retrieval_kd.scorers.ensemble import Ensemble
+from retrieval_kd.scorers.record import WRITING, Form
+from retrieval_kd.scorers.scorer import Scorer
+from retrieval_kd.text.fault import Fault
+
+PASSAGES_OF = "passages_of"  # of a student's node: the role whose scorer reads its passages
+_ATTENTION = "word_attention"
+MEMBERS = "members"  # of an ensemble's node: its scorers by name
+
+
+def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **given: Any) -> Scorer:
+    """One scorer with the weights that its node names; a head that they lack is drawn from the seed.
+
+    An ensemble's members are opened each by itself. Raises Fault if a scorer must be `trained` and its head is not
+    among the weights: it would teach noise.
+    """
+    import torch
+
+    if MEMBERS in node:
+        return _ensemble(node, seed=seed, trained=trained)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        scorer: Scorer = build(dict(node), SCORER, **given)
+    source, head = node.get("checkpoint") or node.get("backbone"), scorer.head()
+    if source is None:
+        return scorer
+    found = "towers" not in given and scorer.load_head(locate(str(source)))  # (who is given encoders opens no folder)
+    if trained and not found and head is not None and any(True for _ in head.parameters()):
+        raise Fault(
+            f"{source} has no head of a {scorer.kind} scorer, so its scores would be noise: give one that was "
+            "trained as such"
+        )
+    return scorer
+
+
+def open_all(
+    student: Mapping[str, Any],
+    teachers: Mapping[str, Any],
+    *,
+    tied: Sequence[str],
+    learners: Collection[str],
+    seed: int,
+    looked_at: Collection[str] = (),
+) -> dict[str, Scorer]:
+    """Every role's scorer; tied roles read through the encoders of the first; who does not learn was trained.
+
+    Those that are `looked_at` show their words' attention where their option leaves that open.
+    """
+    nodes = {role: _shown(node, role in looked_at) for role, node in {"student": student, **teachers}.items()}
+    first = student.get(PASSAGES_OF) or next(iter(tied), "student")  # whom others read through is there before them
+    scorers: dict[str, Scorer] = {}
+    for role in sorted(nodes, key=lambda role: role != first):
+        given: dict[str, Any] = {}
+        if role in tied[1:]:
+            given, nodes[role] = {"towers": _towers(scorers[tied[0]])}, written_as(nodes[role], scorers[tied[0]].form)
+        if role == "student" and student.get(PASSAGES_OF) in scorers:
+            given = {"passages": scorers[student[PASSAGES_OF]]}
+        scorers[role] = open_scorer(nodes[role], seed=_seed(seed, role), trained=role not in learners, **given)
+    return scorers
+
+
+def open_student(student: Mapping[str, Any], teachers: Mapping[str, Any], *, seed: int) -> Scorer:
+    """A student outside training, with the teacher's scorer that reads its passages where it has none of its own."""
+    role = str(student.get(PASSAGES_OF))
+    given: dict[str, Any] = {"passages": open_scorer(teachers[role], seed=seed)} if role in teachers else {}
+    return open_scorer(student, seed=seed, **given)
+
+
+def written_as(node: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """The node of a tied role: what it leaves open of how texts are written is as whom it reads through writes them."""
+    return {**node, **{key: form[key] for key in WRITING if key in form and key in node and node[key] is None}}
+
+
+def with_form(node: Mapping[str, Any], scorer: Scorer) -> dict[str, Any]:
+    """The node of a scorer that is open, with its form in the place of what it left open; members', too."""
+    if isinstance(scorer, Ensemble):
+        members = {name: with_form(one, scorer.member(name)) for name, one in node[MEMBERS].items()}
+        return {**node, MEMBERS: members}
+    return {**node, **scorer.form}
+
+
+def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:
+    members = {name: open_scorer(one, seed=_seed(seed, name), trained=trained) for name, one in node[MEMBERS].items()}
+    make = build({key: value for key, value in node.items() if key != MEMBERS}, SCORER, partial=True)
+    found: Scorer = make(members=members)
+    return found
+
+
+def _shown(node: Mapping[str, Any], looked_at: bool) -> Mapping[str, Any]:
+    return {**node, _ATTENTION: True} if looked_at and _ATTENTION in node and node[_ATTENTION] is None else node
+
+
+def _towers(scorer: Scorer) -> Any:
+    return scorer.get_submodule("towers")
+
+
+def _seed(seed: int, role: str) -> int:
+    """A seed of its own for each role, so that a head does not depend on who else is built."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {role}".encode()).digest()[:7], "big")

@@ -1,0 +1,99 @@
+"""Arrows between words' attention: the same words on both sides, and attention to see."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from retrieval_kd.app.check.attention import attention_faults, refuse_other_words
+from retrieval_kd.app.plan.forms import with_forms
+from retrieval_kd.losses.attention_kl import AttentionKL
+from retrieval_kd.losses.objective import Objective
+from retrieval_kd.text.fault import Fault
+from tests.contracts.options import option
+
+KEYS = ("distance", "per", "soften_guide", "heads", "learner_temperature", "detach_guide", "paced")
+HOW = {key: value for key, value in option("loss", "word_and_sentence")["terms"]["words"].items() if key in KEYS}
+
+
+def arrow(guide: str = "cross") -> Objective:
+    """The student's attention follows a teacher's."""
+    words = AttentionKL(learner="student", guide=guide, **HOW, weight=1.0)
+    return Objective({"words": words})
+
+
+def faults(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> list[str]:
+    """What is said of a dual student with a teacher of conf/scorer."""
+    nodes = {
+        "student": {**option("student", "dual"), **student},
+        "teacher": {guide: {**option("scorer", guide), **values}},
+    }
+    return list(attention_faults(arrow(guide), with_forms(nodes, {})))
+
+
+def test_a_cross_encoder_must_show_its_attention() -> None:
+    assert faults({}) == faults({}, word_attention=True) == []
+    (said,) = faults({}, word_attention=False)
+    assert said == "loss.terms.words reads the attention of cross: say teacher.cross.word_attention=true"
+
+
+def test_a_guide_must_not_cut_what_the_learner_reads() -> None:
+    assert faults({"query_length": 32}, word_attention=True, query_length=32) == []
+    (said,) = faults({"query_length": 32}, word_attention=True, query_length=31)
+    assert "teacher.cross.query_length=31 cuts a query shorter than student.query_length=32" in said
+    assert "say teacher.cross.query_length=32" in said
+
+
+def test_a_passage_joined_to_a_query_has_one_special_token_less() -> None:
+    assert faults({"passage_length": 32}, word_attention=True, passage_length=31) == []
+    (said,) = faults({"passage_length": 32}, word_attention=True, passage_length=30)
+    assert said.endswith("say teacher.cross.passage_length=31")
+
+
+def test_both_read_titles_alike() -> None:
+    assert faults({"join": "separator"}, word_attention=True, join="separator") == []
+    (said,) = faults({"join": "separator"}, word_attention=True)
+    assert said.endswith("part titles from texts differently, so their words may: say teacher.cross.join=separator")
+
+
+def test_markers_take_room_from_words_and_an_open_end_gives_some() -> None:
+    marked = {"query_length": 32, "query_marker": "[Q]"}
+    assert faults(marked, word_attention=True, query_length=31) == []
+    (said,) = faults({"query_length": 32, "close": False}, word_attention=True, query_length=32)
+    assert said.endswith("say teacher.cross.query_length=33")
+
+
+def test_a_marker_in_the_place_of_the_first_piece_takes_no_room() -> None:
+    marked = {"query_length": 32, "query_marker": "[Q]", "marker_at": "first"}
+    (said,) = faults(marked, word_attention=True, query_length=31)
+    assert said.endswith("say teacher.cross.query_length=32")
+
+
+def test_late_interaction_shows_its_attention_and_is_held_to_its_lengths() -> None:
+    assert faults({}, guide="late") == []
+    assert len(faults({}, guide="late", query_length=16, passage_length=16)) == 2
+
+
+def test_masks_that_fill_a_query_are_no_words_to_the_guide() -> None:
+    (said,) = faults({"pad_queries": True}, word_attention=True)
+    assert "student.pad_queries=true fills queries with [MASK]" in said
+    assert said.endswith("say student.pad_queries=false")
+
+
+def test_an_arrow_of_weight_0_asks_for_nothing() -> None:
+    off = AttentionKL(learner="student", guide="cross", **HOW, weight=0.0)
+    on = AttentionKL(learner="student", guide="late", **HOW, weight=1.0)
+    nodes = {
+        "student": option("student", "dual"),
+        "teacher": {"cross": option("scorer", "cross"), "late": option("scorer", "late")},
+    }
+    assert list(attention_faults(Objective({"off": off, "on": on}), with_forms(nodes, {}))) == []
+
+
+def test_tokenizers_must_be_one() -> None:
+    def reading(tokenizer: str) -> Any:
+        return SimpleNamespace(tokenisations=lambda: (SimpleNamespace(tokenizer=tokenizer),))
+
+    refuse_other_words(arrow(), {"student": reading("a"), "cross": reading("a")})
+    with pytest.raises(Fault, match=r"compares the attention of student and cross, and their tokenizers differ"):
+        refuse_other_words(arrow(), {"student": reading("a"), "cross": reading("b")})
