@@ -14,10 +14,11 @@ from retrieval_kd.text.fault import Fault
 
 def tell(plans: Sequence[Plan]) -> None:
     """dry_run: each plan, and how many artifacts several of them share."""
+    from retrieval_kd.app.report.reasons import reasons
     from retrieval_kd.app.report.tables import plan_table, remarks, show
 
     for plan in plans:
-        show(plan_table(plan), *remarks(plan), "")
+        show(plan_table(plan), *remarks(plan), *reasons(plan), "")
     made = [stage.artifact for plan in plans for stage in plan.stages]
     if len(plans) > 1:
         saved = len(made) - len(set(made))

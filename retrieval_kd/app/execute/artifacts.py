@@ -25,6 +25,9 @@ _FOR_RESUMING = ("state-*.ckpt", "mined-*.trec", "metrics.jsonl", "wandb_id", SC
 _UNSEALED = ("state*", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
 
 
+KEY = "key.json"  # what the artifact's key is the digest of
+
+
 def is_sealed(folder: Path) -> bool:
     """Whether the artifact is there. What is there is whole."""
     return folder.is_dir()

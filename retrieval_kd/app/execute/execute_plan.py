@@ -90,6 +90,7 @@ def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
     else:
         run_by_torchrun(task, lock=lock)
     artifacts.write_json(part / "manifest.json", _manifest(plan, stage, part, time.monotonic() - began))
+    artifacts.write_json(part / artifacts.KEY, stage.key_of)
     artifacts.seal(folder)
 
 

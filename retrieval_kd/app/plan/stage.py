@@ -21,7 +21,7 @@ KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that sa
 @dataclass(frozen=True)
 class Stage:
     """A verb with the config it reads, cut out of the `whole`; both hold references to earlier stages. `key` names what
-    it makes.
+    it makes, and is the digest of `key_of`.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Stage:
     whole: dict[str, Any] = field(repr=False)
     inputs: tuple[str, ...]
     key: str = ""
+    key_of: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def artifact(self) -> str:
@@ -135,7 +136,7 @@ def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Sta
     read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired, corpora)}
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(canonical.encode()).hexdigest()
-    return replace(stage, key=key)
+    return replace(stage, key=key, key_of=read)
 
 
 def _input_key(made: dict[str, Stage], name: str, role: str | None) -> str:
