@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check.problems import READS_KIND
 from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan.fitting_ranker import READS_KIND
 from retrieval_kd.app.plan.instantiate import build, targets
 from retrieval_kd.app.stages.open_rankers import ranker_of
 from retrieval_kd.app.stages.open_scorers import open_scorer

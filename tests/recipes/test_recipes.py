@@ -46,7 +46,7 @@ MAIN_JOBS = {
         "student.dropout=0.1",
         "loss.terms.cross_contrastive.weight=1.0",
     ],
-    "a late-interaction student": ["teacher=none", "loss=contrastive", "student=colbert", "ranker=late"],
+    "a late-interaction student": ["teacher=none", "loss=contrastive", "student=colbert"],
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_minilm")]

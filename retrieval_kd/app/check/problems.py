@@ -12,15 +12,12 @@ from retrieval_kd.app.cli.overrides import Word
 from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import key_groups, roles, signatures
+from retrieval_kd.app.plan.fitting_ranker import RANKER_OF, READS_KIND, kind_of
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.text.fault import Fault
-
-READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
-RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
-KINDS = {"asymmetric": "dual"}  # modules whose scorer is of another one's kind
 
 
 def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
@@ -177,10 +174,3 @@ def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
         parse(evaluation["measures"])
     except Fault as fault:
         yield f"evaluation.measures: {fault}"
-
-
-def kind_of(target: str | None) -> str | None:
-    """dual, late or cross, by the scorer's module; None for what a ranker cannot read."""
-    module = (target or "").rpartition(".")[0].rpartition(".")[2]
-    kind = KINDS.get(module, module)
-    return kind if kind in RANKER_OF else None

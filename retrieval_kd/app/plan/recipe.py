@@ -14,11 +14,13 @@ from retrieval_kd.app.cli.overrides import Word, has, read
 from retrieval_kd.app.cli.schema import VERBS
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan.apply_overrides import apply
+from retrieval_kd.app.plan.fitting_ranker import fitting_ranker
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
 from retrieval_kd.text.fault import Fault
 
 SCORERS = ("student", "teacher")  # groups that belong to the stage that names them, keys and all
 START = "student.checkpoint"
+RANKS = ("mine", "evaluate")  # verbs that rank by the student
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Command:
 @dataclass(frozen=True)
 class Composed:
     """A command's config with all words in it; which of the user's words were applied, and which set aside; what stood
-    where words set values (`defaults`).
+    where words set values (`defaults`); the `ranker` that nobody names and that follows from the student.
     """
 
     command: Command
@@ -53,6 +55,7 @@ class Composed:
     aside: tuple[Word, ...]
     kept: tuple[Word, ...]
     defaults: Mapping[str, Any]
+    ranker: str | None = None
 
 
 def commands(stages: DictConfig, options: Options) -> list[Command]:
@@ -87,7 +90,10 @@ def composed(command: Command, said: Sequence[Word], options: Options) -> Compos
     everywhere = [word for word in said if word.stage is None]
     chosen = {word.key: word for word in everywhere if word.chooses}
     chosen |= command.choices | {word.key: word for word in here if word.chooses}
-    base = options.compose([word.text for word in chosen.values()])
+    choices = [word.text for word in chosen.values()]
+    base = options.compose(choices)
+    ranker = fitting_ranker(base) if command.run in RANKS and "ranker" not in chosen else None
+    base = options.compose([*choices, f"ranker={ranker}"]) if ranker else base
     verdicts = [(word, _verdict(word, command, base)) for word in everywhere if not word.chooses]
     values = [word for word, verdict in verdicts if verdict == "applied"] + [word for word in here if not word.chooses]
     own = [word for word in command.words if not word.chooses]
@@ -103,6 +109,7 @@ def composed(command: Command, said: Sequence[Word], options: Options) -> Compos
         aside=tuple(word for word, verdict in verdicts if verdict == "aside"),
         kept=tuple(word for word, verdict in verdicts if verdict == "wired"),
         defaults=defaults,
+        ranker=ranker,
     )
 
 

@@ -1,6 +1,6 @@
 """Where each word of the command line arrives: a word that reaches no stage is a fault, one set aside is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from omegaconf import DictConfig
 
@@ -67,7 +67,7 @@ def _why(word: Word, made: Sequence[Composed], stay: Mapping[str, Stage]) -> str
 def notes(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
     """What was set aside in which stage, and which teachers are asked for and read by nobody."""
     names = {stage.name for stage in stay}
-    said = []
+    said = list(_rankers(made, {stage.name for stage in stay if "ranker" in stage.config}))
     for word in words:
         aside = [one.command.name for one in made if word in one.aside and one.command.name in names]
         if aside:
@@ -77,3 +77,11 @@ def notes(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage]
         if stage.run == "train" and unread:
             said.append(f"{stage.name} does not load {', '.join(unread)}: no term of its loss names that teacher")
     return said
+
+
+def _rankers(made: Sequence[Composed], read_by: Set[str]) -> Iterator[str]:
+    """The rankers that nobody named, in the stages that read theirs."""
+    chosen = {one.command.name: one.ranker for one in made if one.ranker and one.command.name in read_by}
+    for ranker in dict.fromkeys(chosen.values()):
+        names = ", ".join(name for name, other in chosen.items() if other == ranker)
+        yield f"{names}: ranker={ranker}, which reads such a student"

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.check.depths import proposed_fault
-from retrieval_kd.app.check.problems import kind_of
+from retrieval_kd.app.plan.fitting_ranker import kind_of
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import reads_text
 from retrieval_kd.app.stages.open_rankers import open_ranker, placed, teacher_ranker

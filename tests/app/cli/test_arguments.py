@@ -39,7 +39,7 @@ REFUSED = [
     (["teacher=none", "loss=listwise_kl"], "means the only role of the teacher group, which has none: say teacher="),
     (["teacher=cascade", "loss=listwise_kl"], "say loss.terms.kl.guide=late"),
     (["teacher.late.checkpoint=minilm"], "say loss=tight_coupling"),
-    (["student=colbert"], "ranks by a dual student, and this one is late: say ranker=late"),
+    (["student=colbert", "ranker=dense"], "ranks by a dual student, and this one is late: say ranker=late"),
     (
         ["teacher=cross_encoder", "loss=listwise_kl", "loss.terms.kl.over=pool"],
         "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores, states: say",

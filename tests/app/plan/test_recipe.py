@@ -181,3 +181,19 @@ def test_stages_may_be_deleted_and_added_on_the_command_line(plan: Planned) -> N
 
 def test_the_last_stage_of_a_recipe_stays_whatever_its_verb(plan: Planned) -> None:
     assert names(plan(LADDER, "~stages.evaluate"))[-1] == "distil"
+
+
+@pytest.mark.parametrize(("student", "ranker"), [("dual", "dense"), ("colbert", "late"), ("cross_encoder", "rerank")])
+def test_the_ranker_follows_from_the_student_where_nobody_names_one(plan: Planned, student: str, ranker: str) -> None:
+    loss = ("loss=contrastive", "loss.terms.contrastive.over=list")
+    made = plan(f"student={student}", "teacher=none", *loss)
+    for name in ("mined", "start", "student"):
+        assert f"ranking.{ranker}." in made.named(name).config["ranker"]["_target_"]
+    assert "ranking.lexical." in made.named("bm25").config["ranker"]["_target_"]
+    said = f"mined, start, student: ranker={ranker}, which reads such a student"
+    assert (said in made.notes) == (student != "dual")
+
+
+def test_a_ranker_that_is_named_stays(plan: Planned) -> None:
+    made = plan("student=colbert", "teacher=none", "loss=contrastive", "ranker=rerank")
+    assert "ranking.rerank." in made.named("mined").config["ranker"]["_target_"]
