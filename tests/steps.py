@@ -15,7 +15,7 @@ def step(
     *,
     positive: Sequence[int] | None = None,
     relevance: Rows | None = None,
-    clash: Rows | None = None,
+    known_positives: Rows | None = None,
     dark: Rows | None = None,
     queries_per_pool: int | None = None,
     stored: Mapping[str, Tensor] | None = None,
@@ -40,7 +40,9 @@ def step(
         dark=torch.zeros_like(there) if dark is None else torch.tensor(dark).bool(),
         rank=torch.zeros(queries, candidates, dtype=torch.int64),
         positive=first if positive is None else torch.tensor(positive),
-        clash=pool.scatter(1, first[:, None], True) if clash is None else torch.tensor(clash).bool(),
+        known_positives=pool.scatter(1, first[:, None], True)
+        if known_positives is None
+        else torch.tensor(known_positives).bool(),
         texts={},
         stored=stored or {},
         local=queries,

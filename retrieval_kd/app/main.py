@@ -30,7 +30,7 @@ from retrieval_kd.app.report.record import record
 from retrieval_kd.app.report.results import rows
 from retrieval_kd.app.report.sweep import jobs_of, summarise
 from retrieval_kd.app.run_plan import program, run_plan, tell
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.signals import Stopped, stops
 
 VERSION = "1.3"  # of Hydra's behaviour
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with stops():
             return _run(line(arguments))
-    except Fault as fault:
+    except UserError as fault:
         return _told(sentences_of(fault), MENDABLE)
     except ChildrenFailed as failure:
         return _told([str(failure)], FAILED)
@@ -75,9 +75,9 @@ def _run(asked: Line) -> int:
         print(help_text([conf_folder(), *extra], program=program()))
         return 0
     if asked.shows:
-        _hydra([*asked.flags, *asked.hydra, *asked.words], Jobs({}))
+        _hydra([*asked.flags, *asked.hydra, *asked.overrides], Jobs({}))
         return 0
-    words, plans = planned(asked)
+    overrides, plans = planned(asked)
     if asked.command == RECORD:
         for said, plan in plans.items():
             print(f"recorded in {record(plan, said)}")
@@ -87,45 +87,45 @@ def _run(asked: Line) -> int:
             tell(list(plans.values()))
         return 0
     jobs = Jobs(plans)
-    _hydra([*asked.flags, *asked.hydra, *words], jobs)
+    _hydra([*asked.flags, *asked.hydra, *overrides], jobs)
     return MENDABLE if jobs.refused else 0
 
 
 def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
-    """The words as Hydra can take them, and the plan of every job that is known beforehand. Raises Faults."""
+    """The overrides as Hydra can take them, and the plan of every job that is known beforehand. Raises UserErrors."""
     try:
         with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
             options = Options(_search_path(asked))
-            jobs = expanded(asked, asked.words)
-            words = for_hydra(asked.words, elsewhere(jobs, options))
-            words = retyped(words, jobs[0], options) if asked.multirun and jobs else words
-            return words, plans_of(expanded(asked, words), options)
+            jobs = expanded(asked, asked.overrides)
+            overrides = for_hydra(asked.overrides, elsewhere(jobs, options))
+            overrides = retyped(overrides, jobs[0], options) if asked.multirun and jobs else overrides
+            return overrides, plans_of(expanded(asked, overrides), options)
     except OmegaConfBaseException as fault:
-        raise Fault(str(fault).splitlines()[0]) from None
+        raise UserError(str(fault).splitlines()[0]) from None
 
 
-def expanded(asked: Line, words: Sequence[str]) -> list[tuple[str, ...]]:
+def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """The command line of each job; none of a multirun whose sweeper chooses as it goes."""
     if not asked.multirun:
-        return [tuple(words)]
-    return jobs_of(words) if asked.expands else []
+        return [tuple(overrides)]
+    return jobs_of(overrides) if asked.expands else []
 
 
 def plans_of(jobs: Sequence[tuple[str, ...]], options: Options) -> dict[tuple[str, ...], Plan]:
-    """The plan of each job. Raises Faults: those of all jobs together."""
+    """The plan of each job. Raises UserErrors: those of all jobs together."""
     plans: dict[tuple[str, ...], Plan] = {}
     wrong: list[str] = []
-    for words in jobs:
+    for overrides in jobs:
         try:
-            plans[words] = checked_plan(words, options)
-        except Fault as fault:
+            plans[overrides] = checked_plan(overrides, options)
+        except UserError as fault:
             wrong += sentences_of(fault)
     refuse(wrong)
     return plans
 
 
 class Jobs:
-    """Hydra's task function: runs the plan of a job's words, made beforehand where they were known.
+    """Hydra's task function: runs the plan of a job's overrides, made beforehand where they were known.
 
     `refused` counts the jobs that ended with a fault, which is printed; the other jobs of a multirun go on.
     """
@@ -137,17 +137,17 @@ class Jobs:
     def __call__(self, config: DictConfig) -> float | None:
         """The dev measure of the student, for a sweeper."""
         job = HydraConfig.get()
-        words, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
+        overrides, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
         found, listed, refusal = None, [], None
         try:
-            plan = self.plans.get(words) or checked_plan(words, Options())
-            found, listed = run_plan(plan, words, table=not several), rows(plan)
-        except Fault as fault:
+            plan = self.plans.get(overrides) or checked_plan(overrides, Options())
+            found, listed = run_plan(plan, overrides, table=not several), rows(plan)
+        except UserError as fault:
             refusal = str(fault)
             self.refused += 1
             _told([refusal], MENDABLE)
         if several and ranks().first:
-            summarise(words, listed, Path(job.runtime.output_dir), fault=refusal)
+            summarise(overrides, listed, Path(job.runtime.output_dir), fault=refusal)
         return found
 
 
@@ -158,5 +158,5 @@ def _hydra(arguments: Sequence[str], jobs: Jobs) -> None:
 
 def _search_path(asked: Line) -> list[str]:
     folder = asked.parsed.config_dir
-    own = [word for word in asked.hydra if word.lstrip("+").startswith("hydra.searchpath=")]
+    own = [override for override in asked.hydra if override.lstrip("+").startswith("hydra.searchpath=")]
     return own or ([f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else [])

@@ -9,7 +9,7 @@ from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.execute_plan import execute_plan, to_make
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 def tell(plans: Sequence[Plan]) -> None:
@@ -25,8 +25,8 @@ def tell(plans: Sequence[Plan]) -> None:
         show(f"{len(made)} stages in {len(plans)} runs, {len(set(made))} artifacts: sharing saves {saved}")
 
 
-def run_plan(plan: Plan, words: Sequence[str], *, table: bool = True) -> float | None:
-    """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises Fault."""
+def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> float | None:
+    """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises UserError."""
     from retrieval_kd.app.report.results import objective
     from retrieval_kd.app.report.tables import remarks, show
 
@@ -39,12 +39,12 @@ def run_plan(plan: Plan, words: Sequence[str], *, table: bool = True) -> float |
     _measures_can_be_taken(plan)
     execute_plan(plan)
     if table:
-        _show_results(plan, words)
+        _show_results(plan, overrides)
     return objective(plan)
 
 
 def _collections_are_whole(plan: Plan) -> None:
-    """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises Fault."""
+    """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises UserError."""
     from retrieval_kd.text.corpus import open_corpus
 
     there = plan.artifacts.exists()
@@ -55,16 +55,16 @@ def _collections_are_whole(plan: Plan) -> None:
         plan.artifacts.mkdir(parents=True, exist_ok=True)
         for node in {str(node): node for node in nodes}.values():
             open_corpus(build(node, "corpus"), plan.artifacts)
-    except Fault:
+    except UserError:
         if not there:
             plan.artifacts.rmdir()
         raise
     except OSError as fault:
-        raise Fault(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
+        raise UserError(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
 
 
 def _measures_can_be_taken(plan: Plan) -> None:
-    """Refuses measures that the judgments do not allow before anything trains. Raises Fault."""
+    """Refuses measures that the judgments do not allow before anything trains. Raises UserError."""
     from retrieval_kd.measures.evaluate import parse
     from retrieval_kd.measures.names import cannot_measure
     from retrieval_kd.text.corpus import open_corpus
@@ -74,10 +74,10 @@ def _measures_can_be_taken(plan: Plan) -> None:
             corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
             measures = parse(stage.config["evaluation"]["measures"])
             for fault in cannot_measure(measures, corpus.judgments):
-                raise Fault(fault)
+                raise UserError(fault)
 
 
-def _show_results(plan: Plan, words: Sequence[str]) -> None:
+def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
     from retrieval_kd.app.report.results import rows
     from retrieval_kd.app.report.significance import comparisons
     from retrieval_kd.app.report.tables import queries_of, results_table, show
@@ -85,14 +85,18 @@ def _show_results(plan: Plan, words: Sequence[str]) -> None:
     found = rows(plan)
     if found:
         show("", results_table(found, title=f"{plan.recipe}, {queries_of(found)}"), *comparisons(plan))
-    show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(words)}")
+    show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(overrides)}")
 
 
-def _next(words: Sequence[str]) -> str:
+def _next(overrides: Sequence[str]) -> str:
     """The command to try next: another teacher after the main job, else the same with other seeds."""
-    if any(word.startswith(("seed=", "experiment=")) for word in words) or "teacher=cross_encoder" in words:
-        return f"{program()} -m seed=0,1,2 {' '.join(word for word in words if not word.startswith('seed='))}".strip()
-    others = [word for word in words if not word.lstrip("+~").startswith(("teacher", "loss", "at."))]
+    if (
+        any(override.startswith(("seed=", "experiment=")) for override in overrides)
+        or "teacher=cross_encoder" in overrides
+    ):
+        again = (override for override in overrides if not override.startswith("seed="))
+        return f"{program()} -m seed=0,1,2 {' '.join(again)}".strip()
+    others = [override for override in overrides if not override.lstrip("+~").startswith(("teacher", "loss", "at."))]
     return " ".join([program(), "teacher=cross_encoder", "loss=listwise_kl", *others])
 
 

@@ -35,10 +35,10 @@ class Candidates:
 
     `query_id` and `passage_id` are row numbers (of the step's query list and of the collection; -1: made up or absent).
     A pool is the candidates of `queries_per_pool` consecutive queries; `positive` is the column of a query's positive
-    in its pool, or -1 where nobody judged. `clash` marks the pool's columns that hold a passage judged relevant to the
-    query, or an exact copy of one. `relevance` is the judged grade, -1 where nobody looked; `rank` counts from 1 among
-    the run's passages that may be drawn, 0 if it was not drawn from it; `stored` holds scores by file, NaN where the
-    file has none.
+    in its pool, or -1 where nobody judged. `known_positives` marks the pool's columns that hold a passage judged
+    relevant to the query, or an exact copy of one. `relevance` is the judged grade, -1 where nobody looked; `rank`
+    counts from 1 among the run's passages that may be drawn, 0 if it was not drawn from it; `stored` holds scores by
+    file, NaN where the file has none.
     """
 
     step: int
@@ -49,7 +49,7 @@ class Candidates:
     dark: Bool[Tensor, "query candidate"]
     rank: Int[Tensor, "query candidate"]
     positive: Int[Tensor, "query"]
-    clash: Bool[Tensor, "query pool"]
+    known_positives: Bool[Tensor, "query pool"]
     texts: Mapping[Tokenisation, Texts]
     stored: Mapping[str, Float[Tensor, "query candidate"]] = field(default_factory=dict)
     first: int = 0
@@ -58,7 +58,7 @@ class Candidates:
 
     @property
     def queries_per_pool(self) -> int:
-        return self.clash.shape[1] // self.present.shape[1]
+        return self.known_positives.shape[1] // self.present.shape[1]
 
     @property
     def rows(self) -> slice:
@@ -82,9 +82,9 @@ class Candidates:
         return mask if self.lesson is None else mask & self._others_or(self.lesson.keep)
 
     @property
-    def rivals(self) -> Bool[Tensor, "query pool"]:
+    def negatives(self) -> Bool[Tensor, "query pool"]:
         """Hard terms: what competes with the positive: present, kept, not dark, not judged relevant to the query."""
-        return self.pooled & ~self.clash
+        return self.pooled & ~self.known_positives
 
     @property
     def own_positive(self) -> Int[Tensor, "query"]:
@@ -106,8 +106,8 @@ class Candidates:
 
     def spread(self, own: Tensor) -> Tensor:
         """A field of the candidates as each query sees its whole pool: [query candidate] → [query pool]."""
-        pools = own.reshape(-1, 1, self.clash.shape[1])
-        return pools.expand(-1, self.queries_per_pool, -1).reshape(self.clash.shape)
+        pools = own.reshape(-1, 1, self.known_positives.shape[1])
+        return pools.expand(-1, self.queries_per_pool, -1).reshape(self.known_positives.shape)
 
     def own_columns(self) -> Int[Tensor, "query candidate"]:
         """The columns of a query's pool that are its own candidates."""
@@ -116,7 +116,7 @@ class Candidates:
         return places[:, None] * candidates + torch.arange(candidates, device=self.present.device)
 
     def _others_or(self, keep: Bool[Tensor, "query candidate"]) -> Bool[Tensor, "query pool"]:
-        return torch.ones_like(self.clash).scatter(1, self.own_columns(), keep)
+        return torch.ones_like(self.known_positives).scatter(1, self.own_columns(), keep)
 
     def _map(self, move: Callable[[Any], Any]) -> "Candidates":
         def moved(value: Any) -> Any:

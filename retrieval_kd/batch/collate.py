@@ -12,7 +12,7 @@ from retrieval_kd.batch.ragged import Ragged, places
 from retrieval_kd.batch.sampling import Drawn, Lists, Sampling, draw
 from retrieval_kd.batch.tokens import Join, Tokenisation, apart, joined
 from retrieval_kd.batch.vocabulary import vocabulary
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 class Source(NamedTuple):
@@ -43,8 +43,8 @@ class Collate:
     `edits` every list ends with its dark examples. `known` are each query's positives and what is as good as they
     are, which no pool has as a negative (null: the positives alone).
 
-    Raises Fault where queries_per_step is not a multiple of queries_per_pool or of the number of ranks, or a pool and a
-    rank's share do not fit into each other.
+    Raises UserError where queries_per_step is not a multiple of queries_per_pool or of the number of ranks, or a pool
+    and a rank's share do not fit into each other.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Collate:
             or sampling.queries_per_step % queries_per_pool
             or max(local, queries_per_pool) % min(local, queries_per_pool)
         ):
-            raise Fault(
+            raise UserError(
                 f"queries_per_step={sampling.queries_per_step} on {ranks} device(s) with "
                 f"queries_per_pool={queries_per_pool} does not divide: "
                 "give multiples, so that each device has whole pools or each pool has whole devices"
@@ -103,7 +103,7 @@ class Collate:
             dark=torch.from_numpy(dark),
             rank=torch.from_numpy(drawn.ranks),
             positive=torch.from_numpy(np.where(drawn.judged, place * present.shape[1], -1)),
-            clash=torch.from_numpy(self._clash(drawn)),
+            known_positives=torch.from_numpy(self._clash(drawn)),
             texts=self._texts(drawn, made),
             stored={role: torch.from_numpy(scores) for role, scores in stored.items()},
             first=self.first,
@@ -126,9 +126,9 @@ class Collate:
         times = listed[rising].searchsorted(relevant, "right") - first
         query, column = np.repeat(np.repeat(np.arange(queries), sizes), times), rising[places(first, times)]
         here = column // (columns * pools) == query // pools
-        clash = np.zeros((queries, columns * pools), dtype=bool)
-        clash[query[here], column[here] % (columns * pools)] = True
-        return clash
+        known_positives = np.zeros((queries, columns * pools), dtype=bool)
+        known_positives[query[here], column[here] % (columns * pools)] = True
+        return known_positives
 
     def _made(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
         """The dark examples of every query of the step: [query][copy], words or None."""

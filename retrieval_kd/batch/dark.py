@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from retrieval_kd.batch.sampling import Drawn, place_of
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 
 Unit = Literal["word", "sentence"]
 How = Literal["span_insert", "word_mix", "concatenate"]
@@ -30,7 +30,7 @@ class Dark:
 
     `noisy_positives` copies of the positive, each with a share of its words masked that is uniform in `mask_ratio`, by
     `unit`; `reinforced_negatives` copies, copy c of the c-th listed negative (and around again), each with a share of
-    words of the positive that is uniform in `ratio`, put there as `how` says. Raises Fault for negative numbers, or
+    words of the positive that is uniform in `ratio`, put there as `how` says. Raises UserError for negative numbers, or
     ratios that are not two rising numbers from 0 to 1.
     """
 
@@ -44,11 +44,11 @@ class Dark:
     def __post_init__(self) -> None:
         for name in ("noisy_positives", "reinforced_negatives"):
             if getattr(self, name) < 0:
-                raise Fault(f"data.dark.{name}={getattr(self, name)}: give 0 or a number of copies")
+                raise UserError(f"data.dark.{name}={getattr(self, name)}: give 0 or a number of copies")
         for name in ("mask_ratio", "ratio"):
             given = list(getattr(self, name))
             if len(given) != 2 or not 0 <= given[0] <= given[1] <= 1:
-                raise Fault(
+                raise UserError(
                     f"data.dark.{name}={given}: give the lowest and the highest share of words, [low, high] from 0 to 1"
                 )
 

@@ -11,9 +11,9 @@ from retrieval_kd.batch.collate import Pairs, pairs
 from retrieval_kd.batch.dark import Dark
 from retrieval_kd.batch.ragged import places
 from retrieval_kd.batch.sampling import Lists, Order, Positive, Window
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.copies import text_keys
 from retrieval_kd.text.corpus import Corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 
 Missing = Literal["error", "drop", "minimum"]
@@ -25,12 +25,12 @@ class Data:
 
     A step has `queries_per_step` queries in pools of `queries_per_pool` (null: one pool), each with one judged passage
     (`positive`: `drawn` anew at each step, or the `first` in the judgments' order) and `negatives` others from ranks
-    `first` to `last` of its list, in an `order`: `drawn` anew at each step, `drawn_once` or the `best` ones.
-    `unjudged` lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the
-    student mines anew (null: never). `further` windows, each with its own `negatives`, `first`, `last` and `order`, are
-    drawn after this one, each in rank order. `dark` examples are made of what a query lists (null: none). `start`
-    queries count as drawn before the first step (null: as many as the student's checkpoint was trained on), so that a
-    stage that goes on from another meets the queries after those that it has seen, with lists of its own. Raises Fault
+    `first` to `last` of its list, in an `order`: `drawn` anew at each step, `drawn_once` or the `best` ones. `unjudged`
+    lets queries without judgments take part (guided terms alone use them). Every `refresh_every` steps the student
+    mines anew (null: never). `further` windows, each with its own `negatives`, `first`, `last` and `order`, are drawn
+    after this one, each in rank order. `dark` examples are made of what a query lists (null: none). `start` queries
+    count as drawn before the first step (null: as many as the student's checkpoint was trained on), so that a stage
+    that goes on from another meets the queries after those that it has seen, with lists of its own. Raises UserError
     for negatives without a run, ranks out of order, windows that share ranks, or dark examples of what nobody lists.
     """
 
@@ -50,7 +50,7 @@ class Data:
 
     def __post_init__(self) -> None:
         for fault in chain(_further_faults(self.further), self._window_faults(), self._list_faults()):
-            raise Fault(fault)
+            raise UserError(fault)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -197,15 +197,15 @@ def stored(
     *,
     file: str,
 ) -> Known:
-    """A file's scores of the candidates. One without a score raises Fault (`error`), stays unknown (`drop`), or takes
-    the lowest score that its query has in the file (`minimum`; of a query that is not there, all stay unknown).
+    """A file's scores of the candidates. One without a score raises UserError (`error`), stays unknown (`drop`), or
+    takes the lowest score that its query has in the file (`minimum`; of a query that is not there, all stay unknown).
 
-    What the file says of foreign passages or queries is left aside. Raises Fault if it says nothing else.
+    What the file says of foreign passages or queries is left aside. Raises UserError if it says nothing else.
     """
     size = len(corpus.collection)
     owner, passages, scores = _rows(_of_collection(run.only(queries), corpus), queries, corpus)
     if not len(owner):
-        raise Fault(f"{file} has no score of this collection's passages for a training query: give one with these ids")
+        raise UserError(f"{file} has no score of this collection's passages for a training query: give one with them")
     query = np.concatenate([_owner(candidates), _owner(positives)])
     passage = np.concatenate([candidates.passages, positives.passages])
     found = pairs(owner, passages, scores.astype(np.float64), collection=size)
@@ -213,7 +213,7 @@ def stored(
     counts = int(lacking.sum()), len(query)
     query, passage = query[lacking], passage[lacking]
     if missing == "error" and len(query):
-        raise Fault(
+        raise UserError(
             f"{len(query)} candidates have no score in {file}, the first of them query {queries[query[0]]} passage "
             f"{corpus.collection.id_at(int(passage[0]))}: "
             "score them, or set missing=drop or missing=minimum"

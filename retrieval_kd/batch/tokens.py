@@ -10,7 +10,7 @@ from torch import Tensor
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.vocabulary import vocabulary
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Place = Literal["after", "first"]  # of a marker: behind [CLS], or in its place
 Join = Literal["blank", "separator"]  # what stands between a passage's title and its text
@@ -98,7 +98,7 @@ class Tokenisation:
             passage = Frame(self._opening(words.cls, found), closing, self.passage_length, parting=parting)
         for name, frame in (("query_length", query), ("passage_length", passage)):
             if frame.length <= len(frame.opening) + len(frame.closing):
-                raise Fault(
+                raise UserError(
                     f"{name}={frame.length} leaves no room for a word beside its special tokens: give a longer one"
                 )
         return query, passage

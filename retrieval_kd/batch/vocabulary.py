@@ -8,8 +8,8 @@ from pathlib import Path
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokenizer_files import tokenizer_files
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.digests import file_state
-from retrieval_kd.text.fault import Fault
 
 _BRACKETS = ("[", "<")
 
@@ -61,7 +61,7 @@ class Vocabulary:
     def _special(self, name: str) -> int:
         piece = getattr(self._tokenizer, name)
         if piece is None:
-            raise Fault(
+            raise UserError(
                 f"the tokenizer has no {name.removesuffix('_id')}: give the backbone of an encoder such as BERT"
             )
         return int(piece)

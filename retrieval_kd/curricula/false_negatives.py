@@ -10,9 +10,9 @@ from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates, Lesson
 from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View, wanted
 from retrieval_kd.shapes import ListMask, ListScores
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
@@ -28,7 +28,7 @@ class FalseNegatives(Curriculum):
     re-mining sets it anew from the statistic as seen (a moving mean over steps with `momentum`) less the margin of that
     round, which goes from `margin_first` to `margin_last` in `rounds`. Queries without a positive are not filtered,
     dark examples never dropped. `bar`, `seen` and `round` are
-    buffers. Source: MD2PR (arXiv 2312.16821). Reading: only its abstract was read (methods §2). Raises Fault for
+    buffers. Source: MD2PR (arXiv 2312.16821). Reading: only its abstract was read (methods §2). Raises UserError for
     numbers out of range.
     """
 
@@ -53,7 +53,7 @@ class FalseNegatives(Curriculum):
     ) -> None:
         super().__init__()
         if not (0 <= quantile <= 1 and 0 <= momentum < 1 and rounds >= 1 and keep_at_least >= 0):
-            raise Fault(
+            raise UserError(
                 f"curriculum.quantile={quantile}, momentum={momentum}, rounds={rounds}, keep_at_least={keep_at_least}: "
                 "give a quantile from 0 to 1, a momentum from 0 to below 1, at least 1 round and no negative number"
             )

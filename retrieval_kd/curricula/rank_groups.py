@@ -8,8 +8,8 @@ import torch
 
 from retrieval_kd.batch.candidates import Candidates, Lesson
 from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View
-from retrieval_kd.text.fault import Fault
 
 RECIPROCAL = "reciprocal"
 
@@ -20,7 +20,7 @@ class RankGroups(Curriculum):
     `groups`: [{last: rank, label: number or reciprocal}, …], each from where the one before ends. `reciprocal`: rank r
     has 1/(r + 1) behind the judged positive, which has 1, and 1/r where a query has no positive. What lies below the
     last group, and a dark example, which has no rank, is not kept. Source: CL-DRD, Zeng, Zamani & Vinay (2022);
-    nway_dataset.py:41-72 of its code. Raises Fault if groups are none, or do not fall down the list.
+    nway_dataset.py:41-72 of its code. Raises UserError if groups are none, or do not fall down the list.
     """
 
     filters = labels = drops_dark = True
@@ -29,7 +29,7 @@ class RankGroups(Curriculum):
         super().__init__()
         self.groups = [(group.get("last"), group.get("label")) for group in groups]
         if not groups or any(set(group) != {"last", "label"} for group in groups) or not self._fit():
-            raise Fault(
+            raise UserError(
                 f"curriculum.groups={list(map(dict, groups))}: give each group its last rank, rising from 1, and as "
                 f"label a number or {RECIPROCAL}"
             )

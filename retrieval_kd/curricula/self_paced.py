@@ -7,9 +7,9 @@ import torch
 
 from retrieval_kd.batch.candidates import Candidates, Lesson
 from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View, wanted
 from retrieval_kd.shapes import ListScores, PerQuery
-from retrieval_kd.text.fault import Fault
 
 
 def confidence(scores: ListScores, batch: Candidates) -> PerQuery:
@@ -30,7 +30,7 @@ class SelfPaced(Curriculum):
     from `first` to `last` over the training (`linear`) or staying at `first` (`constant`); `soft`, c itself.
 
     Keeps every candidate. A bar of 0 lets everything count. Source: ADAM, Tao et al. (2022), arXiv 2212.10192.
-    Reading: its equations are not public (methods §3). Raises Fault for a bar outside 0 to 1.
+    Reading: its equations are not public (methods §3). Raises UserError for a bar outside 0 to 1.
     """
 
     paces = True
@@ -46,7 +46,7 @@ class SelfPaced(Curriculum):
     ) -> None:
         super().__init__()
         if not (0 <= first <= 1 and 0 <= last <= 1):
-            raise Fault(f"curriculum.first={first} and curriculum.last={last} are bars of a share: give 0 to 1")
+            raise UserError(f"curriculum.first={first} and curriculum.last={last} are bars of a share: give 0 to 1")
         self.judge: str = judge
         self.first, self.last, self.schedule, self.weighting = first, last, schedule, weighting
 

@@ -29,9 +29,9 @@ from retrieval_kd.batch.sampling import Lists, Sampling
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Join, Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.signals import SIGNALS
 
@@ -42,7 +42,7 @@ class ListsDataModule(pl.LightningDataModule):
     `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
     a missing one. `start` queries were drawn before step 0. `mine` makes a run with the student as it is (for
     `refresh_every`); its runs are kept in `folder`, so that a resumed training reads what it read before; `relisted` is
-    told of every new one. Raises Fault if no query has a list.
+    told of every new one. Raises UserError if no query has a list.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ListsDataModule(pl.LightningDataModule):
             else (self.queries, "a judged passage or ")
         )
         if not any(name in drawn_from for name in self.queries):
-            raise Fault(
+            raise UserError(
                 f"none of {len(names)} training queries has {lacking}a list in {data.candidates}: "
                 "give a run over this collection's train queries"
             )
@@ -124,12 +124,12 @@ class ListsDataModule(pl.LightningDataModule):
         )
 
     def _measure(self, lists: Lists) -> None:
-        """Counts and tells the queries whose lists are short. Raises Fault where nobody has a passage to draw."""
+        """Counts and tells the queries whose lists are short. Raises UserError where nobody has a passage to draw."""
         windows, self.short = self.data.windows, short(lists, self.data.windows)
         if any(one.negatives for one in windows) and not len(within(lists, windows).passages):
             ranks = " and ".join(f"{one.first} to {one.last}" for one in windows if one.negatives)
             longest = int(np.diff(lists.offsets).max(initial=0))
-            raise Fault(
+            raise UserError(
                 f"no training query has a passage at ranks {ranks} of its list, the longest of which has {longest} "
                 "without what is judged relevant: give data.first and data.last within that, or longer lists"
             )

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.gather import rank, share
-from retrieval_kd.distil.optimise import AdamW
-from retrieval_kd.distil.recall import Asked, Recall, Wants, union
-from retrieval_kd.encoders.unpadded import Count, Request, Running
+from retrieval_kd.distil.optimise import OptimConfig
+from retrieval_kd.distil.teacher_cache import Asked, TeacherCache, Wants, union
+from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Request
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
 from retrieval_kd.scorers.view import View
@@ -28,17 +28,17 @@ class Distiller(pl.LightningModule):
         *,
         objective: Objective,
         curriculum: Curriculum,
-        optim: AdamW,
+        optim: OptimConfig,
         seed: int,
-        recall: Recall | None = None,
+        teacher_cache: TeacherCache | None = None,
         fused: bool = False,
     ) -> None:
         super().__init__()
         self.scorers = nn.ModuleDict(scorers)
         self.objective, self.curriculum, self.optim, self.seed = objective, curriculum, optim, seed
         self.strict_loading = False  # frozen roles are not saved with every checkpoint
-        self.count, self.recall, self.fused = Count(), recall or Recall(), fused
-        objective.meet({role: scorer.size for role, scorer in scorers.items()})
+        self.count, self.teacher_cache, self.fused = Count(), teacher_cache or TeacherCache(), fused
+        objective.setup({role: scorer.size for role, scorer in scorers.items()})
         for parameter in self.scorers.parameters():
             parameter.requires_grad = False
         for owned in self.owned().values():
@@ -61,13 +61,13 @@ class Distiller(pl.LightningModule):
 
     def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
         """The view of each role for the whole step, on every rank; encoders run once for all of them."""
-        running = Running(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
-        kept, self.count = self.recall.run(self.requests(batch, wants), running, wants, self.scorer)
+        options = EncodeOptions(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
+        kept, self.count = self.teacher_cache.run(self.requests(batch, wants), options, wants, self.scorer)
         views = {}
         for role, some in wants.items():
             own = {kind: value for (reader, kind), value in kept.items() if reader == role}
             with torch.autocast(self.device.type, enabled=False):  # scores are float32 whatever the encoders compute in
-                views[role] = self.scorer(role).compare(own, batch, some, share).map(share)
+                views[role] = self.scorer(role).score(own, batch, some, share).map(share)
         return views
 
     def scorer(self, role: str) -> Scorer:
@@ -116,7 +116,7 @@ class Distiller(pl.LightningModule):
             for kind, reading in scorer.readings(batch).items():
                 requests[(role, kind)] = Request(
                     reading._replace(again=self.objective.pass_of(role, kind)),
-                    partial(scorer.keep, kind=kind, wants=some),
+                    partial(scorer.project, kind=kind, wants=some),
                     blocks(some, len(reading.encoder.kept)),
                     scorer.attention_layer if wants_of(some, "attention") else None,
                     learns=self.objective.source(role) in self.objective.learners and scorer.learning(kind),

@@ -76,7 +76,7 @@ def fit(
         for harmless in _HARMLESS:
             warnings.filterwarnings("ignore", message=harmless)
         trainer.fit(distiller, data, ckpt_path=state)
-    distiller.recall.write()
+    distiller.teacher_cache.write()
     return trainer
 
 

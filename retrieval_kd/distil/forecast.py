@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.encoders.footprint import Footprint, footprint
-from retrieval_kd.encoders.unpadded import Running
+from retrieval_kd.encoders.unpadded import EncodeOptions
 
 _GB = 1e9
 
@@ -32,7 +32,7 @@ class Forecast(Callback):
         try:
             with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
                 requests = module.requests(batch, module.wants(batch.step))
-                groups = footprint(requests, Running(module.optim.tokens_per_group))
+                groups = footprint(requests, EncodeOptions(module.optim.tokens_per_group))
         except torch.OutOfMemoryError:
             self.tell("the first group of a step alone is more than the memory: give a smaller optim.tokens_per_group")
             return

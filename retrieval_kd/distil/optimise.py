@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, trial_fault, warmup_steps
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 _OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
 _FUSED = ("32-true", "bf16-mixed", "64-true")  # the precisions whose step may be fused
@@ -16,7 +16,7 @@ _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-
 
 
 @dataclass(frozen=True)
-class AdamW:
+class OptimConfig:
     """`steps` optimiser steps at `lr`, which follows a `schedule` with its `schedule_options` (distil/schedules.py)
     after a warm-up over the first `warmup` (a share of the steps, rounded down, or above 1 a number of them).
 
@@ -44,28 +44,30 @@ class AdamW:
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.lr <= 0:
-            raise Fault(f"optim.steps={self.steps} and optim.lr={self.lr}: give positive numbers")
+            raise UserError(f"optim.steps={self.steps} and optim.lr={self.lr}: give positive numbers")
         if self.warmup < 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
-            raise Fault(
+            raise UserError(
                 f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
                 "numbers from 0 on, and a positive clip or null"
             )
         for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
-            raise Fault(fault)
+            raise UserError(fault)
         options = self.schedule_options
         if self.rises >= self.steps:
-            raise Fault(f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up")
+            raise UserError(
+                f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up"
+            )
         if options and (wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=self.rises, steps=self.steps)):
-            raise Fault(wrong)
+            raise UserError(wrong)
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
-                raise Fault(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
+                raise UserError(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
             if own.get("clip", 1.0) <= 0 or own.get("lr", 1.0) <= 0:
-                raise Fault(f"optim.learners.{role}: give a positive lr and a positive clip")
+                raise UserError(f"optim.learners.{role}: give a positive lr and a positive clip")
         if self.precision not in _PRECISIONS:
-            raise Fault(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
+            raise UserError(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
         if self.tokens_per_group < 1:
-            raise Fault(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
+            raise UserError(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
 
     @property
     def rises(self) -> int:

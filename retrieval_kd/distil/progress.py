@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.encoders.unpadded import Count
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.progress import LINE_EVERY, is_terminal, progress_line
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Meter(Callback):
             "peak_memory_mb": peak_memory_mb(),
         }
         if not math.isfinite(row["train/loss"]):
-            raise Fault(
+            raise UserError(
                 f"the loss is {row['train/loss']} at step {trainer.global_step}: "
                 "lower optim.lr, and look at scales and temperatures"
             )

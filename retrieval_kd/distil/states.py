@@ -12,9 +12,9 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback
 
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import sync
 from retrieval_kd.io.digests import file_digest
-from retrieval_kd.text.fault import Fault
 
 _KEPT = 2
 _DIGITS = 16
@@ -57,11 +57,11 @@ class Keep(Callback):
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name in names}
 
     def on_load_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Raises Fault if the state lacks something that training moves."""
+        """Raises UserError if the state lacks something that training moves."""
         assert isinstance(module, Distiller)
         lacking = sorted(moved(module) - set(checkpoint["state_dict"]))
         if lacking:
-            raise Fault(
+            raise UserError(
                 f"the saved state of this training lacks {lacking[0]} (and {len(lacking) - 1} more tensors): "
                 "start the stage afresh, with fresh=<its name>"
             )
@@ -71,7 +71,7 @@ class Keep(Callback):
         assert isinstance(module, Distiller)
         aside = self.folder / "state.part"
         trainer.save_checkpoint(aside)
-        module.recall.write()  # with the state, so that a resumed run recalls what this one had
+        module.teacher_cache.write()  # with the state, so that a resumed run recalls what this one had
         if trainer.is_global_zero:
             os.replace(aside, self.folder / f"state-{trainer.global_step}-{file_digest(aside)[:_DIGITS]}.ckpt")
             sync(self.folder)

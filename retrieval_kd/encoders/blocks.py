@@ -19,7 +19,7 @@ def blocks_of(backbone: nn.Module) -> nn.ModuleList:
 def cut(backbone: nn.Module, places: Sequence[int]) -> None:
     """Keep the blocks at these places, and what the configuration says of each of them.
 
-    Raises Fault if they make no backbone of this family.
+    Raises UserError if they make no backbone of this family.
     """
     config: Any = backbone.config
     depth = int(config.num_hidden_layers)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.dropout import set_dropout
 from retrieval_kd.encoders.trial import CLOSE, example
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 class ClassifierHead(nn.Module):
@@ -31,12 +31,14 @@ class ClassifierHead(nn.Module):
     def apart(cls, model: nn.Module, dropout: float) -> "tuple[nn.Module, ClassifierHead]":
         """(the backbone, the head) of a classifier, with this dropout in the head; together they are the classifier.
 
-        Raises Fault if the two do not give the classifier's own logits.
+        Raises UserError if the two do not give the classifier's own logits.
         """
         backbone: Any = model.base_model
         kind = type(model).__name__
         if backbone is model or model.config.is_encoder_decoder:  # type: ignore[union-attr]
-            raise Fault(f"{kind}: its head does not read the states of one encoder; give a classifier over an encoder")
+            raise UserError(
+                f"{kind}: its head does not read the states of one encoder; give a classifier over an encoder"
+            )
         pooler = getattr(backbone, "pooler", None)
         activation = getattr(backbone, "pooler_activation", getattr(backbone, "activation", None))
         text = example(model.config)
@@ -51,7 +53,9 @@ class ClassifierHead(nn.Module):
         return backbone, head
 
     def check(self, backbone: nn.Module, text: Tokens, expected: Float[Tensor, "text label"]) -> None:
-        """Raises Fault if the head does not make these logits, of texts alone, of what the backbone makes of both."""
+        """Raises UserError if the head does not make these logits, of texts alone, of what the backbone makes
+        of both.
+        """
         embedded = backbone.get_input_embeddings()(text.ids)  # type: ignore[operator]
         try:
             states = backbone(inputs_embeds=embedded, attention_mask=text.mask.long()).last_hidden_state
@@ -59,7 +63,7 @@ class ClassifierHead(nn.Module):
         except (AttributeError, RuntimeError, TypeError):
             same = False
         if not same:
-            raise Fault(
+            raise UserError(
                 f"{type(self.model).__name__}: its logits are not what its head makes of its encoder's last states "
                 "(they count padding, or more than states); give a sequence classifier of another family"
             )

@@ -19,7 +19,7 @@ from retrieval_kd.encoders.dropout import configure_dropout, set_dropout
 from retrieval_kd.encoders.reading import Attention, read_model
 from retrieval_kd.encoders.trial import CLOSE, said, states_of, try_out
 from retrieval_kd.encoders.weights import layers_to_keep
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class TextEncoder(nn.Module):
         AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False).save_pretrained(folder)
 
     def rehearse(self, folder: Path, *, head: ClassifierHead | None = None) -> None:
-        """Save into a folder and read again, so that what is trained can be kept. Raises Fault if it cannot be, or is
-        another encoder then.
+        """Save into a folder and read again, so that what is trained can be kept. Raises UserError if it cannot be, or
+        is another encoder then.
         """
         what = f"layers={self.kept} of {self.folder}: this {type(self.backbone).__name__}"
         options: dict[str, Any] = {"layers": None, "dropout": 0.0}
@@ -180,9 +180,11 @@ class TextEncoder(nn.Module):
                 again = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
                 after = states_of(again.backbone).to(before.device)
         except Exception as fault:  # whatever it is, it would come when training ends
-            raise Fault(f"{what} cannot be saved and read again ({said(fault)}); give other layers, or null") from fault
+            raise UserError(
+                f"{what} cannot be saved and read again ({said(fault)}); give other layers, or null"
+            ) from fault
         if not torch.allclose(before, after, atol=CLOSE, rtol=CLOSE):
-            raise Fault(f"{what} is another one when it is read again; give other layers, or null")
+            raise UserError(f"{what} is another one when it is read again; give other layers, or null")
 
 
 def _configured(folder: Path, dropout: float) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Config = Mapping[str, Any]
 _GIVE = "give an encoder such as bert, roberta, mpnet, deberta-v2 or modernbert"
@@ -26,8 +26,8 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def check_family(folder: Path) -> None:
-    """Raises Fault for a family whose tokenizers have no pieces that open and close a text, and no mask: decoders, and
-    encoders that have a decoder.
+    """Raises UserError for a family whose tokenizers have no pieces that open and close a text, and no mask: decoders,
+    and encoders that have a decoder.
     """
     config = config_of(folder)
     kind = config.get("model_type")
@@ -37,7 +37,7 @@ def check_family(folder: Path) -> None:
         said = "a decoder, which reads from left to right"
     else:
         return
-    raise Fault(
+    raise UserError(
         f"{folder}: its config.json says {kind}, {said}, whose tokenizer has no pieces such as [CLS] and [SEP] "
         f"around a text; {_GIVE}"
     )
@@ -50,10 +50,10 @@ def _reads_one_way(config: Config) -> bool:
 
 
 def depth_of(folder: Path, config: Config) -> int:
-    """How many blocks a configuration says. Raises Fault if it says no number."""
+    """How many blocks a configuration says. Raises UserError if it says no number."""
     found = next((config[key] for key in _DEPTH if isinstance(config.get(key), int)), 0)
     if found < 1:
-        raise Fault(
+        raise UserError(
             f"{folder}: its config.json, of model_type {config.get('model_type')}, says no number of layers "
             f"({_DEPTH[0]}); {_GIVE}"
         )
@@ -61,21 +61,21 @@ def depth_of(folder: Path, config: Config) -> int:
 
 
 def check_cut(config: Config, places: Sequence[int], depth: int) -> None:
-    """Raises Fault if the blocks at these places do not make a backbone of the same family.
+    """Raises UserError if the blocks at these places do not make a backbone of the same family.
 
     A first block that is built otherwise must stay first; blocks that share weights by groups must keep their groups,
     as the family finds a block's group by its place.
     """
     kind, groups = config.get("model_type"), int(config.get("num_hidden_groups") or 1)
     if kind in _FIRST_IS_OTHER and places[0] != 0:
-        raise Fault(
+        raise UserError(
             f"layers={list(places)}: the first block of {kind} is built otherwise than the rest, so it must be kept; "
             "give layers that begin with 0"
         )
     before = [int(place / (depth / groups)) for place in places]
     after = [int(place / (len(places) / groups)) for place in range(len(places))]
     if before != after:
-        raise Fault(
+        raise UserError(
             f"layers={list(places)}: the {depth} blocks of {kind} share {groups} groups of weights, and these are of "
             f"groups {before} where a backbone of {len(places)} has {after}; give as many of each group, or null"
         )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from retrieval_kd.encoders.unpadded import Key, Request, Running, grouped, run_group, shared, unique
+from retrieval_kd.encoders.unpadded import EncodeOptions, Key, Request, grouped, run_group, shared, unique
 
 
 class Footprint(NamedTuple):
@@ -23,7 +23,7 @@ class Footprint(NamedTuple):
         return (self.largest if recompute else self.groups) + self.kept
 
 
-def footprint(requests: Mapping[Key, Request], running: Running) -> Footprint:
+def footprint(requests: Mapping[Key, Request], options: EncodeOptions) -> Footprint:
     """The footprint of a step's requests.
 
     Of each encoder that learns, the longest text is run forward, then the group of the longest texts, and the bytes are
@@ -31,17 +31,17 @@ def footprint(requests: Mapping[Key, Request], running: Running) -> Footprint:
     was saved the first time. The other groups are taken to keep as much for a token, padding included. Frozen encoders
     keep nothing. What was run is let go.
     """
-    found = [_of_one([requests[key] for key in keys], running) for keys in shared(requests)]
+    found = [_of_one([requests[key] for key in keys], options) for keys in shared(requests)]
     groups, kept = (sum(getattr(one, name) for one in found) for name in ("groups", "kept"))
     return Footprint(groups, max((one.largest for one in found), default=0), kept)
 
 
-def _of_one(requests: list[Request], running: Running) -> Footprint:
+def _of_one(requests: list[Request], options: EncodeOptions) -> Footprint:
     if not any(request.learns for request in requests):
         return Footprint()
     encoder = requests[0].reading.encoder
     texts, numbers = unique([request.reading.tokens for request in requests])
-    groups = grouped(texts, numbers, running.tokens_per_group)
+    groups = grouped(texts, numbers, options.tokens_per_group)
     alone, first = grouped(texts, numbers, 1)[0], groups[0]
     seen = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
     held: list[Any] = []  # so that no storage is freed and its place taken by another

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from retrieval_kd.encoders.weights import check_tokenizer
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ def read_model(
     """The backbone in a folder, or its sequence classifier whole, in float32, from safetensors alone.
 
     `apart` are the tensors that somebody else reads there. The others that nothing reads are named in one line on
-    standard error, once a process. Raises Fault if weights are missing (but a pooler's that is not used), have other
-    sizes or are not finite, or the folder has no tokenizer, or the family not this `attention` (None: sdpa where the
-    family has it, else eager).
+    standard error, once a process. Raises UserError if weights are missing (but a pooler's that is not used), have
+    other sizes or are not finite, or the folder has no tokenizer, or the family not this `attention` (None: sdpa where
+    the family has it, else eager).
     """
     from transformers import AutoModel, AutoModelForSequenceClassification
 
@@ -53,7 +53,7 @@ def read_model(
             **options,
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as fault:
-        raise Fault(f"{folder}: transformers does not load this folder ({_first_line(fault)})") from fault
+        raise UserError(f"{folder}: transformers does not load this folder ({_first_line(fault)})") from fault
     _refuse_missing(folder, model, report, classifier)
     _refuse_not_finite(folder, model)
     unread = sorted(set(report["unexpected_keys"]) - set(apart))
@@ -71,7 +71,9 @@ def _attention(folder: Path, config: Any, auto: Any, wanted: Attention | None) -
     kind: Any = auto._model_mapping.get(type(config), None)
     offers = all(getattr(one, "_supports_sdpa", False) for one in (kind if isinstance(kind, tuple) else (kind,)))
     if wanted == "sdpa" and not offers:
-        raise Fault(f"attention=sdpa: the {config.model_type} of {folder} has no such attention; give eager or null")
+        raise UserError(
+            f"attention=sdpa: the {config.model_type} of {folder} has no such attention; give eager or null"
+        )
     return wanted or ("sdpa" if offers else "eager")
 
 
@@ -121,10 +123,10 @@ def _without_pooler(config: Any) -> dict[str, Any]:
 
 
 def _refuse_missing(folder: Path, model: nn.Module, report: dict[str, Any], classifier: bool) -> None:
-    """Raises Fault for weights that the folder lacks, or has in another size."""
+    """Raises UserError for weights that the folder lacks, or has in another size."""
     kind = type(model).__name__
     for name, have, want in sorted(report["mismatched_keys"]):
-        raise Fault(
+        raise UserError(
             f"{folder}: {name} is {list(have)} there, and {list(want)} in the {kind} of its config.json: give a folder "
             "whose weights fit its configuration"
         )
@@ -133,19 +135,19 @@ def _refuse_missing(folder: Path, model: nn.Module, report: dict[str, Any], clas
         unread = sorted(report["unexpected_keys"])
         other = f", while nothing reads {', '.join(gathered(unread, model))}" if unread else ""
         names = ", ".join(gathered(missing, model))
-        raise Fault(
+        raise UserError(
             f"{folder}: {len(missing)} weights of its {kind} are missing, {names}{other}: give a folder that "
             "save_pretrained wrote"
         )
     if report.get("error_msgs"):
-        raise Fault(f"{folder}: transformers could not load its weights ({report['error_msgs'][0]})")
+        raise UserError(f"{folder}: transformers could not load its weights ({report['error_msgs'][0]})")
 
 
 def _refuse_not_finite(folder: Path, model: nn.Module) -> None:
     for name, value in model.named_parameters():
         if not bool(value.isfinite().all()):
             count = int((~value.isfinite()).sum())
-            raise Fault(
+            raise UserError(
                 f"{folder}: {count} of the {value.numel()} numbers of {name} are not finite: give weights that are"
             )
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from retrieval_kd.batch.tokens import Tokens
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 CLOSE = 1e-4  # of numbers that must be equal up to rounding
 _GIVE = "give an encoder such as bert or roberta"
@@ -27,12 +27,12 @@ def example(config: Any) -> Tokens:
 
 @torch.no_grad()
 def try_out(backbone: Any, folder: Path) -> None:
-    """Raises Fault if a backbone does not make the same states of a text's embeddings beside padding as of its pieces
-    alone, or if its words see only what is before them.
+    """Raises UserError if a backbone does not make the same states of a text's embeddings beside padding as of its
+    pieces alone, or if its words see only what is before them.
     """
     kind, text = type(backbone).__name__, example(backbone.config)
     if any(getattr(module, "is_causal", False) is True for module in backbone.modules()):
-        raise Fault(f"{folder}: its {kind} reads from left to right; {_GIVE}")
+        raise UserError(f"{folder}: its {kind} reads from left to right; {_GIVE}")
     lengths = text.mask.sum(1).tolist()
     try:
         embedded = backbone.get_input_embeddings()(text.ids)
@@ -40,9 +40,9 @@ def try_out(backbone: Any, folder: Path) -> None:
         each = (ids[None, :size] for ids, size in zip(text.ids, lengths, strict=True))
         alone = torch.cat([backbone(input_ids=ids).last_hidden_state[0] for ids in each])
     except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as fault:
-        raise Fault(f"{folder}: its {kind} does not read two short texts ({said(fault)}); {_GIVE}") from fault
+        raise UserError(f"{folder}: its {kind} does not read two short texts ({said(fault)}); {_GIVE}") from fault
     if not _equal(states[text.mask], alone):
-        raise Fault(
+        raise UserError(
             f"{folder}: its {kind} makes other states of a text beside padding, or of its embeddings, than of its "
             f"pieces alone; {_GIVE}"
         )

@@ -51,7 +51,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Running:
+class EncodeOptions:
     """How groups are run: at most so many tokens each (padding included), recomputed or kept, and the dropout seed (or
     None: as it comes).
     """
@@ -75,12 +75,12 @@ class Group(NamedTuple):
     members: dict[int, tuple[np.ndarray, np.ndarray]]  # reader → (its rows in the group, its unique texts' numbers)
 
 
-def run(requests: Mapping[Key, Request], running: Running) -> tuple[dict[Key, Kept], Count]:
+def run(requests: Mapping[Key, Request], options: EncodeOptions) -> tuple[dict[Key, Kept], Count]:
     """What every reader keeps of its texts, in its own order, [text …]; an empty text keeps zeros."""
     found: dict[Key, Kept] = {}
     computed = real = 0
     for keys in shared(requests):
-        kept, count = _run_one([requests[key] for key in keys], running)
+        kept, count = _run_one([requests[key] for key in keys], options)
         found.update(zip(keys, kept, strict=True))
         computed, real = computed + count.computed, real + count.real
     return found, Count(computed, real)
@@ -95,11 +95,11 @@ def shared(requests: Mapping[Key, Request]) -> list[list[Key]]:
     return list(found.values())
 
 
-def _run_one(requests: list[Request], running: Running) -> tuple[list[Kept], Count]:
+def _run_one(requests: list[Request], options: EncodeOptions) -> tuple[list[Kept], Count]:
     """The requests of one encoder and one pass."""
     encoder, again = requests[0].reading.encoder, requests[0].reading.again
     texts, numbers = unique([request.reading.tokens for request in requests])
-    groups = grouped(texts, numbers, running.tokens_per_group)
+    groups = grouped(texts, numbers, options.tokens_per_group)
     device = next(encoder.parameters()).device
     learns = any(request.learns for request in requests)
     parts: list[list[tuple[np.ndarray, Kept]]] = [[] for _ in requests]
@@ -107,9 +107,9 @@ def _run_one(requests: list[Request], running: Running) -> tuple[list[Kept], Cou
         flat = [group.texts.ids[group.texts.mask] for group in groups]
         embedded = encoder.embed(torch.cat(flat).to(device)).split([len(ids) for ids in flat])
         for place, (group, words) in enumerate(zip(groups, embedded, strict=True)):
-            seed = None if running.seed is None or not encoder.training else (*running.seed, again, place)
+            seed = None if options.seed is None or not encoder.training else (*options.seed, again, place)
             for reader, kept in run_group(
-                encoder, group, words, requests, recompute=running.recompute and learns, seed=seed
+                encoder, group, words, requests, recompute=options.recompute and learns, seed=seed
             ).items():
                 parts[reader].append((group.members[reader][1], kept))
         found = [_in_order(part, number) for part, number in zip(parts, numbers, strict=True)]

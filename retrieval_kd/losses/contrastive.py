@@ -1,4 +1,4 @@
-"""The contrastive loss: the judged passage against its rivals."""
+"""The contrastive loss: the judged passage against its negatives."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ def contrastive(
 
 class Contrastive(Term):
     """The contrastive loss of `learner`, over its pool or its own list; passages judged relevant to a query are never
-    its rivals.
+    its negatives.
     """
 
     def __init__(self, *, learner: str, over: Over, temperature: float, paced: bool, weight: float) -> None:
@@ -49,7 +49,7 @@ class Contrastive(Term):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         own = self.over == "list"
-        rivals = batch.rivals.gather(1, batch.own_columns()) if own else batch.rivals
+        negatives = batch.negatives.gather(1, batch.own_columns()) if own else batch.negatives
         positive = batch.own_positive if own else batch.positive
         scores = read(views[self.learner], self.over)
-        return contrastive(scores, positive, present=rivals, temperature=self.temperature, pace=self.pace(batch))
+        return contrastive(scores, positive, present=negatives, temperature=self.temperature, pace=self.pace(batch))

@@ -55,7 +55,7 @@ class Embedding(Term):
         self.normalize = normalize
         self.map: nn.Module = nn.Identity()
 
-    def meet(self, sizes: Mapping[str, Size]) -> None:
+    def setup(self, sizes: Mapping[str, Size]) -> None:
         """Draws the map where the widths differ, always the same one."""
         learner, guide = sizes[self.learner].width, sizes[self.guide].width
         if learner != guide:

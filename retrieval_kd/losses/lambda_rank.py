@@ -88,5 +88,5 @@ class LambdaRank(Term):
         if self.others is not None:
             own = batch.own_columns()
             labels = torch.full_like(scores, self.others).scatter(1, own, labels)
-            present = batch.rivals.scatter(1, own, present)
+            present = batch.negatives.scatter(1, own, present)
         return self.loss(scores, labels, present=present, pace=self.pace(batch))

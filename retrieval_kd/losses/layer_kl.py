@@ -34,15 +34,15 @@ def layer_kl(
 
     Blocks are paired already; KL is a mean over queries. Source: LEAD, Sun et al. (2024), util.py:539-559 of its code.
     """
-    weights = informativeness(guide, positive, rivals=present, temperature=weight_temperature)
+    weights = informativeness(guide, positive, negatives=present, temperature=weight_temperature)
     return _weighed(weights, learner, guide, present=present, pace=pace)
 
 
 def informativeness(
-    guide: LayerScores, positive: Column, *, rivals: PoolMask | None, temperature: float
+    guide: LayerScores, positive: Column, *, negatives: PoolMask | None, temperature: float
 ) -> Float[Tensor, "layer"]:
     """softmax over blocks of -contrastive(block) / temperature, detached: how well each ranks the positive."""
-    hard = torch.stack([contrastive(scores, positive, present=rivals) for scores in guide])
+    hard = torch.stack([contrastive(scores, positive, present=negatives) for scores in guide])
     return (-hard / temperature).softmax(0).detach()
 
 
@@ -95,7 +95,7 @@ class LayerKL(Term):
         self.guide_temperature = positive_number("guide_temperature", guide_temperature)
         self.depths: tuple[int, int] | None = None
 
-    def meet(self, sizes: Mapping[str, Size]) -> None:
+    def setup(self, sizes: Mapping[str, Size]) -> None:
         """How many blocks there are on either side."""
         self.depths = sizes[self.learner].layers, sizes[self.guide].layers
 
@@ -123,7 +123,7 @@ class LayerKL(Term):
         weights = informativeness(
             guide,
             batch.own_positive if own else batch.positive,
-            rivals=batch.rivals.gather(1, batch.own_columns()) if own else batch.rivals,
+            negatives=batch.negatives.gather(1, batch.own_columns()) if own else batch.negatives,
             temperature=self.weight_temperature,
         )
         present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature

@@ -69,10 +69,10 @@ class Objective(nn.Module):
         """The roles whose parameters are trained: exactly those that some term names as learner."""
         return frozenset(self.source(term.learner) for _, term in self._named())
 
-    def meet(self, sizes: Mapping[str, Size]) -> None:
+    def setup(self, sizes: Mapping[str, Size]) -> None:
         """Tells every term how large the scorers are."""
         for _, term in self._named():
-            term.meet({**sizes, **{name: sizes[self.source(name)] for name in self.echoes}})
+            term.setup({**sizes, **{name: sizes[self.source(name)] for name in self.echoes}})
 
     def wants(self, step: int) -> dict[str, frozenset[Want]]:
         """What the step reads of each role, echoes included."""

@@ -38,7 +38,7 @@ class PairState(Term):
         self.guide: str = guide
         self.map: nn.Module = nn.Identity()
 
-    def meet(self, sizes: Mapping[str, Size]) -> None:
+    def setup(self, sizes: Mapping[str, Size]) -> None:
         """Draws the map, always the same one."""
         self.map = linear_map(3 * sizes[self.learner].width, sizes[self.guide].width)
 

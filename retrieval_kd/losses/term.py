@@ -60,7 +60,7 @@ class Term(nn.Module, ABC):
         """Whether it goes by the lesson's labels."""
         return False
 
-    def meet(self, sizes: Mapping[str, Size]) -> None:
+    def setup(self, sizes: Mapping[str, Size]) -> None:
         """Told once, before the first step, how large every role's scorer is. Most terms need not know."""
         return
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import Report
-from retrieval_kd.text.fault import Fault
 
 ALPHA = 0.05
 POWER = 0.8
@@ -34,19 +34,21 @@ class Comparison:
 def compare(first: Report, second: Report, measure: str, *, seed: int = 0) -> Comparison:
     """The paired comparison of two reports in one measure; `seed` draws the signs of the randomisation test.
 
-    Runs that differ nowhere have p = 1. Raises Fault if the reports measured other queries, fewer than 2, or not this
-    measure.
+    Runs that differ nowhere have p = 1. Raises UserError if the reports measured other queries, fewer than 2, or not
+    this measure.
 
     Source: Smucker, Allan & Carterette (2007), CIKM (both tests); Bloom (1995) (power).
     """
     for report in (first, second):
         if measure not in report.per_query:
-            raise Fault(f"the report has no {measure!r}; give one of {', '.join(report.per_query)}")
+            raise UserError(f"the report has no {measure!r}; give one of {', '.join(report.per_query)}")
     mine, theirs = first.per_query[measure], second.per_query[measure]
     if mine.keys() != theirs.keys():
-        raise Fault(f"the reports differ in {len(mine.keys() ^ theirs.keys())} queries; give two over the same queries")
+        raise UserError(
+            f"the reports differ in {len(mine.keys() ^ theirs.keys())} queries; give two over the same queries"
+        )
     if len(mine) < 2:
-        raise Fault(f"the reports measured {len(mine)} query; give at least 2")
+        raise UserError(f"the reports measured {len(mine)} query; give at least 2")
     differences = np.array([mine[query_id] - theirs[query_id] for query_id in mine])
     if not differences.any():
         return Comparison(0.0, 1.0, 1.0, len(differences), 0.0)

@@ -9,9 +9,9 @@ from typing import Any
 import ir_measures
 import numpy as np
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.measures.names import EXAMPLES, cannot_measure, measure_of
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.lines import objects
@@ -51,7 +51,7 @@ class Report:
 
     @staticmethod
     def read(path: Path | str) -> "Report":
-        """What `write` wrote. Raises Fault naming the line that is not JSON."""
+        """What `write` wrote. Raises UserError naming the line that is not JSON."""
         per_query: dict[str, dict[str, float]] = {}
         for _, found in objects(Path(path), holds="measures, one JSON object a query"):
             query_id = found.pop("query")
@@ -68,18 +68,18 @@ def evaluate(
     A query without a list scores 0. Among equal scores passages of a lower grade (0 where nobody looked) stand first,
     then by id: a constant scorer does not score well. So ir-measures sees strictly falling scores.
 
-    Raises Fault for a measure that cannot be computed (see `measure_of`), none at all, or a query without a relevant
-    passage.
+    Raises UserError for a measure that cannot be computed (see `measure_of`), none at all, or a query without a
+    relevant passage.
     """
     parsed = parse(measures)
     asked = [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries
     if not asked:
-        raise Fault("there is no query to measure; give judgments with a grade above 0")
+        raise UserError("there is no query to measure; give judgments with a grade above 0")
     lacking = next((query_id for query_id in asked if not judgments.relevant(query_id)), None)
     if lacking is not None:
-        raise Fault(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
+        raise UserError(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
     for fault in cannot_measure(parsed, judgments.only(asked)):
-        raise Fault(fault)
+        raise UserError(fault)
     numbers = {query_id: str(number) for number, query_id in enumerate(asked, 1)}  # gdeval takes no other ids
     grades = {numbers[query_id]: dict(judgments.judged(query_id)) for query_id in asked}
     values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(asked, 0.0) for measure in parsed.values()}
@@ -93,9 +93,9 @@ def evaluate(
 
 
 def parse(measures: Sequence[str]) -> dict[str, Any]:
-    """Name → measure of ir-measures. Raises Fault where one cannot be computed, and where there is none."""
+    """Name → measure of ir-measures. Raises UserError where one cannot be computed, and where there is none."""
     if not measures:
-        raise Fault(f"there is no measure; {EXAMPLES}")
+        raise UserError(f"there is no measure; {EXAMPLES}")
     return {name: measure_of(name) for name in measures}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import ir_measures
 from ir_measures.measures import MeanAgg
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.judgments import GREATEST_GRADE, Judgments
 
 EXAMPLES = "give such as nDCG@10, RR@10, R@100, AP, P@5, Success@1"
@@ -17,19 +17,19 @@ GDEVAL_GREATEST = 4  # the greatest grade that it takes
 def measure_of(name: Any) -> Any:
     """The measure of this name.
 
-    Raises Fault for a name that ir-measures does not know, parameters that are missing or none, a cut-off below 1, a
-    measure whose provider is not installed, and one that is not a mean over queries.
+    Raises UserError for a name that ir-measures does not know, parameters that are missing or none, a cut-off below 1,
+    a measure whose provider is not installed, and one that is not a mean over queries.
     """
     try:
         measure = ir_measures.parse_measure(name)
     except (ValueError, NameError, SyntaxError, KeyError, TypeError, AttributeError):
-        raise Fault(f"there is no measure {name!r}; {EXAMPLES}") from None
+        raise UserError(f"there is no measure {name!r}; {EXAMPLES}") from None
     for fault in _parameter_faults(name, measure):
-        raise Fault(fault)
+        raise UserError(fault)
     if not isinstance(measure.aggregator(), MeanAgg):
-        raise Fault(f"measure {name} is no mean over queries; {EXAMPLES}")
+        raise UserError(f"measure {name} is no mean over queries; {EXAMPLES}")
     if _provider(measure) is None:
-        raise Fault(f"measure {name} cannot be computed here: {_instruction(measure)}; or {EXAMPLES}")
+        raise UserError(f"measure {name} cannot be computed here: {_instruction(measure)}; or {EXAMPLES}")
     return measure
 
 

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple, get_args
 
 import regex
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 
 Analyser = Literal["english", "unicode", "bigram"]
 Words = Callable[[str], list[str]]
@@ -82,15 +82,17 @@ def fitting(letters: Letters) -> tuple[Analyser, str]:
 def analysis(analyser: Analyser, pattern: str, *, stem: Callable[[str], str], stopwords: frozenset[str]) -> Words:
     """The function from a text to its words: lower case, found by the pattern, without stop words, stemmed.
 
-    Raises Fault for an analyser that is none, and a pattern that is no regular expression.
+    Raises UserError for an analyser that is none, and a pattern that is no regular expression.
     """
     if analyser not in get_args(Analyser):
-        raise Fault(f"analyser={analyser!r} is none: give null or one of {', '.join(get_args(Analyser))}")
+        raise UserError(f"analyser={analyser!r} is none: give null or one of {', '.join(get_args(Analyser))}")
     engine = re if analyser == "english" else regex
     try:
         find: Callable[[str], list[str]] = engine.compile(pattern).findall
     except (re.error, regex.error) as fault:
-        raise Fault(f"pattern={pattern!r} is no regular expression ({fault}): give one that matches a word") from None
+        raise UserError(
+            f"pattern={pattern!r} is no regular expression ({fault}): give one that matches a word"
+        ) from None
 
     def words(text: str) -> list[str]:
         return [stem(word) for word in find(text.lower()) if word not in stopwords]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.encode import passage_vectors
 from retrieval_kd.ranking.index import EXACT, searcher, trained
 from retrieval_kd.ranking.ranker import Ranker
@@ -14,11 +15,10 @@ from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.ranking.resume.scratch import RankingScratch
 from retrieval_kd.ranking.resume.shards import Shards, assist, fill
 from retrieval_kd.ranking.top_k import packed, unpacked
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
@@ -54,7 +54,7 @@ class Dense(Ranker):
         named: str = "",
     ) -> None:
         if dtype not in ("float32", "float16"):
-            raise Fault(f"dtype={dtype!r}: give float32 or float16")
+            raise UserError(f"dtype={dtype!r}: give float32 or float16")
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.index, self.search, self.sample = index, search, sample
         self.dtype, self.passages_per_shard, self.queries_per_block = dtype, passages_per_shard, queries_per_block
@@ -133,4 +133,4 @@ class Dense(Ranker):
         form = self.scorer.written("query")
         assert form is not None
         pieces = tokenise(texts, form.folder)
-        return offline.vectors(self.scorer, "query", pieces, tokens_per_group=self.tokens_per_group)
+        return inference.vectors(self.scorer, "query", pieces, tokens_per_group=self.tokens_per_group)

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval_kd.batch.store import tokenised
 from retrieval_kd.ranking.resume.shards import Shards, assist, fill
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.collection import Collection
@@ -40,7 +40,7 @@ def passage_vectors(
     texts = tokenised(collection, written.folder, artifacts, join=written.join)
 
     def make(positions: np.ndarray) -> np.ndarray:
-        return offline.vectors(scorer, "passage", texts.take(positions), tokens_per_group=tokens_per_group)
+        return inference.vectors(scorer, "passage", texts.take(positions), tokens_per_group=tokens_per_group)
 
     shards = Shards(folder, len(collection), passages_per_shard, dtype)
     if assisting:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import evaluate
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.fuse import interpolate, reciprocal_rank
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
@@ -20,7 +20,7 @@ class Hybrid(Ranker):
 
     `how`: interpolate, alpha · sparse + dense (Lin et al. 2021), or reciprocal_rank, Σ 1 / (k + rank) (Cormack et al.
     2009). `alpha` null: the one of `grid` with the best nDCG@10 over at most `tuning_queries` training queries, as
-    Lin et al. choose it (on 6 000 of them). Raises Fault for an empty grid, or a ranking with an alpha still open.
+    Lin et al. choose it (on 6 000 of them). Raises UserError for an empty grid, or a ranking with an alpha still open.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class Hybrid(Ranker):
         list_depth: int,
     ) -> None:
         if how not in ("interpolate", "reciprocal_rank"):
-            raise Fault(f"how={how!r}: give interpolate or reciprocal_rank")
+            raise UserError(f"how={how!r}: give interpolate or reciprocal_rank")
         if alpha is None and (not grid or tuning_queries < 1):
-            raise Fault(f"alpha=null, grid={list(grid)}, tuning_queries={tuning_queries}: give alphas and queries")
+            raise UserError(f"alpha=null, grid={list(grid)}, tuning_queries={tuning_queries}: give alphas and queries")
         self.sparse, self.dense, self.how, self.alpha, self.k = sparse, dense, how, alpha, k
         self._alpha: float | None = None  # chosen on training queries
         self.grid, self.tuning_queries, self.list_depth = list(grid), tuning_queries, list_depth
@@ -59,7 +59,7 @@ class Hybrid(Ranker):
         if self.how == "reciprocal_rank":
             return reciprocal_rank([sparse, dense], k=self.k, depth=longest).top(depth)
         if self.alpha is None:
-            raise Fault("ranker.alpha=null is chosen on judged training queries, and there are none: give a number")
+            raise UserError("ranker.alpha=null is chosen on judged training queries, and there are none: give a number")
         return interpolate(sparse, dense, alpha=self.alpha, depth=longest).top(depth)
 
     def assist(self, queries: Mapping[str, str], collection: Collection) -> None:

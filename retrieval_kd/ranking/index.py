@@ -15,10 +15,10 @@ import faiss
 import numpy as np
 import torch
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import locked_write
 from retrieval_kd.ranking.resume.shards import Shards
 from retrieval_kd.ranking.top_k import TopK
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 
 # (queries [query dim], depth) → scores and positions of the best passages by inner product, [query depth]; -1: none
@@ -79,8 +79,8 @@ class Approximate:
     """FAISS indexes over parts of the passages, all trained on one evenly spaced sample and kept beside the vectors.
 
     A part has 2^20 passages. Each is made once, written aside and renamed, so a kill costs one; processes that ask at
-    once share them. They are mapped where FAISS can map their kind, and each is searched. Raises Fault for a string or
-    parameters that FAISS does not know, a kind that knows no inner product, or a sample too small to train on.
+    once share them. They are mapped where FAISS can map their kind, and each is searched. Raises UserError for a string
+    or parameters that FAISS does not know, a kind that knows no inner product, or a sample too small to train on.
     """
 
     def __init__(
@@ -106,7 +106,9 @@ def _set(part: faiss.Index, search: str, index: str) -> None:
     try:
         faiss.ParameterSpace().set_index_parameters(part, search)  # type: ignore[arg-type]  # its stubs know numbers only
     except RuntimeError as fault:
-        raise Fault(f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16") from None
+        raise UserError(
+            f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16"
+        ) from None
 
 
 def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> list[tuple[int, Path]]:
@@ -131,7 +133,7 @@ def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
     with _refusing(passages, index):
         empty = faiss.index_factory(passages.width, index, faiss.METRIC_INNER_PRODUCT)
         if empty.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise Fault(
+            raise UserError(
                 f"index={index!r} searches by Euclidean distance whatever it is asked for, and scores are inner "
                 "products: give a FAISS factory string such as HNSW32, HNSW32_SQ8 or IVF256,PQ48"
             )
@@ -157,11 +159,11 @@ def _write(index: faiss.Index, file: BinaryIO) -> None:
 
 @contextmanager
 def _refusing(passages: Shards, index: str) -> Iterator[None]:
-    """What FAISS cannot make is a Fault."""
+    """What FAISS cannot make is a UserError."""
     try:
         yield
     except RuntimeError as fault:
-        raise Fault(
+        raise UserError(
             f"index={index!r} cannot be made of {len(passages)} vectors of {passages.width} dimensions "
             f"({_reason(fault)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
         ) from None

@@ -18,7 +18,7 @@ from retrieval_kd.ranking.resume.parts import Parts, TopKOf
 from retrieval_kd.ranking.resume.scratch import CANDIDATES, RankingScratch, assist_candidates, candidates_of
 from retrieval_kd.ranking.resume.shards import Make
 from retrieval_kd.ranking.top_k import TopK
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.scorers.scorer import Kind
 from retrieval_kd.text.collection import Collection
@@ -196,7 +196,7 @@ class Late(Ranker):
         return self._vectors("query", tokenise(texts, form.folder))
 
     def _vectors(self, kind: Kind, texts: Ragged) -> TokenVectors:
-        found = offline.token_vectors(self.scorer, kind, texts, tokens_per_group=self.tokens_per_group)
+        found = inference.token_vectors(self.scorer, kind, texts, tokens_per_group=self.tokens_per_group)
         return TokenVectors.of(*found, device=next(self.scorer.parameters()).device)
 
     def _factor(self, queries: TokenVectors) -> Tensor:

@@ -12,10 +12,10 @@ import bm25s
 import numpy as np
 import Stemmer
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.analysis import Analyser, Words, analysis, fitting, letters_of
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
@@ -36,7 +36,7 @@ class BM25(Ranker):
 
     `pattern` finds words in the lower-cased text, `stopwords` are then left out, and `stemmer` (a PyStemmer language or
     None) cuts what remains. `analyser` (see `analysis`) says what is a word in other scripts than English is written
-    in; None chooses by a look at the collection, and what was chosen is logged. Raises Fault for an unknown method,
+    in; None chooses by a look at the collection, and what was chosen is logged. Raises UserError for an unknown method,
     stemmer or analyser, a pattern that is none, k1 < 0 or b outside 0 … 1.
     """
 
@@ -52,11 +52,11 @@ class BM25(Ranker):
         analyser: Analyser | None = None,
     ) -> None:
         if k1 < 0 or not 0 <= b <= 1:
-            raise Fault(f"k1={k1}, b={b}: give k1 of at least 0 and b between 0 and 1 (Anserini: 0.9 and 0.4)")
+            raise UserError(f"k1={k1}, b={b}: give k1 of at least 0 and b between 0 and 1 (Anserini: 0.9 and 0.4)")
         if method not in _METHODS:
-            raise Fault(f"method={method!r} is no BM25 variant here: give one of {', '.join(_METHODS)}")
+            raise UserError(f"method={method!r} is no BM25 variant here: give one of {', '.join(_METHODS)}")
         if stemmer is not None and stemmer not in Stemmer.algorithms():
-            raise Fault(f"stemmer={stemmer!r} is unknown: give null or one of {', '.join(Stemmer.algorithms())}")
+            raise UserError(f"stemmer={stemmer!r} is unknown: give null or one of {', '.join(Stemmer.algorithms())}")
         self.k1, self.b, self.method, self.pattern, self.analyser = k1, b, method, pattern, analyser
         self.stopwords, self._stem = frozenset(stopwords), Stemmer.Stemmer(stemmer).stemWord if stemmer else str
         self._analysis(analyser or "english")
@@ -84,7 +84,7 @@ class BM25(Ranker):
                 for passage in track(collection.values(), total=len(collection), what="BM25: reading passages")
             ]
             if not words:
-                raise Fault("no passage has a word that BM25 can index: check pattern and stopwords")
+                raise UserError("no passage has a word that BM25 can index: check pattern and stopwords")
             scores = bm25s.BM25(k1=self.k1, b=self.b, method=self.method)
             scores.index((texts, words), create_empty_token=False, show_progress=False)
             self._index = _Index(collection.digest, analysed, words, scores)

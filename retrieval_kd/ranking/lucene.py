@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
@@ -22,7 +22,7 @@ class Lucene(Ranker):
     """Lucene's BM25 over its analysis of `language` (ISO 639-1: en, zh, ja, ko, th, hi, fr …).
 
     The index is kept under artifacts/lucene-<digest of the texts>, with the language where that is not English. Raises
-    Fault if Pyserini is not installed, or for what is no code of a language.
+    UserError if Pyserini is not installed, or for what is no code of a language.
     """
 
     KEYLESS: ClassVar[frozenset[str]] = frozenset({"threads", "queries_per_block"})  # of no number
@@ -31,11 +31,11 @@ class Lucene(Ranker):
         self, *, artifacts: Path, k1: float, b: float, threads: int, queries_per_block: int, language: str = "en"
     ) -> None:
         if not re.fullmatch("[a-z]{2}", language):
-            raise Fault(
+            raise UserError(
                 f"language={language!r}: give the two letters of one that Anserini analyses, such as en, zh or th"
             )
         if importlib.util.find_spec("pyserini") is None:
-            raise Fault(
+            raise UserError(
                 "ranker=lucene needs Pyserini, which is not installed: install retrieval-kd[pyserini] and Java, "
                 "or give ranker=bm25"
             )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
@@ -73,7 +73,7 @@ class Confusing(Selection):
         self.teacher_window = _ranks("teacher_window", teacher_window)
         self.teacher_ahead = teacher_ahead
         if fewest < 0:
-            raise Fault(f"mining.fewest={fewest}: give 0 or a number of queries")
+            raise UserError(f"mining.fewest={fewest}: give 0 or a number of queries")
         self.fewest = fewest
 
     @staticmethod
@@ -102,7 +102,7 @@ class Confusing(Selection):
 
 
 def _ranks(name: str, given: Sequence[int]) -> tuple[int, int]:
-    """(first, last) rank. Raises Fault if they are none."""
+    """(first, last) rank. Raises UserError if they are none."""
     if len(given) != 2 or not 1 <= given[0] <= given[1]:
-        raise Fault(f"{name}={list(given)}: give ranks from 1 on, the first not after the last")
+        raise UserError(f"{name}={list(given)}: give ranks from 1 on, the first not after the last")
     return given[0], given[1]

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from retrieval_kd.batch.store import tokenise, tokenised
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.resume.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.resume.scratch import CANDIDATES, RankingScratch, assist_candidates, candidates_of
 from retrieval_kd.ranking.resume.shards import Make
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.run import Run
 
@@ -86,7 +86,8 @@ class Rescoring:
 
         Of an ensemble, each member scores the lists, and their standardised scores are fused.
 
-        Raises Fault for a scorer that reads no text (stored scores), or a query or passage of the run that is unknown.
+        Raises UserError for a scorer that reads no text (stored scores), or a query or passage of the run that is
+        unknown.
         """
         if isinstance(self.scorer, Ensemble):
             return self._fused(self.scorer, folder)
@@ -110,12 +111,12 @@ class Rescoring:
         """(what scores some of the run's rows, by their places in an order; that order of the rows)."""
         query, passage = self.scorer.written("query"), self.scorer.written("passage")
         if query is None or passage is None:
-            raise Fault(
+            raise UserError(
                 f"a {self.scorer.kind} scorer reads no text, so it cannot score lists: give a dual, late or cross one"
             )
         unknown = next((query_id for query_id in self.run.query_ids if query_id not in self.queries), None)
         if unknown is not None:
-            raise Fault(
+            raise UserError(
                 f"the run ranks for query {unknown!r}, which the corpus does not hold: give a run over this corpus"
             )
         _, _, positions, _ = self.run.positions(self.collection)
@@ -128,7 +129,7 @@ class Rescoring:
         def make(numbers: np.ndarray) -> np.ndarray:
             pairs = order[numbers]
             left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
-            return offline.pair_scores(self.scorer, left, right, tokens_per_group=self.tokens_per_group)[:, None]
+            return inference.pair_scores(self.scorer, left, right, tokens_per_group=self.tokens_per_group)[:, None]
 
         return make, order
 

@@ -11,7 +11,7 @@ from retrieval_kd.text.run import Run
 class RunFileRanker(Ranker):
     """The lists of a TREC run file (query, Q0, passage, rank, score, name).
 
-    Raises Fault for a file that is none, or that names a passage which the collection does not hold.
+    Raises UserError for a file that is none, or that names a passage which the collection does not hold.
     """
 
     def __init__(self, *, path: str) -> None:

@@ -15,13 +15,13 @@ from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.dual import Dual, dot
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
 from retrieval_kd.scorers.record import OF_PASSAGES, Form, read_record, write_record, writing
 from retrieval_kd.scorers.scorer import Kind, Scorer, Size, wants_of
 from retrieval_kd.scorers.towers import WRITTEN, Opening, Towers, load_towers, write_as
 from retrieval_kd.scorers.view import Feature, View, Want
-from retrieval_kd.text.fault import Fault
 
 _PASSAGES = "passages"  # where a saved one has the scorer of its passages, in its folder
 
@@ -33,7 +33,7 @@ class Asymmetric(Scorer):
     `passages_of` names the role whose dual scorer reads the passages; the app gives that scorer as `passages`. Without
     it the passages are read by the copy that a saved one holds. What is not its own is trained, and put in training
     mode, by its owner alone. An argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises
-    Fault if weights are missing, a checkpoint is no saved scorer of this form, or `passages` is not dual.
+    UserError if weights are missing, a checkpoint is no saved scorer of this form, or `passages` is not dual.
 
     Source: asymmetric students, Kim et al. (2023), arXiv 2301.12005.
     """
@@ -136,13 +136,13 @@ class Asymmetric(Scorer):
             "passage": Reading(self.encoder_of("passage"), batch.texts[passage].passage.flat()),
         }
 
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         if kind == "passage":
-            return self.passages.keep(encoded, kind, wants)
+            return self.passages.project(encoded, kind, wants)
         vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
         return {"vector": unit(vector, dim=-1) if self.normalize else vector}
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         query, passage = kept["query"]["vector"], kept["passage"]["vector"]
         lists = passage.unflatten(0, (batch.local, -1))
         pooled = scores = None
@@ -163,7 +163,7 @@ class Asymmetric(Scorer):
     def learning(self, kind: Kind) -> bool:
         return self.passages.learning(kind) if kind == "passage" else super().learning(kind)
 
-    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+    def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "vector"
 
     def beside_weights(self) -> str:
@@ -186,14 +186,14 @@ class Asymmetric(Scorer):
 
 def _dual(passages: Scorer, role: str) -> Dual:
     if not isinstance(passages, Dual):
-        raise Fault(f"passages_of={role}: that is a {passages.kind} scorer; name a role with a dual encoder")
+        raise UserError(f"passages_of={role}: that is a {passages.kind} scorer; name a role with a dual encoder")
     return passages
 
 
 def _saved(checkpoint: str) -> Path:
     folder = locate(checkpoint)
     if read_record(folder).get("kind") != Asymmetric.saved_as():
-        raise Fault(
+        raise UserError(
             f"checkpoint={checkpoint}: no asymmetric scorer was saved there, so it holds no passage tower; to start "
             "the query tower from it give it as backbone"
         )
@@ -203,7 +203,7 @@ def _saved(checkpoint: str) -> Path:
 def _own_copy(saved: Path | None, role: str, attention: Attention | None) -> Dual:
     """The scorer of the passages that a saved one holds, in eval mode."""
     if saved is None:
-        raise Fault(
+        raise UserError(
             f"passages_of={role}: there is no such teacher here; choose teacher=dual, or give the checkpoint of a "
             "trained asymmetric scorer, which holds its passage tower"
         )

@@ -17,6 +17,7 @@ from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers import foreign_cross
 from retrieval_kd.scorers.foreign_cross import CLASSIFIER, POOLER
 from retrieval_kd.scorers.pools import Share
@@ -26,7 +27,6 @@ from retrieval_kd.scorers.scorer import Kind, Scorer, blocks, wants_of
 from retrieval_kd.scorers.towers import Towers, load_towers, write_as
 from retrieval_kd.scorers.view import Feature, View, Want
 from retrieval_kd.scorers.words import word_places
-from retrieval_kd.text.fault import Fault
 
 SAME = "same"  # the head's dropout is the encoder's
 
@@ -43,7 +43,7 @@ class Cross(Scorer):
     `head_dropout` is before the head: a number, or the `same` as in the encoder. Word attention is
     `attention_layer`'s, rows query words, columns passage words, of the heads' mean or the mean of each head's; it
     needs eager attention, which is used if `word_attention` is true (null: where a term of the loss reads it). An
-    argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing,
+    argument of `FORM` that is null is as the folder says, else as `FORM` does. Raises UserError if weights are missing,
     there is no such `attention_layer` or label, or the folder is a classifier and the pooling another, or none and the
     pooling `classifier`.
     """
@@ -94,13 +94,13 @@ class Cross(Scorer):
     ) -> None:
         super().__init__()
         if word_attention and attention == "sdpa":
-            raise Fault("attention=sdpa shows no words' attention: give attention=null, or word_attention=false")
+            raise UserError("attention=sdpa shows no words' attention: give attention=null, or word_attention=false")
         attention = "eager" if word_attention else attention
         self.form = form = self.formed(locals())
         self.towers, head = (towers, None) if towers else self._opened(locals())
         encoder = self.towers.query
         if segments and not encoder.has_segments:
-            raise Fault(f"segments=true: {encoder.folder} has no segments (token types); leave it null")
+            raise UserError(f"segments=true: {encoder.folder} has no segments (token types); leave it null")
         dropped = dropout if form["head_dropout"] == SAME else form["head_dropout"]
         self.classifier = head or self._fresh(encoder.width)
         set_dropout(self.classifier, dropped)
@@ -116,12 +116,16 @@ class Cross(Scorer):
         home, pooling = encoder_folder(folder, "query"), self.form["pooling"]
         if (folder / HEAD_FILE).exists() or not foreign_cross.is_classifier(home):
             if pooling == CLASSIFIER:
-                raise Fault(f"pooling={pooling}: {folder} holds no sequence classifier; give one, or another pooling")
+                raise UserError(
+                    f"pooling={pooling}: {folder} holds no sequence classifier; give one, or another pooling"
+                )
             if arguments["label"] is not None and not read_record(folder):
-                raise Fault(f"label={arguments['label']}: {folder} holds no sequence classifier; give one, or no label")
+                raise UserError(
+                    f"label={arguments['label']}: {folder} holds no sequence classifier; give one, or no label"
+                )
             return load_towers(folder, shared=True, kind=self.kind, **options), None
         if pooling not in (POOLER, CLASSIFIER):
-            raise Fault(
+            raise UserError(
                 f"pooling={pooling}: {folder} holds a sequence classifier, whose head this would drop; give "
                 "pooling=null, or its backbone alone, as AutoModel.from_pretrained(…).save_pretrained(…) writes it"
             )
@@ -173,7 +177,7 @@ class Cross(Scorer):
     def reading(self, kind: Kind, tokens: Tokens) -> Reading:
         return super().reading(kind, tokens)._replace(segments=self.form["segments"])
 
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         kept: Kept = {}
         if wants_of(wants, "scores"):
             kept["score"] = self._score(encoded.states, encoded.text)
@@ -187,10 +191,10 @@ class Cross(Scorer):
             kept |= _block(heads, encoded.text.word, encoded.text.segment == 1)
         return kept
 
-    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+    def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "score" if {want.feature for want in wants} == {"scores"} else None
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         pair = {name: tensor.unflatten(0, (batch.local, -1)) for name, tensor in kept["pair"].items()}
         by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
         return View(
@@ -215,7 +219,9 @@ class Cross(Scorer):
 def _place(layer: int, depth: int) -> int:
     """A block counted from 0; negative ones from the last."""
     if not -depth <= layer < depth:
-        raise Fault(f"attention_layer={layer}: the encoder has {depth} layers; give one from {-depth} to {depth - 1}")
+        raise UserError(
+            f"attention_layer={layer}: the encoder has {depth} layers; give one from {-depth} to {depth - 1}"
+        )
     return layer % depth
 
 

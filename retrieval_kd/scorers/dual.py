@@ -48,7 +48,7 @@ class Dual(Scorer):
     `normalize` makes v a unit vector, so that the score is a
     cosine times `scale`. Scores by block are dot products of pooled states, neither normalised nor scaled (Sun et
     al. 2024). Its word attention is softmax_j(H_q[i] · H_p[j] / sqrt(dim)) (Reading: methods §2). An argument of `FORM`
-    that is null is as the folder says, else as `FORM` does. Raises Fault if weights are missing.
+    that is null is as the folder says, else as `FORM` does. Raises UserError if weights are missing.
     """
 
     kind: ClassVar[str] = "dual"
@@ -125,7 +125,7 @@ class Dual(Scorer):
             "passage": self.reading("passage", texts.passage.flat()),
         }
 
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         kept: Kept = {}
         if wants_of(wants, "scores", "pool", "vectors"):
             vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
@@ -136,10 +136,10 @@ class Dual(Scorer):
             kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
         return kept
 
-    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+    def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "vector" if {want.feature for want in wants} <= {"scores", "pool", "vectors"} else None
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         query, passage = kept["query"], kept["passage"]
         by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
         pooled = self._pool("vector", kept, batch, share) * self.scale if wants_of(wants, "pool") else None

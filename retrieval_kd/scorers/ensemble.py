@@ -11,10 +11,10 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import View, Want, wanted
-from retrieval_kd.text.fault import Fault
 
 
 def standardised(
@@ -35,8 +35,8 @@ class Ensemble(Scorer):
     candidates.
 
     `weights` are by member, null for equal ones. A candidate that lacks one member's score (a stored one's) has none
-    and is not counted by the others. Members are frozen: it is a guide and never a learner. Raises Fault for weights of
-    others than the members, below 0, or all 0.
+    and is not counted by the others. Members are frozen: it is a guide and never a learner. Raises UserError for
+    weights of others than the members, below 0, or all 0.
 
     Source: the mean of several teachers' scores, Hofstätter et al. (2020), arXiv 2010.02666. Differs: each is
     standardised first, since members of different kinds score on different scales.
@@ -50,7 +50,7 @@ class Ensemble(Scorer):
         super().__init__()
         given = dict.fromkeys(members, 1.0) if weights is None else dict(weights)
         if set(given) != set(members) or min(given.values(), default=0.0) < 0 or sum(given.values()) <= 0:
-            raise Fault(
+            raise UserError(
                 f"weights={weights}: give one from 0 on for each of {', '.join(members) or 'no member'}, not all 0, "
                 "or null"
             )
@@ -91,9 +91,9 @@ class Ensemble(Scorer):
         name, _, of_member = kind.partition(".")
         return self.member(name).weights_digest(of_member)
 
-    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+    def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         name, _, of_member = kind.partition(".")
-        return self.member(name).lasting(of_member, wants)
+        return self.member(name).cacheable(of_member, wants)
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         return {
@@ -102,15 +102,15 @@ class Ensemble(Scorer):
             for kind, reading in self.member(name).readings(batch).items()
         }
 
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         name, _, of_member = kind.partition(".")
-        return self.member(name).keep(encoded, of_member, wants)
+        return self.member(name).project(encoded, of_member, wants)
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         several = []
         for name in self.members:
             own = {kind.removeprefix(f"{name}."): value for kind, value in kept.items() if kind.startswith(f"{name}.")}
-            several.append(wanted(self.member(name).compare(own, batch, wants, share).scores, "scores"))
+            several.append(wanted(self.member(name).score(own, batch, wants, share).scores, "scores"))
         scores, present = torch.stack(several), batch.present[batch.rows]
         known = present & ~scores.isnan().any(0)
         weights = scores.new_tensor(list(self.weights.values()))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval_kd.encoders.weights import is_minilm
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers import foreign_colbert, foreign_cross, foreign_modules
-from retrieval_kd.text.fault import Fault
 
 
 class LinearMap(NamedTuple):
@@ -43,7 +43,7 @@ def foreign(folder: Path) -> Foreign | None:
     """The scorer of another library in a folder; None for a plain backbone.
 
     A value of the form that no option expresses is an `Unexpressed`, which whoever wants that key refuses. The package
-    of the default backbone counts as a plain one. Raises Fault for modules that no scorer here is made of.
+    of the default backbone counts as a plain one. Raises UserError for modules that no scorer here is made of.
     """
     if is_minilm(folder):
         return None
@@ -62,7 +62,9 @@ def _of_modules(folder: Path) -> Foreign | None:
     words = [module.word for module in modules]
     encoder = modules[0].folder
     if words[0] != "Transformer":
-        raise Fault(f"{folder}: its first module is {words[0]}, no Transformer; give a folder with one encoder of text")
+        raise UserError(
+            f"{folder}: its first module is {words[0]}, no Transformer; give a folder with one encoder of text"
+        )
     if foreign_cross.is_classifier(encoder) and words == ["Transformer"]:
         return Foreign("cross", foreign_cross.form(encoder, folder))
     foreign_modules.check_states(folder, modules[0])
@@ -74,6 +76,6 @@ def _of_modules(folder: Path) -> Foreign | None:
         return Foreign("late", foreign_colbert.modules_form(folder, modules), linear)
     if words == ["Transformer"]:
         return None
-    raise Fault(
+    raise UserError(
         f"{folder}: no scorer is made of the modules {', '.join(words)}; give one with a Pooling, or one of ColBERT"
     )

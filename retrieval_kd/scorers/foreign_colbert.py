@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.encoders.facts import shapes
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign_modules import CONFIG, Module, dense_form, lengths, prompts, read_json
 from retrieval_kd.scorers.unexpressed import Unexpressed
-from retrieval_kd.text.fault import Fault
 
 WEIGHT = "linear.weight"
 _METADATA = "artifact.metadata"
@@ -41,9 +41,9 @@ def form(folder: Path) -> dict[str, Any]:
     told = read_json(folder / _METADATA, absent={})
     shape = shapes(folder).get(WEIGHT)
     if shape is None:
-        raise Fault(f"{folder}: it is a ColBERT without {WEIGHT}; give a folder that ColBERT saved whole")
+        raise UserError(f"{folder}: it is a ColBERT without {WEIGHT}; give a folder that ColBERT saved whole")
     if told.get("similarity", "cosine") != "cosine":
-        raise Fault(f"{folder}: it compares tokens by {told['similarity']}, and late interaction by products")
+        raise UserError(f"{folder}: it compares tokens by {told['similarity']}, and late interaction by products")
     return {
         "shared": True,
         "over": "real",
@@ -75,7 +75,7 @@ def modules_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     if rest not in ([], ["Dense"]) or (
         "Normalize" in words and dense is not None and words.index("Dense") > words.index("Normalize")
     ):
-        raise Fault(
+        raise UserError(
             f"{folder}: its modules are {', '.join(words)}, and late interaction is made of Transformer, a Dense or "
             "none, MultiVectorMask or none and Normalize or none"
         )

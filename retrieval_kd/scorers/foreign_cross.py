@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.encoders.facts import shapes
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign_modules import CONFIG, activation, read_json
 from retrieval_kd.scorers.unexpressed import Unexpressed
-from retrieval_kd.text.fault import Fault
 
 POOLER, CLASSIFIER = "pooler", "classifier"  # the poolings of a scorer whose head is a sequence classifier's
 _ENDING = "ForSequenceClassification"
@@ -36,7 +36,7 @@ def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
     around = {} if folder is None else read_json(folder / CONFIG, absent={})
     default = around.get("default_prompt_name")
     if default and (around.get("prompts") or {}).get(default):
-        raise Fault(
+        raise UserError(
             f"{folder}: its default prompt {default} stands before each pair, which is not read here: save it without"
         )
     names = labels(encoder)
@@ -50,13 +50,13 @@ def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
 
 
 def label_number(folder: Path, given: str) -> int:
-    """Which logit a label's name or number names. Raises Fault for none."""
+    """Which logit a label's name or number names. Raises UserError for none."""
     names = labels(folder)
     if given in names:
         return names.index(given)
     if given.isdecimal() and int(given) < len(names):
         return int(given)
-    raise Fault(f"label={given}: {folder} has no such label; {_choice(names)}")
+    raise UserError(f"label={given}: {folder} has no such label; {_choice(names)}")
 
 
 def _choice(names: list[str]) -> str:

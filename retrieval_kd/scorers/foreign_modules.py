@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval_kd.encoders.facts import positions
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.unexpressed import Unexpressed
-from retrieval_kd.text.fault import Fault
 
 MODULES = "modules.json"
 CONFIG = "config_sentence_transformers.json"
@@ -48,28 +48,28 @@ class Module(NamedTuple):
 
 
 def read(folder: Path) -> list[Module]:
-    """The modules of a folder. Raises Fault if they cannot be read, or are classes of nobody here."""
+    """The modules of a folder. Raises UserError if they cannot be read, or are classes of nobody here."""
     found = []
     for entry in read_json(folder / MODULES):
         place = folder / entry["path"]
         if not str(entry["type"]).startswith(_LIBRARIES):
-            raise Fault(
+            raise UserError(
                 f"{folder}: the module {entry['type']} is code of its own, which is not run; give one without it"
             )
         word = str(entry["type"]).rsplit(".", 1)[-1]
         found.append(Module(word, place, _config(word, place)))
     if not found:
-        raise Fault(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
+        raise UserError(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
     return found
 
 
 def check_states(folder: Path, encoder: Module) -> None:
-    """Raises Fault if a Transformer gives anything but the last states of its backbone."""
+    """Raises UserError if a Transformer gives anything but the last states of its backbone."""
     task = encoder.config.get("transformer_task", "feature-extraction")
     text = (encoder.config.get("modality_config") or {}).get("text") or {}
     output = text.get("method_output_name", "last_hidden_state")
     if task != "feature-extraction" or output != "last_hidden_state":
-        raise Fault(f"{folder}: its Transformer gives {output} of {task}; give one that gives last_hidden_state")
+        raise UserError(f"{folder}: its Transformer gives {output} of {task}; give one that gives last_hidden_state")
 
 
 def _config(word: str, place: Path) -> dict[str, Any]:
@@ -80,13 +80,13 @@ def _config(word: str, place: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path, absent: Any = None) -> Any:
-    """What a JSON file says; `absent` where there is none. Raises Fault for what is no JSON, or not there."""
+    """What a JSON file says; `absent` where there is none. Raises UserError for what is no JSON, or not there."""
     if not path.exists() and absent is not None:
         return absent
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
-        raise Fault(f"{path} cannot be read as JSON ({fault}): give a folder as its library saved it") from None
+        raise UserError(f"{path} cannot be read as JSON ({fault}): give a folder as its library saved it") from None
 
 
 def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     left = rest[1:] if unit else rest
     if pooling.word != "Pooling" or left:
         words = ", ".join(module.word for module in modules)
-        raise Fault(
+        raise UserError(
             f"{folder}: its modules are {words}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
             "and a Normalize or none, in this order"
         )
@@ -133,13 +133,15 @@ def _pooling(folder: Path, config: Mapping[str, Any]) -> str:
 
 
 def dense_form(folder: Path, dense: Module | None) -> dict[str, Any]:
-    """The form of a linear map, or of none. Raises Fault for one that adds its input, or has no safetensors."""
+    """The form of a linear map, or of none. Raises UserError for one that adds its input, or has no safetensors."""
     if dense is None:
         return {"projection": 0}
     if dense.config.get("use_residual"):
-        raise Fault(f"{dense.folder}: it adds its input to what it maps (use_residual), which no projection does here")
+        raise UserError(
+            f"{dense.folder}: it adds its input to what it maps (use_residual), which no projection does here"
+        )
     if not dense.weights.exists():
-        raise Fault(
+        raise UserError(
             f"{dense.folder}: no model.safetensors in this folder (pickled weights are never loaded); save it anew"
         )
     return {
@@ -192,16 +194,16 @@ def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[st
     from retrieval_kd.scorers.foreign_prompts import marker
 
     if encoder.config.get("do_lower_case") and not lowers(encoder.folder):
-        raise Fault(
+        raise UserError(
             f"{folder}: it lowers the case of texts (do_lower_case), and its tokenizer does not: save one that does"
         )
     if encoder.config.get("processing_kwargs"):
-        raise Fault(
+        raise UserError(
             f"{folder}: its processing_kwargs change how texts are written, which is not read here: save it without"
         )
     said, default = config.get("prompts") or {}, config.get("default_prompt_name")
     if default is not None and default not in said:
-        raise Fault(f"{folder}: its default prompt {default} is not among its prompts: {', '.join(said) or 'none'}")
+        raise UserError(f"{folder}: its default prompt {default} is not among its prompts: {', '.join(said) or 'none'}")
     found = {}
     for key, names in (("query_marker", ("query",)), ("passage_marker", ("document", "passage", "corpus"))):
         name = next((name for name in names if said.get(name) is not None), default)

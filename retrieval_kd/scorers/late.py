@@ -53,7 +53,7 @@ class Late(Scorer):
     a bias, and an activation behind it; `normalize_query` and `normalize_passage` make token vectors unit ones. Scores
     by block are MaxSim of states, neither projected nor normalised nor scaled. Word attention is
     softmax_j(H_q[i] · H_p[j] / sqrt(dim)). An argument of `FORM` that is null is as the folder says, else as `FORM`
-    does. Raises Fault if weights are missing.
+    does. Raises UserError if weights are missing.
     """
 
     kind: ClassVar[str] = "late"
@@ -145,7 +145,7 @@ class Late(Scorer):
             return found
         return found._replace(unattended=vocabulary(str(self.towers.query.folder)).mask)
 
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         mask = encoded.text.word if self.over == "words" else encoded.text.mask
         if kind == "passage" and len(self.skipped):
             mask = mask & ~torch.isin(encoded.text.ids, self.skipped)
@@ -159,7 +159,7 @@ class Late(Scorer):
             kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
         return kept
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
         pooled = self._scaled(self._pool("tokens", kept, batch, share), kept) if wants_of(wants, "pool") else None
         scores = None

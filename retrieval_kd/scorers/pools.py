@@ -20,7 +20,7 @@ def pool_scores(
     `passages` have this rank's candidates of all its queries as rows; `share` makes them the step's.
     """
     whole = [share(part) for part in passages]
-    columns, first = batch.clash.shape[1], batch.first
+    columns, first = batch.known_positives.shape[1], batch.first
     rows = []
     for pool in range(first // batch.queries_per_pool, -(-(first + batch.local) // batch.queries_per_pool)):
         here = slice(

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.encoders.weights import encoder_within
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.unexpressed import expressed
-from retrieval_kd.text.fault import Fault
 
 Form = Mapping[str, Any]  # key of an option → value: all that a scorer is beside its weights, dropout aside
 RECORD, HEAD_FILE = (
@@ -26,13 +26,13 @@ CROSS, ASYMMETRIC = "cross", "asymmetric"
 def saved_form(folder: Path, kind: str) -> dict[str, Any]:
     """What a folder says of the form of a scorer of this kind; nothing, where it holds a plain backbone.
 
-    Raises Fault if what was saved there cannot be read as one.
+    Raises UserError if what was saved there cannot be read as one.
     """
     of, form = held(folder)
     try:
         return {} if of is None else carried(form, of, kind)
-    except Fault as fault:
-        raise Fault(f"{folder}: {fault}") from None
+    except UserError as fault:
+        raise UserError(f"{folder}: {fault}") from None
 
 
 def held(folder: Path) -> tuple[str | None, Form]:
@@ -49,13 +49,13 @@ def held(folder: Path) -> tuple[str | None, Form]:
 def carried(form: Form, of: str, to: str) -> dict[str, Any]:
     """What the form of one kind of scorer says to another kind that starts from its encoders: how texts are written.
 
-    A pair is one text to a cross-encoder, so nothing goes there or comes from there. Raises Fault where passages are
-    not read by the scorer's own encoder.
+    A pair is one text to a cross-encoder, so nothing goes there or comes from there. Raises UserError where passages
+    are not read by the scorer's own encoder.
     """
     if of == to:
         return dict(form)
     if of == ASYMMETRIC:
-        raise Fault(
+        raise UserError(
             f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to} one: say "
             "student=asymmetric, or give the folder passages inside it"
         )
@@ -67,8 +67,8 @@ def carried(form: Form, of: str, to: str) -> dict[str, Any]:
 
 
 def resolved(defaults: Form, saved: Form, told: Form) -> dict[str, Any]:
-    """The form, by key: what is told (null: nothing), else what is saved, else the default. Raises Fault where nothing
-    is told and what is saved cannot be expressed.
+    """The form, by key: what is told (null: nothing), else what is saved, else the default. Raises UserError where
+    nothing is told and what is saved cannot be expressed.
     """
     return {
         key: value if (value := told.get(key)) is not None else expressed(saved.get(key, default))
@@ -89,17 +89,17 @@ def write_record(folder: Path, *, kind: str, encoders: Mapping[str, str], form: 
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a saved scorer; empty for a plain backbone. Raises Fault if it is none, or lacks the form."""
+    """The record of a saved scorer; empty for a plain backbone. Raises UserError if it is none, or lacks the form."""
     path = folder / RECORD
     if not path.exists():
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
-        raise Fault(f"{path} is no JSON ({fault}): give the folder of a scorer as it was saved") from None
+        raise UserError(f"{path} is no JSON ({fault}): give the folder of a scorer as it was saved") from None
     lacking = {"kind", "encoders", "form"} - set(found if isinstance(found, dict) else ())
     if lacking:
-        raise Fault(
+        raise UserError(
             f"{path} does not say {' and '.join(sorted(lacking))}, so the scorer cannot be opened as it was trained: "
             "give one that this version saved"
         )

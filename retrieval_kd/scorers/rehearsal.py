@@ -12,7 +12,7 @@ from retrieval_kd.scorers.scorer import Scorer
 def rehearse(scorers: Iterable[Scorer], scratch: Path) -> None:
     """Save each encoder of these scorers below `scratch`, once, read it again, and let go of what was saved.
 
-    Raises Fault if one cannot be saved, or read again, or is another encoder then.
+    Raises UserError if one cannot be saved, or read again, or is another encoder then.
     """
     done = set[TextEncoder]()
     scratch.mkdir(parents=True, exist_ok=True)

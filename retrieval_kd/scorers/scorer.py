@@ -16,10 +16,10 @@ from retrieval_kd.batch.tokens import Tokenisation, Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import HEAD_FILE, Form, read_record, resolved, saved_form, write_record
 from retrieval_kd.scorers.view import Feature, View, Want
-from retrieval_kd.text.fault import Fault
 
 Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
 Share = Callable[[Tensor], Tensor]
@@ -86,14 +86,14 @@ class Scorer(nn.Module, ABC):
         """What this scorer reads of a batch; equal readings of several scorers are run once."""
 
     @abstractmethod
-    def keep(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
         """Of a group of texts, what is needed to compare them later; every tensor has the texts as rows."""
 
     @abstractmethod
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         """The view of this rank's queries; `share` turns this rank's rows into all ranks' rows."""
 
-    def lasting(self, kind: Kind, wants: frozenset[Want]) -> str | None:
+    def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         """The one tensor of a fixed size that it keeps of a text for these wants, by name: worth remembering while it
         is frozen. None where it keeps several, or token by token.
         """
@@ -190,8 +190,8 @@ class Scorer(nn.Module, ABC):
     def load_head(self, folder: Path) -> bool:
         """Read the head from a saved scorer of the same kind; False (and a fresh head) where it was saved without one.
 
-        Another library's scorer of this kind is read as well. Raises Fault if the saved head has other sizes, numbers
-        that are not finite, this scorer has none for it, or it is not where it should be.
+        Another library's scorer of this kind is read as well. Raises UserError if the saved head has other sizes,
+        numbers that are not finite, this scorer has none for it, or it is not where it should be.
         """
         record = read_record(folder)
         if not record:
@@ -215,12 +215,14 @@ class Scorer(nn.Module, ABC):
         """The head becomes what was saved; whether that is anything."""
         have, want = {name: list(value.shape) for name, value in saved.items()}, self._head_sizes()
         if have != want:
-            raise Fault(
+            raise UserError(
                 f"{folder}: the saved head is {have or 'not there'}, and this {self.saved_as()} scorer's is "
                 f"{want or 'none'}: give the projection or pooling that it was saved with, or null"
             )
         if not all(bool(value.isfinite().all()) for value in saved.values()):
-            raise Fault(f"{folder}: the head that was saved there has numbers that are not finite: give one without")
+            raise UserError(
+                f"{folder}: the head that was saved there has numbers that are not finite: give one without"
+            )
         if (head := self.head()) is not None:
             head.load_state_dict(saved)
         return bool(have)

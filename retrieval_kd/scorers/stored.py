@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import View, Want
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import at_home
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.score_file import Layout, log_odds, read_scores
@@ -43,18 +43,20 @@ class Stored(Scorer):
         return super().keeps_order(node) | {"given"}
 
     def read(self) -> Run:
-        """The file's scores. Raises Fault for a line that is none, or a number that is no probability and should be."""
+        """The file's scores. Raises UserError for a line that is none, or a number that is no probability and should
+        be.
+        """
         run = read_scores(at_home(self.file), self.layout)
         try:
             return log_odds(run) if self.given == "probabilities" else run
-        except Fault as fault:
-            raise Fault(f"{self.file}: {fault}") from None
+        except UserError as fault:
+            raise UserError(f"{self.file}: {fault}") from None
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         return {}
 
-    def compare(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         return View(scores=batch.stored[self.file][batch.rows] * self.scale)
 
-    def keep(self, encoded: object, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: object, kind: Kind, wants: frozenset[Want]) -> Kept:
         raise ValueError("stored scores read no text")

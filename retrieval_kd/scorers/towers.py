@@ -12,9 +12,9 @@ from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.reading import Attention, tell_once
 from retrieval_kd.encoders.weights import encoder_within
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import Form, encoder_folder, read_record, writing
-from retrieval_kd.text.fault import Fault
 
 WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is none
     "query_length": 64,
@@ -91,11 +91,11 @@ def tokenizer_of(towers: Towers) -> tuple[str, str]:
 
 
 def check_table(towers: Towers) -> None:
-    """Raises Fault if a tokenizer has pieces that an encoder has no embedding for: one was added to it alone."""
+    """Raises UserError if a tokenizer has pieces that an encoder has no embedding for: one was added to it alone."""
     last = vocabulary(str(towers.query.folder)).last
     for encoder in towers.named().values():
         if last >= encoder.words:
-            raise Fault(
+            raise UserError(
                 f"{towers.query.folder}: its tokenizer has the piece {last}, and the embeddings of {encoder.folder} "
                 f"have {encoder.words} rows; resize them by resize_token_embeddings({last + 1}) and save both"
             )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 class Unexpressed(str):
@@ -10,7 +10,7 @@ class Unexpressed(str):
 
 
 def expressed(value: Any) -> Any:
-    """The value. Raises Fault for one that no option expresses."""
+    """The value. Raises UserError for one that no option expresses."""
     if isinstance(value, Unexpressed):
-        raise Fault(str(value))
+        raise UserError(str(value))
     return value

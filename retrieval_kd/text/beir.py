@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
-from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.held_out import carve_dev, drop_known, held_words
 from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
+from retrieval_kd.text.leakage import carve_dev, drop_known, held_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, objects
 from retrieval_kd.text.records import Passage
 from retrieval_kd.text.split import words
@@ -27,7 +27,7 @@ class Beir(Source):
     connected by equal words or by relevant passages with equal words, drawn by `seed`. `unjudged` adds the queries
     that no qrels file names. `drop_same_id` asks rankings to leave out the passage whose id is the query's.
 
-    Raises Fault if `dev_fraction` is not in [0, 1).
+    Raises UserError if `dev_fraction` is not in [0, 1).
     """
 
     REVISION: ClassVar[int] = 1
@@ -36,7 +36,7 @@ class Beir(Source):
         self, *, path: str | Path, drop_same_id: bool, dev_fraction: float = 0.1, seed: int = 0, unjudged: bool = False
     ) -> None:
         if not 0 <= dev_fraction < 1:
-            raise Fault(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
+            raise UserError(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
@@ -59,7 +59,7 @@ class Beir(Source):
 
     def files(self) -> Iterable[Path]:
         if not self.path.is_dir():
-            raise Fault(f"{self.path} is no folder; give one that holds corpus.jsonl, queries.jsonl and qrels/")
+            raise UserError(f"{self.path} is no folder; give one that holds corpus.jsonl, queries.jsonl and qrels/")
         texts = [
             check_file(self.path / "corpus.jsonl", holds=CORPUS),
             check_file(self.path / "queries.jsonl", holds=QUERIES),
@@ -71,10 +71,10 @@ class Beir(Source):
         return Parsed(_passages(corpus), self._questions, partial(line_at, corpus))
 
     def _qrels(self) -> Mapping[str, Path]:
-        """split → file, for those that are there. Raises Fault if none is."""
+        """split → file, for those that are there. Raises UserError if none is."""
         found = {split: path for split in SPLITS if (path := self.path / "qrels" / f"{split}.tsv").exists()}
         if not found:
-            raise Fault(
+            raise UserError(
                 f"{self.path / 'qrels'} holds none of train.tsv, dev.tsv, test.tsv; give at least one, with {HOLDS}"
             )
         return found
@@ -88,7 +88,7 @@ class Beir(Source):
         }
         for split, judgments in splits.items():
             if not any(map(judgments.relevant, judgments.queries)):
-                raise Fault(f"{self._qrels()[split]} judges no passage relevant; give at least one grade above 0")
+                raise UserError(f"{self._qrels()[split]} judges no passage relevant; give at least one grade above 0")
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, queries)
         about = {"queries left out of train": str(dropped), "dev": "published" if "dev" in splits else "none"}
@@ -104,7 +104,7 @@ class Beir(Source):
 
 
 def _passages(path: Path) -> Iterator[Passage]:
-    """The passages of corpus.jsonl. Raises Fault if there is none."""
+    """The passages of corpus.jsonl. Raises UserError if there is none."""
     number = 0
     for number, found in objects(path, holds=CORPUS):
         where = f"{path}:{number}"
@@ -112,7 +112,7 @@ def _passages(path: Path) -> Iterator[Passage]:
             _field(found, "_id", where), _field(found, "title", where, default=""), _field(found, "text", where)
         )
     if not number:
-        raise Fault(f"{path} is empty; give {CORPUS}")
+        raise UserError(f"{path} is empty; give {CORPUS}")
 
 
 def _queries(path: Path) -> dict[str, str]:
@@ -121,12 +121,12 @@ def _queries(path: Path) -> dict[str, str]:
     for number, found in objects(path, holds=QUERIES):
         name, text = _field(found, "_id", f"{path}:{number}"), _field(found, "text", f"{path}:{number}")
         if name in queries:
-            raise Fault(f"{path}:{number} repeats the query id {name!r}; give every id once")
+            raise UserError(f"{path}:{number} repeats the query id {name!r}; give every id once")
         if not text.strip():
-            raise Fault(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
+            raise UserError(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
         queries[name] = text
     if not queries:
-        raise Fault(f"{path} is empty; give {QUERIES}")
+        raise UserError(f"{path} is empty; give {QUERIES}")
     return queries
 
 
@@ -135,5 +135,5 @@ def _field(found: Mapping[str, Any], key: str, where: str, *, default: str | Non
     value = default if found.get(key) is None else found[key]
     if not isinstance(value, str):
         given = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in found else "is missing"
-        raise Fault(f'{where}: "{key}" {given}; give a string')
+        raise UserError(f'{where}: "{key}" {given}; give a string')
     return value

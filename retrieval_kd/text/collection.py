@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.text.collection_files import hash_of, mapped_array, mapped_bytes, write_collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Passage
 
 
@@ -35,7 +35,7 @@ class Collection(Mapping[str, Passage]):
         try:
             about = json.loads((self.folder / "about.json").read_text(encoding="utf-8"))
         except OSError:
-            raise Fault(f"{self.folder} holds no collection; give a folder made by Collection.write") from None
+            raise UserError(f"{self.folder} holds no collection; give a folder made by Collection.write") from None
         self.digest: str = about["digest"]
         self._count: int = about["passages"]
         self._texts, self._ids = mapped_bytes(self.folder / "texts.bin"), mapped_bytes(self.folder / "ids.bin")
@@ -50,13 +50,13 @@ class Collection(Mapping[str, Passage]):
     ) -> "Collection":
         """Stream the passages into a new folder, written aside and renamed when whole.
 
-        `where(position)` says where a passage came from, for faults. Raises Fault if the folder is there already,
+        `where(position)` says where a passage came from, for faults. Raises UserError if the folder is there already,
         there is no passage, an id is empty, holds white space (it parts the columns of a run) or is given twice, or a
         text is no Unicode.
         """
         folder = Path(folder)
         if folder.exists():
-            raise Fault(f"{folder} is there already; give a folder that is not")
+            raise UserError(f"{folder} is there already; give a folder that is not")
         atomic_folder(folder, lambda aside: write_collection(aside, passages, where=where))
         return Collection(folder)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.records import Passage
 
 SORTED_AT_ONCE = 1_000_000  # ids whose hashes are sorted in memory together: some 24 MB
@@ -37,11 +37,12 @@ def mapped_array(path: Path, kind: type[Any]) -> NDArray[Any]:
 def write_collection(folder: Path, passages: Iterable[Passage], *, where: Callable[[int], str]) -> None:
     """All files of a collection into a folder, in one pass and in bounded memory.
 
-    Raises Fault if there is no passage, an id is empty, holds white space or is given twice, or a text is no Unicode.
+    Raises UserError if there is no passage, an id is empty, holds white space or is given twice, or a text is no
+    Unicode.
     """
     count, digest = _write_passages(folder, passages, where)
     if not count:
-        raise Fault("the collection is empty; give at least one passage")
+        raise UserError("the collection is empty; give at least one passage")
     _write_index(folder, count)
     _refuse_doubles(folder, where)
     (folder / "unsorted.bin").unlink()
@@ -72,13 +73,13 @@ def _write_passages(folder: Path, passages: Iterable[Passage], where: Callable[[
 def _encoded(passage: Passage, *, position: int, where: Callable[[int], str]) -> tuple[bytes, bytes, bytes]:
     """Id, title and text in UTF-8."""
     if len(passage.id.split()) != 1 or passage.id != passage.id.strip():
-        raise Fault(
+        raise UserError(
             f"{where(position)} has the id {passage.id!r}; give an id that is not empty and holds no white space"
         )
     try:
         return passage.id.encode(), passage.title.encode(), passage.text.encode()
     except UnicodeEncodeError as error:
-        raise Fault(
+        raise UserError(
             f"{where(position)} holds half a character ({error.reason}); give whole Unicode characters"
         ) from None
 
@@ -97,13 +98,13 @@ def _write_index(folder: Path, count: int) -> None:
 
 
 def _refuse_doubles(folder: Path, where: Callable[[int], str]) -> None:
-    """Raise Fault for the first id that stands twice: equal hashes are neighbours, the earlier position first."""
+    """Raise UserError for the first id that stands twice: equal hashes are neighbours, the earlier position first."""
     hashes, order = mapped_array(folder / "hashes.bin", np.uint64), mapped_array(folder / "order.bin", np.int64)
     ids, ends = mapped_bytes(folder / "ids.bin"), mapped_array(folder / "id_ends.bin", np.int64)
     for at in np.flatnonzero(hashes[1:] == hashes[:-1]):
         first, second = order[at : at + 2]
         name = ids[ends[first] : ends[first + 1]]
         if name == ids[ends[second] : ends[second + 1]]:
-            raise Fault(
+            raise UserError(
                 f"{where(int(second))} repeats the id {name.decode()!r} of {where(int(first))}; give every id once"
             )

@@ -9,10 +9,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.io.digests import file_digest
 from retrieval_kd.text.collection import Collection, nth_passage
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.records import Passage
@@ -55,7 +55,7 @@ class Source(ABC):
 
     @abstractmethod
     def files(self) -> Iterable[Path]:
-        """Every file that is read. Raises Fault if one that is needed cannot be."""
+        """Every file that is read. Raises UserError if one that is needed cannot be."""
 
     @abstractmethod
     def options(self) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self) -> Parsed:
-        """Parse. Raises Fault naming file and line, while passages are streamed too."""
+        """Parse. Raises UserError naming file and line, while passages are streamed too."""
 
     @staticmethod
     def untitled(node: Mapping[str, Any]) -> str | None:
@@ -120,7 +120,7 @@ class Queries(Mapping[str, str]):
 def open_corpus(source: Source, artifacts: Path | str) -> Corpus:
     """The source's corpus, from artifacts/corpus-<fingerprint>/, which is made aside and renamed if it is not there.
 
-    Raises Fault for whatever the user must mend, before anything is left behind.
+    Raises UserError for whatever the user must mend, before anything is left behind.
     """
     fingerprint = source.fingerprint()
     folder = Path(artifacts) / f"corpus-{fingerprint[:16]}"
@@ -134,7 +134,7 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     passages = Collection.write(folder / "passages", stream, where=parsed.where)
     asked = parsed.questions(passages)
     if not asked.queries:
-        raise Fault(f"the corpus {source.name} has no query; give at least one")
+        raise UserError(f"the corpus {source.name} has no query; give at least one")
     _refuse_two_grades(asked.splits)
     texts = (Passage(query_id, "", text) for query_id, text in asked.queries.items())
     queries = Collection.write(folder / "queries", texts, where=asked.where)
@@ -157,11 +157,11 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
 
 
 def _refuse_two_grades(splits: Mapping[str, Judgments]) -> None:
-    """Raise Fault for a pair that two splits grade differently: a corpus knows one grade of a pair."""
+    """Raise UserError for a pair that two splits grade differently: a corpus knows one grade of a pair."""
     for (name, of), (other_name, other) in combinations(splits.items(), 2):
         for query_id, passage_id, grade in of.only(other.queries):
             if other.grade(query_id, passage_id) not in (None, grade):
-                raise Fault(
+                raise UserError(
                     f"{name} grades passage {passage_id!r} for query {query_id!r} with {grade} and {other_name} with "
                     f"{other.grade(query_id, passage_id)}; give one grade"
                 )

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.python_source import Docstring, SourceFile, distinct, docstrings_of, source_files, version_of
@@ -25,7 +25,7 @@ class Docstrings(Source):
     `packages` are "stdlib" and installed top-level packages. `unjudged` adds queries that nobody judged: other
     summaries and sentences of bodies, of `query_words` words, unless a query has the same words.
 
-    Raises Fault for lengths that leave nothing or no package; when files are looked for, for one that is not
+    Raises UserError for lengths that leave nothing or no package; when files are looked for, for one that is not
     installed.
     """
 
@@ -40,11 +40,11 @@ class Docstrings(Source):
         unjudged: bool = False,
     ) -> None:
         if isinstance(packages, str) or not packages:
-            raise Fault(f"corpus.packages is {packages!r}; give a list such as [stdlib,torch]")
+            raise UserError(f"corpus.packages is {packages!r}; give a list such as [stdlib,torch]")
         if len(query_words) != 2 or not 1 <= query_words[0] <= query_words[1]:
-            raise Fault(f"corpus.query_words is {list(query_words)}; give the fewest and the most, such as [4,40]")
+            raise UserError(f"corpus.query_words is {list(query_words)}; give the fewest and the most, such as [4,40]")
         if passage_words < 1:
-            raise Fault(f"corpus.passage_words is {passage_words}; give 1 or more")
+            raise UserError(f"corpus.passage_words is {passage_words}; give 1 or more")
         self.name, self.drop_same_id = "docstrings", False
         self.packages, self.unjudged = tuple(packages), unjudged
         self.lengths = Lengths(query_words[0], query_words[1], passage_words)

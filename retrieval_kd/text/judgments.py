@@ -4,8 +4,8 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import numbered
 from retrieval_kd.text.records import Judgment
 
@@ -30,7 +30,7 @@ class Judgments:
 
     @staticmethod
     def read(path: Path | str) -> "Judgments":
-        """A file in BEIR's form. Raises Fault naming the line that is none of it, or grades a pair anew."""
+        """A file in BEIR's form. Raises UserError naming the line that is none of it, or grades a pair anew."""
         return Judgments.of(row for _, row in judgment_rows(Path(path)))
 
     def write(self, path: Path | str) -> None:
@@ -76,33 +76,35 @@ class Judgments:
 def judgment_rows(path: Path) -> Iterator[tuple[int, Judgment]]:
     """(line number, judgment) of a file in BEIR's form.
 
-    Raises Fault where the header or a column is missing, a grade is no whole number, or a pair has two grades.
+    Raises UserError where the header or a column is missing, a grade is no whole number, or a pair has two grades.
     """
     lines = numbered(path, holds=HOLDS)
     number, header = next(lines, (1, ""))
     if header.split("\t")[:3] != ["query-id", "corpus-id", "score"]:
-        raise Fault(f"{path}:{number} is not the header; give query-id, corpus-id, score, parted by tabs")
+        raise UserError(f"{path}:{number} is not the header; give query-id, corpus-id, score, parted by tabs")
     yield from graded_once(((at, _judgment(line, where=f"{path}:{at}")) for at, line in lines), path)
 
 
 def graded_once(rows: Iterable[tuple[int, Judgment]], path: Path) -> Iterator[tuple[int, Judgment]]:
-    """The judgments of a file, numbered by line. Raises Fault for a pair that is graded again and differently."""
+    """The judgments of a file, numbered by line. Raises UserError for a pair that is graded again and differently."""
     given: dict[tuple[str, str], int] = {}
     for number, row in rows:
         if given.setdefault(row[:2], row.grade) != row.grade:
-            raise Fault(
+            raise UserError(
                 f"{path}:{number} grades {row.query_id!r} with {row.passage_id!r} again and differently; give one grade"
             )
         yield number, row
 
 
 def grade_of(given: str, *, where: str) -> int:
-    """A grade as it was written. Raises Fault unless it is a whole number that measures can keep tables over."""
+    """A grade as it was written. Raises UserError unless it is a whole number that measures can keep tables over."""
     if not _WHOLE.fullmatch(given.strip()):
-        raise Fault(f"{where} grades with {given[:60]!r}; give a whole number (above 0: relevant)")
+        raise UserError(f"{where} grades with {given[:60]!r}; give a whole number (above 0: relevant)")
     grade = int(given)
     if abs(grade) > GREATEST_GRADE:
-        raise Fault(f"{where} grades with {given}; give at most {GREATEST_GRADE}, as measures keep tables over grades")
+        raise UserError(
+            f"{where} grades with {given}; give at most {GREATEST_GRADE}, as measures keep tables over grades"
+        )
     return grade
 
 
@@ -111,13 +113,17 @@ def known_rows(
 ) -> Iterator[Judgment]:
     """The judgments of a file, numbered by line.
 
-    Raises Fault for one of a query or a passage that is not there.
+    Raises UserError for one of a query or a passage that is not there.
     """
     for number, row in rows:
         if row.query_id not in queries:
-            raise Fault(f"{path}:{number} judges query {row.query_id!r}, which is not among the queries; add it there")
+            raise UserError(
+                f"{path}:{number} judges query {row.query_id!r}, which is not among the queries; add it there"
+            )
         if row.passage_id not in passages:
-            raise Fault(f"{path}:{number} judges passage {row.passage_id!r}, which the collection lacks; add it there")
+            raise UserError(
+                f"{path}:{number} judges passage {row.passage_id!r}, which the collection lacks; add it there"
+            )
         yield row
 
 
@@ -125,8 +131,10 @@ def _judgment(line: str, *, where: str) -> Judgment:
     """One row: query id, passage id and a whole number."""
     columns = line.split("\t")
     if len(columns) != 3:
-        raise Fault(f"{where} has {len(columns)} columns; give query-id, corpus-id, score, parted by tabs")
+        raise UserError(f"{where} has {len(columns)} columns; give query-id, corpus-id, score, parted by tabs")
     for name, given in (("query", columns[0]), ("passage", columns[1])):
         if len(given.split()) != 1 or given != given.strip():
-            raise Fault(f"{where} has the {name} id {given!r}; give an id that is not empty and holds no white space")
+            raise UserError(
+                f"{where} has the {name} id {given!r}; give an id that is not empty and holds no white space"
+            )
     return Judgment(columns[0], columns[1], grade_of(columns[2], where=where))

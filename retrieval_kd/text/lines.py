@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 _GZIP = b"\x1f\x8b"
 
@@ -20,37 +20,38 @@ def at_home(path: Path | str) -> Path:
 
 
 def finite(given: Any, *, where: str, or_inf: bool = False) -> float:
-    """A number as it was written. Raises Fault for what is none, and for one that is not finite; `or_inf` lets inf
+    """A number as it was written. Raises UserError for what is none, and for one that is not finite; `or_inf` lets inf
     pass where it is written so (1e400, too great for a float, is never one).
     """
     try:
         number = float("nan" if isinstance(given, bool) else given)
     except (TypeError, ValueError, OverflowError):
-        raise Fault(f"{where} scores {repr(given)[:60]}; give a number") from None
+        raise UserError(f"{where} scores {repr(given)[:60]}; give a number") from None
     written_so = or_inf and "inf" in str(given).lower()
     if math.isnan(number) or (math.isinf(number) and not written_so) or "_" in str(given):
-        raise Fault(f"{where} scores {given}; give a finite number")
+        raise UserError(f"{where} scores {given}; give a finite number")
     return number
 
 
 def check_file(path: Path, *, holds: str) -> Path:
     """The path, if it is a file that can be opened.
 
-    Raises Fault where nothing is there, a folder is there, or it may not be read; `holds` says what should be in it.
+    Raises UserError where nothing is there, a folder is there, or it may not be read; `holds` says what should be in
+    it.
     """
     if path.is_dir():
-        raise Fault(f"{path} is a folder; give a file that holds {holds}")
+        raise UserError(f"{path} is a folder; give a file that holds {holds}")
     try:
         path.open("rb").close()
     except OSError as error:
-        raise Fault(f"{path} cannot be read ({error.strerror}); give a file that holds {holds}") from None
+        raise UserError(f"{path} cannot be read ({error.strerror}); give a file that holds {holds}") from None
     return path
 
 
 def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of every line that is not blank.
 
-    A byte order mark at the start is no part of the first. Raises Fault where the file cannot be read, its gzip is
+    A byte order mark at the start is no part of the first. Raises UserError where the file cannot be read, its gzip is
     broken, or a line is not UTF-8.
     """
     for number, line in enumerate(_lines(check_file(path, holds=holds)), 1):
@@ -59,25 +60,29 @@ def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise Fault(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
+            raise UserError(f"{path}:{number} is not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
 
 
 def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of a JSON-lines file.
 
-    Raises Fault as `numbered` does, and where a line is not one JSON object.
+    Raises UserError as `numbered` does, and where a line is not one JSON object.
     """
     for number, line in numbered(path, holds=holds):
         try:
             found = json.loads(line)
         except json.JSONDecodeError as error:
-            raise Fault(
+            raise UserError(
                 f"{path}:{number} is not JSON ({error.msg}, column {error.colno}); give one object a line"
             ) from None
         except (ValueError, RecursionError):
-            raise Fault(f"{path}:{number} is JSON too long or too deep to be read; give one object a line") from None
+            raise UserError(
+                f"{path}:{number} is JSON too long or too deep to be read; give one object a line"
+            ) from None
         if not isinstance(found, dict):
-            raise Fault(f'{path}:{number} is JSON but not an object; give one object a line, such as {{"_id": "7", …}}')
+            raise UserError(
+                f'{path}:{number} is JSON but not an object; give one object a line, such as {{"_id": "7", …}}'
+            )
         yield number, found
 
 
@@ -98,4 +103,4 @@ def _lines(path: Path) -> Iterator[bytes]:
         try:
             yield from file
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise Fault(f"{path} is gzip that cannot be unpacked ({error}); give the whole file") from None
+            raise UserError(f"{path} is gzip that cannot be unpacked ({error}); give the whole file") from None

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
-from retrieval_kd.text.fault import Fault
-from retrieval_kd.text.held_out import drop_known, held_words
 from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows
+from retrieval_kd.text.leakage import drop_known, held_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
 from retrieval_kd.text.records import Judgment, Passage
 from retrieval_kd.text.split import words
@@ -28,7 +28,7 @@ class MsMarco(Source):
     train, dev, test to files there (or anywhere, by a whole path). A train query whose words equal a dev or test
     query's is left out of train. `unjudged` adds the queries of those files that nobody judged (300 thousand in train).
 
-    Raises Fault if a split has queries without qrels, or qrels without queries, or titles are given twice.
+    Raises UserError if a split has queries without qrels, or qrels without queries, or titles are given twice.
     """
 
     REVISION: ClassVar[int] = 1
@@ -45,11 +45,11 @@ class MsMarco(Source):
         unjudged: bool = False,
     ) -> None:
         if not queries or set(queries) != set(qrels) or set(queries) - set(SPLITS):
-            raise Fault(
+            raise UserError(
                 f"corpus.queries has {sorted(queries)}, corpus.qrels {sorted(qrels)}; give them the same splits"
             )
         if titles is not None and columns != "id text":
-            raise Fault(
+            raise UserError(
                 f"corpus.titles={titles} and corpus.columns={columns} both give titles; leave corpus.titles null"
             )
         self.path, self.name, self.drop_same_id, self.unjudged = at_home(path), "msmarco", False, unjudged
@@ -89,7 +89,7 @@ class MsMarco(Source):
             own = _queries(path)
             other = next((name for name in own if texts.get(name, own[name]) != own[name]), None)
             if other is not None:
-                raise Fault(f"{path} gives query {other!r} another text than a file before it; give one text")
+                raise UserError(f"{path} gives query {other!r} another text than a file before it; give one text")
             texts |= own
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
             splits[split] = Judgments.of(rows)
@@ -105,15 +105,15 @@ class MsMarco(Source):
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line number, id, text). Raises Fault for a line without a tab, and if there is no line."""
+    """(line number, id, text). Raises UserError for a line without a tab, and if there is no line."""
     number = 0
     for number, line in numbered(path, holds=TEXTS):
         name, tab, text = line.partition("\t")
         if not tab:
-            raise Fault(f"{path}:{number} has no tab; give {TEXTS}")
+            raise UserError(f"{path}:{number} has no tab; give {TEXTS}")
         yield number, name, text
     if not number:
-        raise Fault(f"{path} is empty; give {TEXTS}")
+        raise UserError(f"{path} is empty; give {TEXTS}")
 
 
 def _bare(path: Path) -> Iterator[Passage]:
@@ -125,31 +125,33 @@ def _holds(columns: str) -> str:
 
 
 def _titled(path: Path, columns: str) -> Iterator[Passage]:
-    """Passages of a collection with three columns. Raises Fault for a line with more or fewer, and if there is none."""
+    """Passages of a collection with three columns. Raises UserError for a line with more or fewer, and if there is
+    none.
+    """
     number, names, holds = 0, columns.split(), _holds(columns)
     for number, line in numbered(path, holds=holds):
         values = line.split("\t")
         if len(values) != len(names):
-            raise Fault(f"{path}:{number} has {len(values)} columns; give {holds}")
+            raise UserError(f"{path}:{number} has {len(values)} columns; give {holds}")
         yield Passage(**dict(zip(names, values, strict=True)))
     if not number:
-        raise Fault(f"{path} is empty; give {holds}")
+        raise UserError(f"{path} is empty; give {holds}")
 
 
 def _queries(path: Path) -> dict[str, str]:
-    """id → text. Raises Fault for an id given twice, and a query without text."""
+    """id → text. Raises UserError for an id given twice, and a query without text."""
     queries: dict[str, str] = {}
     for number, name, text in _rows(path):
         if name in queries:
-            raise Fault(f"{path}:{number} repeats the query id {name!r}; give every id once")
+            raise UserError(f"{path}:{number} repeats the query id {name!r}; give every id once")
         if not text.strip():
-            raise Fault(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
+            raise UserError(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
         queries[name] = text
     return queries
 
 
 def _judgments(path: Path) -> Iterator[tuple[int, Judgment]]:
-    """(line number, judgment). Raises Fault for a line that has not four columns, the last a grade, and for a pair
+    """(line number, judgment). Raises UserError for a line that has not four columns, the last a grade, and for a pair
     that is graded again and differently.
     """
     return graded_once(_judgment_lines(path), path)
@@ -159,5 +161,5 @@ def _judgment_lines(path: Path) -> Iterator[tuple[int, Judgment]]:
     for number, line in numbered(path, holds=QRELS):
         columns = line.split()
         if len(columns) != 4:
-            raise Fault(f"{path}:{number} is no judgment; give {QRELS}")
+            raise UserError(f"{path}:{number} is no judgment; give {QRELS}")
         yield number, Judgment(columns[0], columns[2], grade_of(columns[3], where=f"{path}:{number}"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 STDLIB = "stdlib"
 TESTS = {"test", "tests", "idle_test", "conftest.py"}
@@ -48,7 +48,7 @@ class SourceFile(NamedTuple):
 def source_files(packages: Sequence[str]) -> list[SourceFile]:
     """All Python files of the packages, sorted by module; "stdlib" is the standard library.
 
-    Left out: tests, vendored folders, site-packages. Raises Fault for a package that is not installed, is not
+    Left out: tests, vendored folders, site-packages. Raises UserError for a package that is not installed, is not
     top-level or holds no Python source.
     """
     found = []
@@ -56,7 +56,7 @@ def source_files(packages: Sequence[str]) -> list[SourceFile]:
         roots = _stdlib() if package == STDLIB else _roots(package)
         files = [file for root, module in roots for file in _below(root, module)]
         if not files:
-            raise Fault(f"the package {package!r} holds no Python source; give packages written in Python")
+            raise UserError(f"the package {package!r} holds no Python source; give packages written in Python")
         found += files
     return sorted({file.module: file for file in found}.values(), key=lambda file: file.module)
 
@@ -100,10 +100,12 @@ def _stdlib() -> list[tuple[Path, str]]:
 def _roots(package: str) -> list[tuple[Path, str]]:
     """(folder or file, module name) of an installed package; finding a top-level package's spec imports nothing."""
     if not package.isidentifier():
-        raise Fault(f"corpus.packages names {package!r}; give top-level packages as one imports them, such as torch")
+        raise UserError(
+            f"corpus.packages names {package!r}; give top-level packages as one imports them, such as torch"
+        )
     spec = importlib.util.find_spec(package)
     if spec is None:
-        raise Fault(f"corpus.packages names {package!r}, which is not installed; install it or take it out")
+        raise UserError(f"corpus.packages names {package!r}, which is not installed; install it or take it out")
     places = spec.submodule_search_locations or [spec.origin or "built in"]
     return [(Path(place), package) for place in places]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.collection import Collection, Ids
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Ranked
 from retrieval_kd.text.ties import best_first
 from retrieval_kd.text.trec import read_rows
@@ -38,7 +38,9 @@ class Run:
 
     @staticmethod
     def of(lists: Mapping[str, Iterable[Ranked | tuple[str, float]]]) -> "Run":
-        """A run from lists in any order. Raises Fault for a passage twice in a list, or a score that is no number."""
+        """A run from lists in any order. Raises UserError for a passage twice in a list, or a score that is no
+        number.
+        """
         table: dict[str, int] = {}
         rows = [
             (row, table.setdefault(passage_id, len(table)), score)
@@ -74,7 +76,7 @@ class Run:
     ) -> "Run":
         """A run from triples in any order: query_ids[rows[i]] found passage_ids[numbers[i]] with scores[i].
 
-        Raises Fault for a passage twice in a list, a query id given twice, or a score that is not a number.
+        Raises UserError for a passage twice in a list, a query id given twice, or a score that is not a number.
         """
         return Run._made(query_ids, rows, passage_ids, numbers, scores, searched=False)
 
@@ -90,12 +92,12 @@ class Run:
     ) -> "Run":
         """As `of_rows`; what was `searched` lists no passage twice, so that is not looked for."""
         if len(set(query_ids)) != len(query_ids):
-            raise Fault("a query id is given twice; give one list a query")
+            raise UserError("a query id is given twice; give one list a query")
         names, numbers = _sorted_table(passage_ids, numbers)
         if len(names) > 1 and any(map(str.__eq__, names, names[1:])):
-            raise Fault("the table of passage ids names one passage twice; give every id once")
+            raise UserError("the table of passage ids names one passage twice; give every id once")
         if (bad := np.flatnonzero(np.isnan(scores))).size:
-            raise Fault(
+            raise UserError(
                 f"passage {names[numbers[bad[0]]]!r} scores NaN for query {query_ids[rows[bad[0]]]!r}; give a number"
             )
         order = best_first(rows, scores, numbers)
@@ -110,7 +112,7 @@ class Run:
     def read(path: Path | str) -> "Run":
         """A file of six columns: query, Q0, passage, rank, score, name; rank and name are not looked at.
 
-        Raises Fault naming the line that is none, or that names a passage its query had before.
+        Raises UserError naming the line that is none, or that names a passage its query had before.
         """
         return Run.of_rows(*read_rows(Path(path)))
 
@@ -161,13 +163,13 @@ class Run:
     ) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
         """(query ids, offsets [query + 1], positions in the collection [row], scores [row]).
 
-        Raises Fault for a passage that the collection does not hold.
+        Raises UserError for a passage that the collection does not hold.
         """
         used, numbers = np.unique(self.numbers, return_inverse=True)
         found = collection.positions([self.passage_ids[number] for number in used])
         if (unknown := np.flatnonzero(found < 0)).size:
             name = self.passage_ids[used[unknown[0]]]
-            raise Fault(
+            raise UserError(
                 f"the run names passage {name!r}, which {collection!r} does not hold; give a run over this collection"
             )
         return self.query_ids, self.offsets, found[numbers].astype(np.int32), self.scores.astype(np.float32)
@@ -217,8 +219,10 @@ def _sorted_table(passage_ids: Sequence[str], numbers: NDArray[Any]) -> tuple[li
 def _refuse_doubles(
     query_ids: Sequence[str], rows: NDArray[Any], names: Sequence[str], numbers: NDArray[np.int32]
 ) -> None:
-    """Raise Fault if a list names a passage twice."""
+    """Raise UserError if a list names a passage twice."""
     pairs = np.sort(rows.astype(np.int64) * len(names) + numbers)
     if (doubles := np.flatnonzero(pairs[1:] == pairs[:-1])).size:
         row, number = divmod(int(pairs[doubles[0]]), len(names))
-        raise Fault(f"query {query_ids[row]!r} lists passage {names[number]!r} twice; give every passage once a list")
+        raise UserError(
+            f"query {query_ids[row]!r} lists passage {names[number]!r} twice; give every passage once a list"
+        )

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import finite, numbered, objects
 from retrieval_kd.text.run import Run
 
@@ -53,9 +53,9 @@ def read_scores(path: Path, layout: Layout) -> Run:
     """The scores of a file, gzipped or not, as a run; `auto` tells the layout by the first lines.
 
     `trec`: a run of six columns. `triples`: five columns as MS MARCO's margin-MSE files have them. `pairs`: query,
-    passage, score. `lists`: JSON lines with query_id, passage_ids and scores. A first line that calls its score
-    `score` is a header. A pair that stands twice with one score is one pair. Raises Fault naming the line that is none
-    of the layout, scores no finite number, or scores a pair anew and differently. A pair costs some sixteen bytes.
+    passage, score. `lists`: JSON lines with query_id, passage_ids and scores. A first line that calls its score `score`
+    is a header. A pair that stands twice with one score is one pair. Raises UserError naming the line that is none of
+    the layout, scores no finite number, or scores a pair anew and differently. A pair costs some sixteen bytes.
     """
     chosen = layout_of(path) if layout == "auto" else layout
     queries: dict[str, int] = {}
@@ -66,14 +66,14 @@ def read_scores(path: Path, layout: Layout) -> Run:
         rows.append(queries.setdefault(query, len(queries)))
         numbers.append(passages.setdefault(passage, len(passages)))
     if not scores:
-        raise Fault(f"{path} holds no score; give a file that holds {HOLDS}")
+        raise UserError(f"{path} holds no score; give a file that holds {HOLDS}")
     at, of, found = np.frombuffer(rows, np.int32), np.frombuffer(numbers, np.int32), np.frombuffer(scores)
     once = _each_once(at.astype(np.int64) * len(passages) + of, found, path, chosen)
     return Run.of_rows(tuple(queries), at[once], tuple(passages), of[once], found[once])
 
 
 def first_rows(path: Path, layout: Layout) -> list[Row]:
-    """What stands in the first lines: a look at a file before it is needed. Raises Fault as `read_scores` does."""
+    """What stands in the first lines: a look at a file before it is needed. Raises UserError as `read_scores` does."""
     chosen = layout_of(path) if layout == "auto" else layout
     found = list(islice(_rows(path, chosen), LOOKED_AT))
     for line, _, _, score in found:
@@ -82,30 +82,32 @@ def first_rows(path: Path, layout: Layout) -> list[Row]:
 
 
 def layout_of(path: Path) -> str:
-    """trec, triples, pairs or lists, by the first lines. Raises Fault where they are none, or of several."""
+    """trec, triples, pairs or lists, by the first lines. Raises UserError where they are none, or of several."""
     seen = {number: (line, _looks_like(line)) for number, line in islice(numbered(path, holds=HOLDS), LOOKED_AT)}
     if not seen:
-        raise Fault(f"{path} holds no score; give a file that holds {HOLDS}")
+        raise UserError(f"{path} holds no score; give a file that holds {HOLDS}")
     first = next(iter(seen.values()))[1]
     for number, (line, layout) in seen.items():
         if layout is None:
             known = "; ".join(f"{name}: {form.said}" for name, form in _FORMS.items())
-            raise Fault(
+            raise UserError(
                 f"{path}:{number} is {line[:60]!r}, no layout that is known ({known}; lists: JSON with {_LISTS})"
             )
         if layout != first:
-            raise Fault(f"{path}:{number} looks like {layout} and what stands before it like {first}; give one layout")
+            raise UserError(
+                f"{path}:{number} looks like {layout} and what stands before it like {first}; give one layout"
+            )
     assert first is not None
     return first
 
 
 def log_odds(run: Run) -> Run:
-    """log(p / (1 - p)) of every score p, clipped to [1e-6, 1 - 1e-6]. Raises Fault for a score outside [0, 1]."""
+    """log(p / (1 - p)) of every score p, clipped to [1e-6, 1 - 1e-6]. Raises UserError for a score outside [0, 1]."""
     outside = np.flatnonzero((run.scores < 0) | (run.scores > 1))
     if outside.size:
         row = int(outside[0])
         query, passage = run.query_ids[run.rows[row]], run.passage_ids[run.numbers[row]]
-        raise Fault(
+        raise UserError(
             f"given=probabilities, but passage {passage!r} scores {run.scores[row]} for query {query!r}: give numbers "
             "from 0 to 1, or say given=scores"
         )
@@ -125,10 +127,10 @@ def _looks_like(line: str) -> str | None:
 
 
 def _number(path: Path, line: int, score: Any) -> float:
-    """The score of a line, that float32 can hold. Raises Fault for any other."""
+    """The score of a line, that float32 can hold. Raises UserError for any other."""
     found = finite(score, where=f"{path}:{line}")
     if abs(found) > _GREATEST:
-        raise Fault(f"{path}:{line} scores {score}; give a finite number, as float32 has them")
+        raise UserError(f"{path}:{line} scores {score}; give a finite number, as float32 has them")
     return found
 
 
@@ -141,7 +143,7 @@ def _of_columns(path: Path, layout: str) -> Iterator[Row]:
     for number, line in numbered(path, holds=HOLDS):
         columns = form.parts(line)
         if len(columns) != form.columns:
-            raise Fault(f"{path}:{number} has {len(columns)} columns; {layout} has {form.columns}: {form.said}")
+            raise UserError(f"{path}:{number} has {len(columns)} columns; {layout} has {form.columns}: {form.said}")
         for query, passage, score in form.places:
             if number > 1 or columns[score].lower() != "score":
                 yield number, columns[query], columns[passage], columns[score]
@@ -152,7 +154,7 @@ def _of_lists(path: Path) -> Iterator[Row]:
         query, names, scores = found.get("query_id"), found.get("passage_ids"), found.get("scores")
         whole = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
         if not whole or not all(_is_name(name) for name in (query, *(names or ()))):
-            raise Fault(f"{path}:{number} is no list of scores; give {_LISTS}")
+            raise UserError(f"{path}:{number} is no list of scores; give {_LISTS}")
         for name, score in zip(names or (), scores or (), strict=True):
             yield number, str(query), str(name), score
 
@@ -162,7 +164,9 @@ def _is_name(given: Any) -> bool:
 
 
 def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path, layout: str) -> NDArray[np.bool_]:
-    """Where a pair stands for the first time [row]. Raises Fault for the first that comes again with another score."""
+    """Where a pair stands for the first time [row]. Raises UserError for the first that comes again with
+    another score.
+    """
     order = np.argsort(pairs, kind="stable")
     again = pairs[order][1:] == pairs[order][:-1]
     other = np.zeros(len(pairs), bool)
@@ -174,8 +178,8 @@ def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path
 
 
 def _refuse(wrong: NDArray[np.bool_], path: Path, layout: str, said: str) -> None:
-    """Raise Fault naming the line of the first wrong pair, for which the file is read again."""
+    """Raise UserError naming the line of the first wrong pair, for which the file is read again."""
     if wrong.any():
         at = int(np.argmax(wrong))
         line, query, passage, score = next(islice(_rows(path, layout), at, None))
-        raise Fault(f"{path}:{line} " + said.format(query=query, passage=passage, score=score))
+        raise UserError(f"{path}:{line} " + said.format(query=query, passage=passage, score=score))

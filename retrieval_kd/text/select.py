@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
@@ -22,7 +22,7 @@ class Window(NamedTuple):
 def window(run: Run, first: int, last: int) -> Run:
     """The rows at ranks `first` to `last`, both included, the best being 1.
 
-    Raises Fault for a window that holds no rank.
+    Raises UserError for a window that holds no rank.
     """
     _check(Window(first, last))
     return run.keep((run.ranks >= first) & (run.ranks <= last))
@@ -95,9 +95,9 @@ def _to_go(rank: int, window: tuple[int, int]) -> int:
 
 
 def _check(ranks: Window) -> None:
-    """Raise Fault for a window that holds no rank."""
+    """Raise UserError for a window that holds no rank."""
     if not 1 <= ranks.first <= ranks.last:
-        raise Fault(f"the window of ranks is {list(ranks)}; give the first and the last rank, 1 ≤ first ≤ last")
+        raise UserError(f"the window of ranks is {list(ranks)}; give the first and the last rank, 1 ≤ first ≤ last")
 
 
 def _first_relevant(run: Run, judgments: Judgments) -> dict[str, int]:

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import line_at, numbered
 from retrieval_kd.text.records import Passage
 
@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 class Titles:
     """The titles of a stream of passages: those of a file (null: those that the passages have), and how many have none.
 
-    The file may be in any order and is never held in memory; one in the passages' order is the fastest. Raises Fault
-    for a line that is none, an id that stands twice, and a file that names no passage.
+    The file may be in any order and is never held in memory; one in the passages' order is the fastest. Raises
+    UserError for a line that is none, an id that stands twice, and a file that names no passage.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -56,16 +56,16 @@ class Titles:
                 yield passage._replace(title=titles.at(place).title)
                 place += 1
         if not self.named:
-            raise Fault(f"{path} names no passage of the collection; give titles by the collection's own ids")
+            raise UserError(f"{path} names no passage of the collection; give titles by the collection's own ids")
 
 
 def _rows(path: Path) -> Iterator[Passage]:
-    """Ids and titles. Raises Fault for a line that has not two columns, and if there is no line."""
+    """Ids and titles. Raises UserError for a line that has not two columns, and if there is no line."""
     number = 0
     for number, line in numbered(path, holds=TITLES):
         name, *title = line.split("\t")
         if len(title) != 1:
-            raise Fault(f"{path}:{number} has {len(title) + 1} columns; give {TITLES}")
+            raise UserError(f"{path}:{number} has {len(title) + 1} columns; give {TITLES}")
         yield Passage(name, title[0], "")
     if not number:
-        raise Fault(f"{path} is empty; give {TITLES}")
+        raise UserError(f"{path} is empty; give {TITLES}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import finite, numbered
 
 HOLDS = "a run, six columns a row (query, Q0, passage, rank, score, name)"
@@ -17,7 +17,7 @@ Rows = tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...], NDArray[np.int
 def read_rows(path: Path) -> Rows:
     """(query ids, query number [row], passage ids, passage number [row], score [row]) of a run file.
 
-    Raises Fault naming the line that has not six columns, whose score is no number (or too great for one), or that
+    Raises UserError naming the line that has not six columns, whose score is no number (or too great for one), or that
     repeats a passage.
     """
     queries: dict[str, int] = {}
@@ -26,7 +26,9 @@ def read_rows(path: Path) -> Rows:
     for number, line in numbered(path, holds=HOLDS):
         columns = line.split()
         if len(columns) != 6:
-            raise Fault(f"{path}:{number} has {len(columns)} columns; give six: query, Q0, passage, rank, score, name")
+            raise UserError(
+                f"{path}:{number} has {len(columns)} columns; give six: query, Q0, passage, rank, score, name"
+            )
         rows.append(queries.setdefault(columns[0], len(queries)))
         names.append(passages.setdefault(columns[2], len(passages)))
         scores.append(finite(columns[4], where=f"{path}:{number}", or_inf=True))
@@ -37,7 +39,7 @@ def read_rows(path: Path) -> Rows:
 
 
 def _refuse_doubles(path: Path, found: Rows, lines: "array[int]") -> None:
-    """Raise Fault naming the first line whose passage its query had before."""
+    """Raise UserError naming the first line whose passage its query had before."""
     queries, rows, passages, names, _ = found
     pairs = rows * len(passages) + names
     order = np.argsort(pairs, kind="stable")
@@ -45,6 +47,6 @@ def _refuse_doubles(path: Path, found: Rows, lines: "array[int]") -> None:
     if doubles.size:
         row = int(doubles.min())
         query, passage = queries[rows[row]], passages[names[row]]
-        raise Fault(
+        raise UserError(
             f"{path}:{lines[row]} lists passage {passage!r} for query {query!r} again; give every passage once a list"
         )

@@ -10,7 +10,7 @@ from retrieval_kd.app.cli.arguments import line
 from retrieval_kd.app.plan.compose_overrides import retyped
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.app.conftest import write_collection
 
 Planned = Callable[..., Plan]
@@ -31,7 +31,7 @@ def test_a_folder_may_be_called_what_yaml_reads_otherwise(
 def test_a_home_folder_is_expanded(plan: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_collection(tmp_path / "six")
-    made = plan(*line(["corpus.path=~/six", "artifacts=~/made"]).words)
+    made = plan(*line(["corpus.path=~/six", "artifacts=~/made"]).overrides)
     assert made.artifacts == tmp_path / "made"
     assert made.stages[0].key == plan(f"corpus.path={tmp_path / 'six'}").stages[0].key
 
@@ -61,7 +61,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("word", "said"), REFUSED)
 def test_what_cannot_be_taken_is_refused_in_one_sentence(word: str, said: str, plan: Planned) -> None:
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         plan(word)
 
 
@@ -88,7 +88,7 @@ def test_a_key_that_nothing_has_is_refused_wherever_it_stands(choices: tuple[str
     places = [path for path in mappings(whole) if not path.startswith(("at", "stages"))]
     assert {"loss.terms", "machine", "evaluation", "optim", "corpus", "student", "teacher"} <= set(places)
     for place in places:
-        with pytest.raises(Fault, match="surprise"):  # noqa: PT012 (which place it was)
+        with pytest.raises(UserError, match="surprise"):  # noqa: PT012 (which place it was)
             plan(*choices, f"+{place}.surprise=1")
             pytest.fail(f"{place}.surprise is taken")
 

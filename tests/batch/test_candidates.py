@@ -20,19 +20,19 @@ def test_an_absent_candidate_counts_nowhere() -> None:
     batch = step([[1, 1], [1, 0]])
     assert batch.listed.tolist() == [[True, True], [True, False]]
     assert batch.pooled.tolist() == [[True, True, True, False]] * 2
-    assert batch.rivals.tolist() == [[False, True, True, False], [True, True, False, False]]
+    assert batch.negatives.tolist() == [[False, True, True, False], [True, True, False, False]]
 
 
 def test_a_dark_candidate_counts_for_guided_terms_on_the_own_list_alone() -> None:
     batch = step([[1, 1], [1, 1]], dark=[[0, 1], [0, 0]])
     assert batch.listed.all()
     assert batch.pooled.tolist() == [[True, False, True, True]] * 2
-    assert batch.rivals.tolist() == [[False, False, True, True], [True, False, False, True]]
+    assert batch.negatives.tolist() == [[False, False, True, True], [True, False, False, True]]
 
 
 def test_a_passage_judged_relevant_is_no_rival_but_guided_terms_see_it() -> None:
-    batch = step([[1, 1], [1, 1]], clash=[[1, 0, 0, 1], [0, 0, 1, 0]])
-    assert batch.rivals.tolist() == [[False, True, True, False], [True, True, False, True]]
+    batch = step([[1, 1], [1, 1]], known_positives=[[1, 0, 0, 1], [0, 0, 1, 0]])
+    assert batch.negatives.tolist() == [[False, True, True, False], [True, True, False, True]]
     assert batch.pooled.all()
 
 
@@ -40,7 +40,7 @@ def test_what_a_lesson_drops_is_dropped_from_its_own_query_alone() -> None:
     batch = step([[1, 1], [1, 1]]).taught(lesson([[1, 0], [1, 1]]))
     assert batch.listed.tolist() == [[True, False], [True, True]]
     assert batch.pooled.tolist() == [[True, False, True, True], [True, True, True, True]]
-    assert batch.rivals.tolist() == [[False, False, True, True], [True, True, False, True]]
+    assert batch.negatives.tolist() == [[False, False, True, True], [True, True, False, True]]
 
 
 def test_a_lesson_drops_in_the_pool_of_its_own_query_where_there_are_several_pools() -> None:
@@ -92,7 +92,14 @@ def test_a_batch_moves_to_a_device_with_all_it_holds() -> None:
     batch = replace(batch, texts={Tokenisation("t"): Texts(None, tokens)}).to("meta")
     assert batch.lesson is not None
     texts = batch.texts[Tokenisation("t")]
-    parts = [batch.present, batch.clash, batch.stored["file"], *batch.lesson, texts.passage.ids, texts.passage.word]
+    parts = [
+        batch.present,
+        batch.known_positives,
+        batch.stored["file"],
+        *batch.lesson,
+        texts.passage.ids,
+        texts.passage.word,
+    ]
     assert {part.device.type for part in parts} == {"meta"}
     assert texts.query is None
     assert batch.step == 0

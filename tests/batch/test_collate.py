@@ -13,7 +13,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.sampling import Lists, Sampling, Window
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.tiny import write_tiny
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 PASSAGES = 10  # passage p is p + 1 times the word "w"; query q is "w x w"-like: q + 1 times the word "x"
 Make = Callable[..., Collate]
@@ -58,7 +58,7 @@ def row(batch: Candidates, query: int) -> int:
 
 def small(batch: Candidates) -> list[torch.Tensor]:
     own = (batch.query_id, batch.passage_id, batch.present, batch.relevance, batch.dark, batch.rank)
-    return [*own, batch.positive, batch.clash, *batch.stored.values()]
+    return [*own, batch.positive, batch.known_positives, *batch.stored.values()]
 
 
 def test_a_query_lists_its_positive_and_then_what_was_drawn(make: Make) -> None:
@@ -85,7 +85,7 @@ def test_the_positive_is_the_first_column_of_the_own_list_in_its_pool(make: Make
 
 def test_every_pool_counts_its_columns_from_zero(make: Make) -> None:
     batch = make(queries_per_pool=2)(0)
-    assert batch.clash.shape == (4, 6)
+    assert batch.known_positives.shape == (4, 6)
     expected = [3 * (place % 2) if query != 3 else -1 for place, query in enumerate(batch.query_id.tolist())]
     assert batch.positive.tolist() == expected
     seen = batch.spread(batch.passage_id).gather(1, batch.positive.clamp(min=0)[:, None])[:, 0]
@@ -98,8 +98,8 @@ def test_a_passage_judged_relevant_clashes_whoever_lists_it(make: Make) -> None:
         batch = make()(step)
         for query, relevant in ((0, {0}), (1, {1}), (2, {0, 2}), (3, set())):
             columns = batch.spread(batch.passage_id)[row(batch, query)].tolist()
-            assert batch.clash[row(batch, query)].tolist() == [passage in relevant for passage in columns]
-            assert not (batch.rivals & batch.clash).any()
+            assert batch.known_positives[row(batch, query)].tolist() == [passage in relevant for passage in columns]
+            assert not (batch.negatives & batch.known_positives).any()
 
 
 def test_a_copy_of_a_relevant_passage_is_no_rival_of_its_query_whoever_lists_it(make: Make) -> None:
@@ -107,20 +107,20 @@ def test_a_copy_of_a_relevant_passage_is_no_rival_of_its_query_whoever_lists_it(
     batch = make(known=known)(0)
     columns = batch.spread(batch.passage_id)[row(batch, 1)]
     assert 8 in columns.tolist()
-    assert not batch.rivals[row(batch, 1)][columns == 8].any()
-    assert batch.rivals[row(batch, 0)][batch.spread(batch.passage_id)[row(batch, 0)] == 8].all()
+    assert not batch.negatives[row(batch, 1)][columns == 8].any()
+    assert batch.negatives[row(batch, 0)][batch.spread(batch.passage_id)[row(batch, 0)] == 8].all()
 
 
 def test_a_passage_of_grade_zero_is_a_rival(make: Make) -> None:
     batch = make()(0)
     place = row(batch, 1)
     assert batch.relevance[place, 1] == 0
-    assert batch.rivals[place, 3 * place + 1]
+    assert batch.negatives[place, 3 * place + 1]
 
 
 def test_clashes_do_not_reach_into_other_pools(make: Make) -> None:
     batch = make(queries_per_pool=1)(0)
-    assert batch.clash.tolist() == [[query != 3, False, False] for query in batch.query_id.tolist()]
+    assert batch.known_positives.tolist() == [[query != 3, False, False] for query in batch.query_id.tolist()]
 
 
 def test_stored_scores_are_nan_where_the_file_has_none(make: Make) -> None:
@@ -142,7 +142,7 @@ def test_what_is_absent_is_absent_in_every_field(make: Make) -> None:
     assert batch.present[place].tolist() == [True, False, False]
     assert batch.passage_id[place].tolist() == [1, -1, -1]
     assert batch.relevance[place].tolist() == [2, -1, -1]
-    assert not batch.clash[place, 3 * place + 1 : 3 * place + 3].any()
+    assert not batch.known_positives[place, 3 * place + 1 : 3 * place + 3].any()
     (texts,) = batch.texts.values()
     assert texts.passage.mask.any(-1).tolist() == batch.present.tolist()
 
@@ -189,7 +189,7 @@ def test_joined_texts_are_pairs_of_the_rows_they_stand_in(make: Make) -> None:
 def test_a_step_that_does_not_divide_is_refused(
     make: Make, queries_per_step: int, queries_per_pool: int, ranks: int
 ) -> None:
-    with pytest.raises(Fault, match=f"queries_per_step={queries_per_step} on {ranks} device"):
+    with pytest.raises(UserError, match=f"queries_per_step={queries_per_step} on {ranks} device"):
         make(queries_per_step, queries_per_pool, ranks=ranks)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 
 from retrieval_kd.batch.dark import MASKED, Dark, Edits, masked, reinforced, written
 from retrieval_kd.batch.sampling import Drawn
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Passage
 
 NEGATIVE, POSITIVE = list("abcdefghij"), list("ABCDEFGHIJ")
@@ -160,5 +160,5 @@ def test_edits_are_a_function_of_seed_step_and_query(collection: Collection) -> 
     ],
 )
 def test_dark_examples_that_cannot_be_made_are_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         replace(PLAIN, **given)

@@ -67,7 +67,7 @@ def passage_pieces(texts: Tokens) -> list[list[list[int]]]:
 
 def small(batch: Candidates) -> list[torch.Tensor]:
     own = (batch.query_id, batch.passage_id, batch.present, batch.relevance, batch.dark, batch.rank)
-    return [*own, batch.positive, batch.clash]
+    return [*own, batch.positive, batch.known_positives]
 
 
 def equal(one: Candidates, other: Candidates) -> bool:
@@ -112,8 +112,8 @@ def test_no_dark_example_is_pooled_or_a_rival_of_anybody_but_its_own_query_lists
     dark = batch.spread(batch.dark)
     assert dark.sum() == 4 * queries_per_pool * COPIES
     assert not (batch.pooled & dark).any()
-    assert not (batch.rivals & dark).any()
-    assert not (batch.clash & dark).any()
+    assert not (batch.negatives & dark).any()
+    assert not (batch.known_positives & dark).any()
     assert torch.equal(batch.listed, batch.present)
     own = batch.spread(batch.passage_id).gather(1, batch.own_columns())
     assert torch.equal(own, batch.passage_id)
@@ -127,7 +127,7 @@ def test_the_positive_is_found_in_the_pool_among_dark_columns(make: Make, querie
     there = batch.spread(batch.passage_id).gather(1, batch.positive.clamp(min=0)[:, None])[:, 0]
     assert torch.equal(there[judged], batch.query_id[judged])  # passage q is relevant to query q
     assert (batch.own_positive[judged] == 0).all()
-    assert (batch.clash.sum(1) == judged).all()
+    assert (batch.known_positives.sum(1) == judged).all()
 
 
 def test_a_text_is_empty_exactly_where_its_candidate_is_absent(make: Make) -> None:

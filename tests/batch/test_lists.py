@@ -9,9 +9,9 @@ import pytest
 from retrieval_kd.batch.dark import Dark
 from retrieval_kd.batch.lists import Data, apart, drawable, has_list, judged, short, stored, with_copies, within
 from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.records import Passage
 from retrieval_kd.text.run import Run
@@ -117,7 +117,9 @@ def test_a_missing_score_takes_the_lowest_of_its_query_and_stays_unknown_without
 @pytest.mark.parametrize("missing", ["error", "drop", "minimum"])
 def test_a_file_of_other_queries_or_passages_is_refused(missing: str, corpus: Corpus) -> None:
     for run in (Run.of({"foreign": [("a", 1.0)]}), Run.of({"q": [("foreign", 1.0)]})):
-        with pytest.raises(Fault, match=r"scores\.tsv has no score of this collection's passages for a training query"):
+        with pytest.raises(
+            UserError, match=r"scores\.tsv has no score of this collection's passages for a training query"
+        ):
             scored(corpus, missing, run)
 
 
@@ -139,11 +141,11 @@ def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
     assert scored(corpus, "error", whole)[1] == [3, 1, -9, 2]
     without = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("d", 2.0)]})
     with pytest.raises(
-        Fault, match=r"1 candidates have no score in scores\.tsv, the first of them query r passage b: score them"
+        UserError, match=r"1 candidates have no score in scores\.tsv, the first of them query r passage b: score them"
     ):
         scored(corpus, "error", without)
     positive = Run.of({"q": [(name, 1.0) for name in "abcd"], "r": [("a", 3.0), ("b", 2.0)]})
-    with pytest.raises(Fault, match="query r passage d"):
+    with pytest.raises(UserError, match="query r passage d"):
         scored(corpus, "error", positive)
 
 
@@ -155,7 +157,7 @@ def test_a_candidate_that_lacks_a_needed_score_is_not_drawn(corpus: Corpus) -> N
 
 
 def test_a_run_of_another_collection_is_refused(corpus: Corpus) -> None:
-    with pytest.raises(Fault, match="nowhere"):
+    with pytest.raises(UserError, match="nowhere"):
         drawable(Run.of({"q": [("nowhere", 1.0)]}), QUERIES, corpus, judged(corpus, QUERIES)[0])
 
 
@@ -211,7 +213,7 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
     ],
 )
 def test_data_that_cannot_be_had_is_refused(given: dict[str, object], said: str) -> None:
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         Data(**{**SAMPLED, **given})
 
 

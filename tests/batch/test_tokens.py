@@ -15,7 +15,7 @@ from retrieval_kd.batch.tokens import Frame, Tokenisation, Tokens, apart, joined
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import locate
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 CLS, SEP, MASK = 2, 3, 4
 QUERY, PASSAGE = Frame((CLS, 8), (SEP,), 6), Frame((9,), (SEP,), 5)
@@ -166,9 +166,9 @@ def test_a_marker_may_stand_in_the_place_of_the_first_special_piece(tiny: str) -
 
 def test_a_length_without_room_for_a_word_is_refused(tiny: str) -> None:
     assert form(tiny, query_length=3).frames()[0].length == 3
-    with pytest.raises(Fault, match="query_length=2 leaves no room"):
+    with pytest.raises(UserError, match="query_length=2 leaves no room"):
         form(tiny, query_length=2).frames()
-    with pytest.raises(Fault, match="passage_length=5"):
+    with pytest.raises(UserError, match="passage_length=5"):
         form(tiny, passage_length=5, passage_marker="[D]").frames()
 
 
@@ -225,7 +225,7 @@ def test_a_tokenizer_without_special_pieces_is_refused(tmp_path: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))).save_pretrained(
         tmp_path
     )
-    with pytest.raises(Fault, match="no cls_token"):
+    with pytest.raises(UserError, match="no cls_token"):
         vocabulary(str(tmp_path))
 
 

@@ -21,9 +21,9 @@ from retrieval_kd.app.execute.execute_plan import execute_plan
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.contracts.options import CONF, names
 from tests.planted import planted_backbone, write_planted
@@ -79,7 +79,7 @@ class Place:
         told = [word.format(scores=self.scores()) for word in words]
         try:
             plan = checked_plan([*self.words, *told], options)
-        except Fault as fault:
+        except UserError as fault:
             said = sentences_of(fault)
             unread = [word for word in told if any(one.startswith(f"{word} reaches no stage") for one in said)]
             if unread:  # a file that nobody reads need not be given

@@ -31,17 +31,17 @@ def batch(listed: int = LISTED, *, empty: bool = False, dtype: torch.dtype = tor
     shape = (QUERIES, listed)
     present, relevance = torch.ones(shape, dtype=torch.bool), torch.full(shape, -1)
     positive = torch.arange(QUERIES) % PER_POOL * listed
-    clash = torch.zeros(QUERIES, listed * PER_POOL, dtype=torch.bool)
+    known_positives = torch.zeros(QUERIES, listed * PER_POOL, dtype=torch.bool)
     positive[UNJUDGED] = -1
     if listed > 1:
         present[ABSENT] = False
         relevance[1, 2] = 0
-        clash[0, listed] = True  # the positive of query 1 is judged relevant to query 0 too
+        known_positives[0, listed] = True  # the positive of query 1 is judged relevant to query 0 too
     if empty:
         present, positive = torch.zeros_like(present), torch.full_like(positive, -1)
     judged = positive >= 0
     relevance[judged, 0] = 1
-    clash[judged] = clash[judged].scatter(1, positive[judged][:, None], True)
+    known_positives[judged] = known_positives[judged].scatter(1, positive[judged][:, None], True)
     made = Candidates(
         step=0,
         query_id=torch.arange(QUERIES),
@@ -51,7 +51,7 @@ def batch(listed: int = LISTED, *, empty: bool = False, dtype: torch.dtype = tor
         dark=torch.zeros(shape, dtype=torch.bool),
         rank=torch.arange(listed).expand(shape).clone(),
         positive=positive,
-        clash=clash,
+        known_positives=known_positives,
         texts={},
         local=QUERIES,
     )

@@ -11,7 +11,7 @@ import yaml
 from retrieval_kd.app.plan.forms import class_of
 from retrieval_kd.app.stages.open_scorers import open_all, open_scorer
 from retrieval_kd.batch.vocabulary import vocabulary
-from retrieval_kd.scorers.offline import pair_scores
+from retrieval_kd.scorers.inference import pair_scores
 from retrieval_kd.scorers.scorer import Scorer
 from tests.contracts.options import CONF, names, option
 from tests.distil.training import Ground

@@ -25,12 +25,12 @@ from retrieval_kd.app.stages.open_rankers import ranker_of, teacher_ranker
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.work import Work
 from retrieval_kd.distil.schedules import OPTIONS
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.ranker import Ranker, mine
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.docstrings import Docstrings
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.contracts.flips import flipped
 from tests.contracts.options import names, option
@@ -159,7 +159,7 @@ def _value(config: Node, key: str) -> Any:
 def looked(config: Node, seen: Callable[[Node], Any]) -> Any:
     try:
         return seen(config)
-    except (Fault, InstantiationException):
+    except (UserError, InstantiationException):
         return None
 
 

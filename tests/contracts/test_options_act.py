@@ -14,7 +14,7 @@ from retrieval_kd.app.check.unread_training import groups
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import with_roles_named
 from retrieval_kd.app.plan.signatures import parameters
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.contracts.crosses import ELSE, FITS
 from tests.contracts.flips import flipped
 from tests.contracts.options import names, option
@@ -109,7 +109,7 @@ def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
             unread = {name for name, _ in (*declared(changed, key), *across("train", changed), *groups(changed))}
             if not any(key == name or key.startswith(f"{name}.") for name in unread):
                 found += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
-        except (Fault, InstantiationException):
+        except (UserError, InstantiationException):
             continue  # refused
     return found
 

@@ -14,7 +14,7 @@ from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.scorers.view import Feature, View, Want
 from tests.contracts.options import names
@@ -134,7 +134,7 @@ def test_scores_outside_training_are_those_of_training(
     source = collate.sources[scorer.tokenisation]
     queries = source.queries.take(np.repeat(batch.query_id.numpy(), LISTED))
     passages = source.passages.take(batch.passage_id.numpy().reshape(-1))
-    found = offline.pair_scores(scorer, queries, passages, tokens_per_group=200)
+    found = inference.pair_scores(scorer, queries, passages, tokens_per_group=200)
     scores = look(distiller, batch, wanted({"scores"})).scores
     assert scores is not None
     np.testing.assert_allclose(found.reshape(QUERIES, LISTED), scores.numpy(), rtol=1e-4, atol=1e-4)

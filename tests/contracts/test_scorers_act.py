@@ -15,8 +15,8 @@ from retrieval_kd.app.check.unread_options import declared
 from retrieval_kd.app.plan.forms import class_of
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View, Want
-from retrieval_kd.text.fault import Fault
 from tests.contracts.flips import flipped
 from tests.contracts.options import option
 from tests.distil import training
@@ -110,7 +110,7 @@ def named(node: Node, key: str) -> bool:
 def looked(kind: str, node: Node, ground: Ground, folder: Path) -> Seen | None:
     try:
         return None if refused(node) else seen(kind, node, ground, folder)
-    except (Fault, InstantiationException):
+    except (UserError, InstantiationException):
         return None
 
 

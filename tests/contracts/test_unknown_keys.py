@@ -15,7 +15,7 @@ from retrieval_kd.app.plan import roles, signatures
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.app.conftest import write_collection
 from tests.contracts.options import CONF, groups, names, option
 
@@ -46,7 +46,7 @@ def faults(group: str, node: Node) -> list[str]:
     if group in BUILT and not found:
         try:
             build({**node, **({"path": "."} if "path" in node else {})}, group)
-        except (Fault, InstantiationException) as fault:
+        except (UserError, InstantiationException) as fault:
             found = [str(getattr(fault, "__cause__", None) or fault)]
     return found
 
@@ -105,5 +105,5 @@ def planned(options: Options, tmp_path: Path) -> Iterator[Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("word", SAID)
 def test_a_word_with_a_key_that_nobody_knows_is_refused(word: str, planned: Any) -> None:
-    with pytest.raises(Fault, match=SAID[word]):
+    with pytest.raises(UserError, match=SAID[word]):
         planned(word)

@@ -17,9 +17,9 @@ def test_everything_counts_at_pace_one_with_the_grades_as_labels() -> None:
 
 
 def test_a_batch_that_was_taught_nothing_counts_as_before() -> None:
-    batch = step([[1, 1], [1, 0]], clash=[[1, 0, 0, 1], [0, 0, 1, 0]], dark=[[0, 1], [0, 0]])
+    batch = step([[1, 1], [1, 0]], known_positives=[[1, 0, 0, 1], [0, 0, 1, 0]], dark=[[0, 1], [0, 0]])
     taught = batch.taught(Constant().lesson(batch, {}, 0.0))
-    for name in ("listed", "pooled", "rivals", "labels"):
+    for name in ("listed", "pooled", "negatives", "labels"):
         assert torch.equal(getattr(taught, name), getattr(batch, name))
 
 

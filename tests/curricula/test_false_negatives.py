@@ -10,8 +10,8 @@ import torch
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.curricula.constant import Constant
 from retrieval_kd.curricula.false_negatives import FalseNegatives
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 from tests.losses.numbers import rows
@@ -122,7 +122,7 @@ def test_a_bar_above_every_score_filters_nothing() -> None:
 def test_what_is_dropped_is_no_rival_of_its_own_query_and_stays_one_of_others() -> None:
     batch = step([[1, 1], [1, 1]])
     lesson = filtering().lesson(batch, {"cross": View(scores=scored([0.5, 0.9], [0.5, 0.1]))}, 0.0)
-    assert batch.taught(lesson).rivals.tolist() == [[False, False, True, True], [True, True, False, True]]
+    assert batch.taught(lesson).negatives.tolist() == [[False, False, True, True], [True, True, False, True]]
 
 
 def test_a_lesson_is_the_same_on_every_rank() -> None:
@@ -134,5 +134,5 @@ def test_a_lesson_is_the_same_on_every_rank() -> None:
 
 @pytest.mark.parametrize("wrong", [{"quantile": 1.5}, {"momentum": 1.0}, {"rounds": 0}, {"keep_at_least": -1}])
 def test_numbers_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Fault, match=r"give a quantile from 0 to 1, a momentum from 0 to below 1"):
+    with pytest.raises(UserError, match=r"give a quantile from 0 to 1, a momentum from 0 to below 1"):
         filtering(**wrong)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from retrieval_kd.curricula.rank_groups import RankGroups
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.steps import step
 
 GROUPS = [{"last": 2, "label": "reciprocal"}, {"last": 5, "label": -0.25}, {"last": 9, "label": -0.5}]
@@ -56,5 +56,5 @@ def test_it_needs_no_judge() -> None:
     ],
 )
 def test_groups_that_do_not_fall_down_the_list_are_refused(groups: list[dict[str, Any]]) -> None:
-    with pytest.raises(Fault, match=r"curriculum\.groups=.*: give each group its last rank, rising from 1"):
+    with pytest.raises(UserError, match=r"curriculum\.groups=.*: give each group its last rank, rising from 1"):
         RankGroups(groups=groups)

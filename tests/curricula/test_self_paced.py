@@ -8,8 +8,8 @@ import torch
 from retrieval_kd.curricula.constant import Constant
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.curricula.self_paced import SelfPaced, confidence
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View
-from retrieval_kd.text.fault import Fault
 from tests.losses.numbers import LN3, rows
 from tests.losses.test_objective import listwise
 from tests.steps import step
@@ -75,5 +75,5 @@ def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
 
 @pytest.mark.parametrize("wrong", [{"first": 1.1}, {"last": -0.1}])
 def test_a_bar_that_is_no_share_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(Fault, match=r"curriculum\.first=.* are bars of a share: give 0 to 1"):
+    with pytest.raises(UserError, match=r"curriculum\.first=.* are bars of a share: give 0 to 1"):
         paced(**wrong)

@@ -37,7 +37,7 @@ class Blocks(Term):
         found = []
         for view in views.values():
             for scores in view.pool_layers.values():
-                found.append(contrastive(scores / 8, batch.positive, present=batch.rivals))
+                found.append(contrastive(scores / 8, batch.positive, present=batch.negatives))
             for scores in view.layers.values():
                 found.append((scores.masked_fill(~batch.listed, 0.0) / 8).square().mean())
             if view.attention is not None:

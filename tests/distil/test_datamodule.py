@@ -11,8 +11,8 @@ import torch
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.distil.datamodule import ListsDataModule
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.contracts.options import option
 from tests.distil import training
@@ -57,10 +57,10 @@ def test_a_query_has_its_judged_passage_first_and_never_a_judged_one_as_a_rival(
     module = lists(ground, tmp_path, negatives=3, queries_per_step=8)
     corpus = ground.corpus
     for batch in loaded(module):
-        for query, listed, rivals in zip(batch.query_id.tolist(), batch.passage_id, batch.rivals, strict=True):
+        for query, listed, negatives in zip(batch.query_id.tolist(), batch.passage_id, batch.negatives, strict=True):
             relevant = corpus.judgments.relevant(module.queries[query])
             assert corpus.collection.id_at(int(listed[0])) in relevant
-            pool = batch.passage_id.reshape(-1)[rivals]
+            pool = batch.passage_id.reshape(-1)[negatives]
             assert not {corpus.collection.id_at(number) for number in pool.tolist()} & set(relevant)
 
 
@@ -80,7 +80,7 @@ def test_a_run_over_other_queries_is_refused(ground: Ground, tmp_path: Path) -> 
     judged = {name: [(next(iter(corpus.collection)), 1.0)] for name in corpus.splits["test"]}
     Run.of(judged).write(tmp_path / "other.trec")
     with pytest.raises(
-        Fault, match=r"none of 61 training queries has a list in .*give a run over this collection's train"
+        UserError, match=r"none of 61 training queries has a list in .*give a run over this collection's train"
     ):
         lists(ground, tmp_path, candidates=str(tmp_path / "other.trec"))
 
@@ -129,7 +129,7 @@ def test_a_candidate_without_a_stored_score_is_an_error_unless_the_option_says_o
 ) -> None:
     rows = with_scores(ground)
     rows["q7"] = [row for row in rows["q7"] if row[0] != "p7"]
-    with pytest.raises(Fault, match=r"query q7 passage p7: score them, or set missing=drop or missing=minimum"):
+    with pytest.raises(UserError, match=r"query q7 passage p7: score them, or set missing=drop or missing=minimum"):
         stored(ground, tmp_path, "error", rows).collate()
     batches = [stored(ground, tmp_path, "drop", rows).collate()(step) for step in range(8)]
     seven = stored(ground, tmp_path, "drop", rows).queries.index("q7")
@@ -168,7 +168,7 @@ def test_only_what_the_windows_reach_needs_a_stored_score(ground: Ground, tmp_pa
     made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
     reached = [{**FURTHER[0], "first": 7}]
     assert bool(training.lists(ground, made, tmp_path, last=4, further=reached).collate()(0).listed.all())
-    with pytest.raises(Fault, match="candidates have no score in"):
+    with pytest.raises(UserError, match="candidates have no score in"):
         training.lists(ground, made, tmp_path, last=4, further=FURTHER).collate()
 
 
@@ -224,7 +224,9 @@ def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
 
 
 def test_ranks_that_no_list_has_are_refused(ground: Ground, tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="no training query has a passage at ranks 900 to 901 of its list, the longest of"):
+    with pytest.raises(
+        UserError, match="no training query has a passage at ranks 900 to 901 of its list, the longest of"
+    ):
         lists(ground, tmp_path, negatives=1, first=900, last=901).collate()
 
 

@@ -35,7 +35,7 @@ def test_the_contrastive_loss_of_a_step_is_the_cross_entropy_of_its_pool(ground:
     assert scores is not None
     assert scores.shape == (4, 8)
     assert batch.positive.tolist() == [0, 2, 4, 6]
-    others_positive = batch.clash.clone()
+    others_positive = batch.known_positives.clone()
     others_positive[torch.arange(4), batch.positive] = False
     expected = cross_entropy(scores.masked_fill(others_positive, -torch.inf), batch.positive)
     assert training.loss_of(made, batch).item() == pytest.approx(expected.item(), rel=1e-6)
@@ -64,12 +64,12 @@ def test_a_step_of_two_pools_is_the_mean_of_two_steps_of_one(ground: Ground, tmp
     teachers = {"late": training.scorer_node(ground, "late")} if loss == "self_otf" else {}
     made = training.distiller(loss, training.scorer_node(ground, "dual"), teachers).eval()
     batch = training.batch(ground, made, tmp_path, queries_per_step=8, queries_per_pool=4)
-    assert batch.clash.shape == (8, 8)
+    assert batch.known_positives.shape == (8, 8)
     whole = training.loss_of(made, batch).item()
     halves = [training.loss_of(made, half(batch, part)).item() for part in (slice(0, 4), slice(4, 8))]
     assert whole == pytest.approx(sum(halves) / 2, rel=1e-5)
     one_pool = training.batch(ground, made, tmp_path, queries_per_step=8)
-    assert one_pool.clash.shape == (8, 16)
+    assert one_pool.known_positives.shape == (8, 16)
     assert training.loss_of(made, one_pool).item() > whole
 
 

@@ -12,7 +12,7 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
 from transformers.trainer_utils import SchedulerType
 
 from retrieval_kd.distil.schedules import FROM_START, OPTIONS, Schedule
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.distil import training
 from tests.distil.training import Ground
 
@@ -84,7 +84,7 @@ def test_every_schedule_makes_rates_and_reads_the_options_that_are_named() -> No
     ],
 )
 def test_what_a_schedule_does_not_read_or_lacks_is_refused(values: dict[str, object], said: str) -> None:
-    with pytest.raises(Fault, match=re.escape(said)):
+    with pytest.raises(UserError, match=re.escape(said)):
         training.adamw(**values)
 
 
@@ -123,7 +123,7 @@ def test_every_parameter_that_learns_is_optimised_once(ground: Ground) -> None:
 
 @pytest.mark.parametrize("values", [{"steps": 0}, {"lr": 0.0}, {"lr": -1e-3}])
 def test_numbers_that_train_nothing_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(Fault, match="give positive numbers"):
+    with pytest.raises(UserError, match="give positive numbers"):
         training.adamw(**values)
 
 
@@ -138,7 +138,9 @@ def test_a_learner_with_a_clip_of_its_own_is_bounded_by_itself() -> None:
 
 
 def test_a_learner_s_own_settings_are_a_rate_a_decay_and_a_clip() -> None:
-    with pytest.raises(Fault, match=r"optim\.learners\.late\.momentum: a learner has its own lr, weight_decay, clip"):
+    with pytest.raises(
+        UserError, match=r"optim\.learners\.late\.momentum: a learner has its own lr, weight_decay, clip"
+    ):
         training.adamw(learners={"late": {"momentum": 0.9}})
-    with pytest.raises(Fault, match=r"optim\.learners\.late: give a positive lr and a positive clip"):
+    with pytest.raises(UserError, match=r"optim\.learners\.late: give a positive lr and a positive clip"):
         training.adamw(learners={"late": {"clip": 0.0}})

@@ -18,10 +18,10 @@ from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil import fit
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.states import Keep
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.mining import Hard
 from retrieval_kd.ranking.ranker import mine
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.signals import SIGNALS, Stopped
 from tests.distil import training
@@ -170,7 +170,7 @@ def test_a_training_whose_states_are_all_damaged_starts_again(ground: Ground, tm
 def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_path: Path) -> None:
     made = student(ground)
     saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
-    with pytest.raises(Fault, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
+    with pytest.raises(UserError, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
         Keep(tmp_path, 1).on_load_checkpoint(pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved})
 
 

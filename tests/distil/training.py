@@ -18,7 +18,7 @@ from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.fit import fit
-from retrieval_kd.distil.optimise import AdamW
+from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.text.corpus import Corpus
@@ -73,10 +73,10 @@ def objective(loss: str | Node | Objective, teachers: Node) -> Objective:
     return built
 
 
-def adamw(**values: Any) -> AdamW:
+def adamw(**values: Any) -> OptimConfig:
     """conf/optim/adamw.yaml, three steps long."""
     built = build({**option("optim", "adamw"), "steps": 3, **values}, "optim")
-    assert isinstance(built, AdamW)
+    assert isinstance(built, OptimConfig)
     return built
 
 
@@ -100,7 +100,7 @@ def distiller(
     student: Node,
     teachers: Node | None = None,
     *,
-    optim: AdamW | None = None,
+    optim: OptimConfig | None = None,
     seed: int = 0,
     kind: type[Distiller] = Distiller,
     taught_by: Curriculum | None = None,

@@ -15,7 +15,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.footprint import Footprint, footprint
-from retrieval_kd.encoders.unpadded import Kept, Reading, Request, Running, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Kept, Reading, Request, run
 
 GROUP = 256
 
@@ -50,8 +50,8 @@ def kept_by(running: Callable[[], object], encoder: TextEncoder) -> int:
 def test_what_is_forecast_is_what_autograd_saves(backbone: Path, texts: Tokens, dropout: float) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=dropout).train()
     asked = request(encoder, texts)
-    told = footprint(asked, Running(GROUP))
-    assert told.groups == pytest.approx(kept_by(lambda: run(asked, Running(GROUP)), encoder), rel=0.1)
+    told = footprint(asked, EncodeOptions(GROUP))
+    assert told.groups == pytest.approx(kept_by(lambda: run(asked, EncodeOptions(GROUP)), encoder), rel=0.1)
     assert told.largest == pytest.approx(told.groups * 11 / 64, rel=1e-6), "eleven of the texts are a group"
     assert told.kept == 64 * 22 * encoder.width * 4
     assert told.of(recompute=True) == told.largest + told.kept < told.of(recompute=False) == told.groups + told.kept
@@ -59,22 +59,22 @@ def test_what_is_forecast_is_what_autograd_saves(backbone: Path, texts: Tokens, 
 
 def test_a_frozen_encoder_keeps_nothing(backbone: Path, texts: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.0)
-    assert footprint(request(encoder, texts, learns=False), Running(GROUP)) == Footprint()
+    assert footprint(request(encoder, texts, learns=False), EncodeOptions(GROUP)) == Footprint()
 
 
 def test_two_encoders_add_up_and_the_heavier_group_is_the_largest(backbone: Path, texts: Tokens) -> None:
     three, one = (TextEncoder.load(backbone, layers=layers, dropout=0.0) for layers in (None, [0]))
-    alone = footprint(request(three, texts), Running(GROUP))
-    both = footprint({**request(three, texts), "other": request(one, texts)["it"]}, Running(GROUP))
+    alone = footprint(request(three, texts), EncodeOptions(GROUP))
+    both = footprint({**request(three, texts), "other": request(one, texts)["it"]}, EncodeOptions(GROUP))
     assert both.largest == alone.largest
     assert 1.2 * alone.groups < both.groups < 1.8 * alone.groups
 
 
 def test_half_precision_keeps_less(backbone: Path, texts: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.0)
-    full = footprint(request(encoder, texts), Running(GROUP))
+    full = footprint(request(encoder, texts), EncodeOptions(GROUP))
     with torch.autocast("cpu", torch.bfloat16):
-        half = footprint(request(encoder, texts), Running(GROUP))
+        half = footprint(request(encoder, texts), EncodeOptions(GROUP))
     assert half.groups < 0.9 * full.groups
 
 
@@ -86,7 +86,7 @@ def test_what_was_run_is_let_go(backbone: Path, texts: Tokens) -> None:
         alive.append(weakref.ref(encoded.states))
         return {"tokens": encoded.states * 2}
 
-    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, Running(GROUP))
+    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, EncodeOptions(GROUP))
     gc.collect()
     assert len(alive) == 2
     assert [one() for one in alive] == [None, None]
@@ -99,5 +99,5 @@ def test_only_the_heaviest_group_is_run_whole(backbone: Path, texts: Tokens) -> 
         seen.append(len(encoded.states))
         return {"tokens": encoded.states}
 
-    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, Running(GROUP))
+    footprint({"it": Request(Reading(encoder, texts), keep, learns=True)}, EncodeOptions(GROUP))
     assert seen == [1, 11]

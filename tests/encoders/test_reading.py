@@ -11,7 +11,7 @@ from torch import Tensor
 
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.reading import tell_once
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.encoders.families import write_classifier
 
 Weights = dict[str, Tensor]
@@ -85,7 +85,7 @@ BROKEN: dict[str, tuple[Callable[[Weights], Weights], str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_weights_that_are_not_as_the_configuration_says_are_refused(backbone: Path, tmp_path: Path, name: str) -> None:
     change, message = BROKEN[name]
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         load(edited(backbone, tmp_path / "broken", change))
 
 
@@ -93,14 +93,14 @@ def test_weights_that_are_not_as_the_configuration_says_are_refused(backbone: Pa
 def test_a_classifier_without_all_of_its_head_is_refused(backbone: Path, tmp_path: Path, part: str) -> None:
     whole = write_classifier(tmp_path / "whole", backbone, "roberta")
     folder = edited(whole, tmp_path / "part", lambda weights: {k: v for k, v in weights.items() if k != part})
-    with pytest.raises(Fault, match=f"1 weights of its RobertaForSequenceClassification are missing, {part}"):
+    with pytest.raises(UserError, match=f"1 weights of its RobertaForSequenceClassification are missing, {part}"):
         TextEncoder.load_with_head(folder, layers=None, dropout=0.0)
 
 
 def test_a_file_that_is_no_safetensors_is_refused(backbone: Path, tmp_path: Path) -> None:
     folder = edited(backbone, tmp_path / "torn", lambda weights: weights)
     (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:100])
-    with pytest.raises(Fault, match="transformers does not load this folder"):
+    with pytest.raises(UserError, match="transformers does not load this folder"):
         load(folder)
 
 
@@ -108,5 +108,5 @@ def test_a_folder_without_a_tokenizer_is_refused(backbone: Path, tmp_path: Path)
     folder = edited(backbone, tmp_path / "bare", lambda weights: weights)
     for path in [*folder.glob("tokenizer*"), *folder.glob("vocab*"), *folder.glob("special*")]:
         path.unlink()
-    with pytest.raises(Fault, match="has no tokenizer"):
+    with pytest.raises(UserError, match="has no tokenizer"):
         load(folder)

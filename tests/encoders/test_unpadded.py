@@ -12,7 +12,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import pool
-from retrieval_kd.encoders.unpadded import Count, Kept, Reading, Request, Running, run
+from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Kept, Reading, Request, run
 
 Open = Callable[..., TextEncoder]
 BUDGETS = [1, 30, 64, 4096]  # tokens a group: every text alone, a few of them, all of them
@@ -36,7 +36,7 @@ def tokens_too(encoded: Encoded) -> Kept:
     return {"tokens": encoded.states, "counted": encoded.text.mask} | mean(encoded)
 
 
-def one(encoder: TextEncoder, texts: Tokens, running: Running, keep: Callable[[Encoded], Kept] = mean) -> Kept:
+def one(encoder: TextEncoder, texts: Tokens, running: EncodeOptions, keep: Callable[[Encoded], Kept] = mean) -> Kept:
     return run({"it": Request(Reading(encoder, texts), keep, learns=True)}, running)[0]["it"]
 
 
@@ -74,7 +74,7 @@ def test_groups_of_like_length_give_what_one_padded_run_gives(
     backward: float,
 ) -> None:
     encoder = open_encoder(layers=layers, dtype=dtype)
-    expected, found = padded(encoder, mixed), one(encoder, mixed, Running(budget))["mean"]
+    expected, found = padded(encoder, mixed), one(encoder, mixed, EncodeOptions(budget))["mean"]
     assert found.dtype == dtype
     assert (found - expected).abs().max() < forward
     assert furthest(gradients(encoder, found), gradients(encoder, expected)) < backward
@@ -82,7 +82,7 @@ def test_groups_of_like_length_give_what_one_padded_run_gives(
 
 def test_every_parameter_learns_through_it(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder()
-    found = gradients(encoder, one(encoder, mixed, Running(30))["mean"])
+    found = gradients(encoder, one(encoder, mixed, EncodeOptions(30))["mean"])
     assert {name for name, _ in encoder.named_parameters()} == set(found)
     # a key's bias shifts a row of attention logits by a constant, so nothing comes of it
     silent = {name for name, value in found.items() if value.abs().max() < 1e-12}
@@ -91,7 +91,7 @@ def test_every_parameter_learns_through_it(open_encoder: Open, mixed: Tokens) ->
 
 def test_equal_texts_are_computed_once(open_encoder: Open) -> None:
     texts = apart(Ragged.of([[7, 8], [9], [7, 8], [], [7, 8]]), Frame((2,), (3,), 8))
-    kept, count = run({"it": Request(Reading(open_encoder(), texts), mean)}, Running(4096))
+    kept, count = run({"it": Request(Reading(open_encoder(), texts), mean)}, EncodeOptions(4096))
     assert count == Count(computed=8, real=7)  # one group of 4 + 3 real tokens, padded to 2 texts of 4
     found = kept["it"]["mean"]
     assert torch.equal(found[0], found[2])
@@ -102,7 +102,7 @@ def test_equal_texts_are_computed_once(open_encoder: Open) -> None:
 def test_a_duplicates_gradient_counts_as_often_as_it_stands(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder(dtype=torch.float64)
     twice = Tokens(*(torch.cat([part, part]) for part in (mixed.ids, mixed.mask, mixed.word, mixed.segment)))
-    found = one(encoder, twice, Running(64))["mean"]
+    found = one(encoder, twice, EncodeOptions(64))["mean"]
     expected = padded(encoder, mixed).repeat(2, 1)
     assert furthest(gradients(encoder, found), gradients(encoder, expected)) < 1e-10
 
@@ -117,7 +117,7 @@ def test_no_group_is_larger_than_its_budget_unless_one_text_is(open_encoder: Ope
     encoder = open_encoder()
     for budget in BUDGETS:
         sizes.clear()
-        _, count = run({"it": Request(Reading(encoder, mixed), look)}, Running(budget))
+        _, count = run({"it": Request(Reading(encoder, mixed), look)}, EncodeOptions(budget))
         assert all(texts * width <= budget or texts == 1 for texts, width in sizes)
         assert sum(texts for texts, _ in sizes) == 6  # of eight, one is empty and one is said twice
         assert count.computed == sum(texts * width for texts, width in sizes)
@@ -126,14 +126,14 @@ def test_no_group_is_larger_than_its_budget_unless_one_text_is(open_encoder: Ope
 
 
 def test_alone_in_its_group_no_text_is_padded(open_encoder: Open, mixed: Tokens) -> None:
-    _, count = run({"it": Request(Reading(open_encoder(), mixed), mean)}, Running(1))
+    _, count = run({"it": Request(Reading(open_encoder(), mixed), mean)}, EncodeOptions(1))
     assert count.computed == count.real
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_recomputing_gives_the_same_gradients_to_the_last_bit(open_encoder: Open, mixed: Tokens, budget: int) -> None:
     encoder = open_encoder(dropout=0.3)
-    kept = Running(budget, seed=(1, 2, 3))
+    kept = EncodeOptions(budget, seed=(1, 2, 3))
     direct = one(encoder, mixed, kept, tokens_too)
     there = gradients(encoder, direct["mean"])
     again = one(encoder, mixed, replace(kept, recompute=True), tokens_too)
@@ -145,7 +145,7 @@ def test_recomputing_gives_the_same_gradients_to_the_last_bit(open_encoder: Open
 
 
 def test_recomputing_keeps_less_for_the_backward_pass(open_encoder: Open, mixed: Tokens) -> None:
-    def held(running: Running) -> int:
+    def held(running: EncodeOptions) -> int:
         total = 0
 
         def count(tensor: Tensor) -> Tensor:
@@ -157,21 +157,21 @@ def test_recomputing_keeps_less_for_the_backward_pass(open_encoder: Open, mixed:
             one(open_encoder(), mixed, running)
         return total
 
-    assert held(Running(30, recompute=True)) < held(Running(30)) / 4
+    assert held(EncodeOptions(30, recompute=True)) < held(EncodeOptions(30)) / 4
 
 
 def test_the_same_seed_drops_the_same_and_another_or_none_drops_otherwise(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder(dropout=0.3)
-    first, same, other = (one(encoder, mixed, Running(seed=seed))["mean"] for seed in ((1, 2), (1, 2), (1, 3)))
+    first, same, other = (one(encoder, mixed, EncodeOptions(seed=seed))["mean"] for seed in ((1, 2), (1, 2), (1, 3)))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
-    assert not torch.equal(one(encoder, mixed, Running())["mean"], one(encoder, mixed, Running())["mean"])
+    assert not torch.equal(one(encoder, mixed, EncodeOptions())["mean"], one(encoder, mixed, EncodeOptions())["mean"])
 
 
 def test_readers_of_one_pass_see_one_dropout_and_another_pass_draws_anew(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder(dropout=0.3)
     requests = {name: Request(Reading(encoder, mixed, again), mean) for name, again in (("a", 0), ("b", 0), ("c", 1))}
-    kept, count = run(requests, Running(seed=(1,)))
+    kept, count = run(requests, EncodeOptions(seed=(1,)))
     assert torch.equal(kept["a"]["mean"], kept["b"]["mean"])
     assert not torch.equal(kept["a"]["mean"], kept["c"]["mean"])
     assert count.real == 2 * 59
@@ -185,7 +185,7 @@ def test_two_readers_share_the_texts_that_both_read(open_encoder: Open) -> None:
             "query": Request(Reading(encoder, queries), mean),
             "passage": Request(Reading(encoder, passages), lambda text: {"cls": text.states[:, 0]}),
         },
-        Running(1),
+        EncodeOptions(1),
     )
     assert count == Count(computed=12, real=12)  # 4 + 3 + 5 tokens
     assert (kept["query"]["mean"] - padded(encoder, queries)).abs().max() < 1e-5
@@ -202,7 +202,7 @@ def test_texts_of_the_same_pieces_but_other_words_are_told_apart(open_encoder: O
     assert torch.equal(plain.ids, marked.ids)
     kept, _ = run(
         {name: Request(Reading(encoder, text), _words) for name, text in (("plain", plain), ("marked", marked))},
-        Running(),
+        EncodeOptions(),
     )
     states = encoder.backbone(input_ids=plain.ids).last_hidden_state
     assert (kept["plain"]["words"] - states[:, 1:3].mean(1)).abs().max() < 1e-5
@@ -215,14 +215,14 @@ def _words(encoded: Encoded) -> Kept:
 
 def test_encoders_are_run_apart(open_encoder: Open, mixed: Tokens) -> None:
     one, other = open_encoder(), open_encoder(layers=[0])
-    kept, count = run({name: Request(Reading(name, mixed), mean) for name in (one, other)}, Running())
+    kept, count = run({name: Request(Reading(name, mixed), mean) for name in (one, other)}, EncodeOptions())
     assert (kept[one]["mean"] - padded(one, mixed)).abs().max() < 1e-5
     assert (kept[other]["mean"] - padded(other, mixed)).abs().max() < 1e-5
     assert count.real == 2 * 59
 
 
 def test_an_empty_text_keeps_zeros_of_every_shape(open_encoder: Open, mixed: Tokens) -> None:
-    kept = one(open_encoder(), mixed, Running(30), tokens_too)
+    kept = one(open_encoder(), mixed, EncodeOptions(30), tokens_too)
     assert not mixed.mask[3].any()
     assert not kept["mean"][3].any()
     assert not kept["tokens"][3].any()
@@ -234,18 +234,19 @@ def test_an_empty_text_keeps_zeros_of_every_shape(open_encoder: Open, mixed: Tok
 def test_texts_that_are_all_empty_keep_zeros(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder()
     nothing = apart(Ragged.of([[], []]), Frame((2,), (3,), 8))
-    alone = one(encoder, nothing, Running(), tokens_too)
+    alone = one(encoder, nothing, EncodeOptions(), tokens_too)
     assert alone["mean"].tolist() == [[0.0] * 16] * 2
     assert not alone["counted"].any()
     kept, _ = run(
-        {"nothing": Request(Reading(encoder, nothing), mean), "some": Request(Reading(encoder, mixed), mean)}, Running()
+        {"nothing": Request(Reading(encoder, nothing), mean), "some": Request(Reading(encoder, mixed), mean)},
+        EncodeOptions(),
     )
     assert kept["nothing"]["mean"].tolist() == [[0.0] * 16] * 2
     assert (kept["some"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5
 
 
 def test_a_request_that_does_not_learn_keeps_no_graph(open_encoder: Open, mixed: Tokens) -> None:
-    kept, _ = run({"it": Request(Reading(open_encoder(), mixed), mean)}, Running(recompute=True))
+    kept, _ = run({"it": Request(Reading(open_encoder(), mixed), mean)}, EncodeOptions(recompute=True))
     assert not kept["it"]["mean"].requires_grad
 
 
@@ -255,7 +256,7 @@ def test_the_word_embeddings_are_looked_up_once(
     encoder, looked_up = open_encoder(), []
     embed = encoder.embed
     monkeypatch.setattr(encoder, "embed", lambda ids: looked_up.append(len(ids)) or embed(ids))
-    one(encoder, mixed, Running(1))
+    one(encoder, mixed, EncodeOptions(1))
     assert looked_up == [59]
 
 
@@ -270,7 +271,7 @@ def test_layers_are_kept_for_the_reader_that_asked(open_encoder: Open, mixed: To
             "layer": Request(Reading(encoder, mixed), first_block, layers=frozenset({0})),
             "last": Request(Reading(encoder, mixed), mean),
         },
-        Running(30),
+        EncodeOptions(30),
     )
     cut = open_encoder(layers=[0])
     assert (kept["layer"]["first"] - padded(cut, mixed)).abs().max() < 1e-5

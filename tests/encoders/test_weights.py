@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from retrieval_kd.encoders import weights
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.weights import digest, layers_to_keep, locate, spread
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 def copy(backbone: Path, place: Path) -> Path:
@@ -55,7 +55,7 @@ def test_a_list_of_layers_is_kept() -> None:
 
 @pytest.mark.parametrize("wanted", [0, 7, -1, [], [0, 6], [-1, 2], [3, 1], [2, 2]])
 def test_layers_that_are_not_there_are_refused(wanted: int | list[int]) -> None:
-    with pytest.raises(Fault, match="give"):
+    with pytest.raises(UserError, match="give"):
         spread(wanted, 6)
 
 
@@ -73,7 +73,7 @@ def test_a_checkpoint_with_the_same_layers_is_loaded_as_it_is(cut: Path) -> None
 
 @pytest.mark.parametrize("wanted", [[0], [0, 1], 1, 3])
 def test_a_checkpoint_with_other_layers_is_refused(cut: Path, wanted: int | list[int]) -> None:
-    with pytest.raises(Fault, match=r"keeps layers \[0, 2\] of 3"):
+    with pytest.raises(UserError, match=r"keeps layers \[0, 2\] of 3"):
         layers_to_keep(cut, wanted)
 
 
@@ -90,14 +90,14 @@ def test_a_folder_of_pickled_weights_is_refused(backbone: Path, tmp_path: Path) 
     folder = copy(backbone, tmp_path / "pickled")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(Fault, match="pickled weights are never loaded"):
+    with pytest.raises(UserError, match="pickled weights are never loaded"):
         locate(str(folder))
 
 
 def test_a_folder_without_a_configuration_is_refused(backbone: Path, tmp_path: Path) -> None:
     folder = copy(backbone, tmp_path / "bare")
     (folder / "config.json").unlink()
-    with pytest.raises(Fault, match=r"has no config\.json"):
+    with pytest.raises(UserError, match=r"has no config\.json"):
         locate(str(folder))
 
 
@@ -105,12 +105,12 @@ def test_a_folder_without_a_configuration_is_refused(backbone: Path, tmp_path: P
     "given", ["/nowhere/at/all", "./nowhere", "~/nowhere", "no/such/folder", "artifacts/train-1/x"]
 )
 def test_a_folder_that_is_not_there_is_refused(given: str) -> None:
-    with pytest.raises(Fault, match="there is no such folder"):
+    with pytest.raises(UserError, match="there is no such folder"):
         locate(given)
 
 
 def test_a_hub_that_does_not_answer_is_said_in_one_sentence() -> None:
-    with pytest.raises(Fault, match="'nobody/nothing' is neither a folder nor minilm") as fault:
+    with pytest.raises(UserError, match="'nobody/nothing' is neither a folder nor minilm") as fault:
         locate("nobody/nothing")
     assert "\n" not in str(fault.value)
 
@@ -127,7 +127,7 @@ def test_minilm_with_other_weights_than_the_published_ones_is_refused(
 ) -> None:
     copy(backbone, tmp_path / "model")
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: Package(tmp_path))
-    with pytest.raises(Fault, match=r"have SHA-256 [0-9a-f]{64}, not 53aa5117"):
+    with pytest.raises(UserError, match=r"have SHA-256 [0-9a-f]{64}, not 53aa5117"):
         locate("minilm")
     monkeypatch.setattr(weights, "_MINILM_SHA256", weights._sha256(tmp_path / "model" / "model.safetensors"))
     assert locate("minilm") == tmp_path / "model"
@@ -135,7 +135,7 @@ def test_minilm_with_other_weights_than_the_published_ones_is_refused(
 
 def test_minilm_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(Fault, match=r"install retrieval-kd\[weights\]"):
+    with pytest.raises(UserError, match=r"install retrieval-kd\[weights\]"):
         locate("minilm")
 
 

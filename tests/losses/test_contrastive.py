@@ -1,4 +1,4 @@
-"""The judged passage against its rivals."""
+"""The judged passage against its negatives."""
 
 import math
 
@@ -71,15 +71,18 @@ def term(over: str, **given: object) -> Contrastive:
 
 
 def test_the_term_over_the_pool_leaves_out_what_is_judged_relevant_to_the_query() -> None:
-    batch = step([[1, 1], [1, 1]], clash=[[1, 0, 1, 0], [0, 0, 1, 0]])
+    batch = step([[1, 1], [1, 1]], known_positives=[[1, 0, 1, 0], [0, 0, 1, 0]])
     pool = torch.tensor([[LN3, 0.0, 50.0, -1e9], [0.0, 0.0, 0.0, 0.0]])
     found = term("pool")({"student": View(pool=pool)}, batch)
     assert found.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-5)
 
 
 def test_the_term_over_the_list_leaves_it_out_of_the_own_columns() -> None:
-    clash = [[1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]  # the first query's third candidate is judged relevant as well
-    batch = step([[1, 1, 1], [1, 1, 0]], positive=[0, 4], clash=clash)
+    known_positives = [
+        [1, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0],
+    ]  # the first query's third candidate is judged relevant as well
+    batch = step([[1, 1, 1], [1, 1, 0]], positive=[0, 4], known_positives=known_positives)
     scores = torch.tensor([[LN3, 0.0, 50.0], [0.0, LN3, 50.0]])
     assert term("list")({"student": View(scores=scores)}, batch).item() == pytest.approx(math.log(4 / 3))
 

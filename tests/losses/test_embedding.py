@@ -48,7 +48,7 @@ def test_the_term_is_the_mean_over_queries_plus_the_mean_over_listed_passages() 
 
 def test_a_linear_map_leads_the_learners_width_to_the_guides() -> None:
     mapped = term()
-    mapped.meet({"student": Size(3, 1), "dual": Size(6, 2)})
+    mapped.setup({"student": Size(3, 1), "dual": Size(6, 2)})
     with torch.no_grad():
         mapped.map.weight.copy_(torch.tensor([[1.0], [2.0]]))
         mapped.map.bias.zero_()
@@ -61,7 +61,7 @@ def test_the_map_is_drawn_alike_whatever_was_drawn_before_and_draws_nothing_from
     for seed in (1, 2):
         torch.manual_seed(seed)
         made = term()
-        made.meet({"student": Size(3, 4), "dual": Size(6, 2)})
+        made.setup({"student": Size(3, 4), "dual": Size(6, 2)})
         maps.append(made.map.weight)
         after.append(torch.rand(1))
     assert torch.equal(*maps)
@@ -70,5 +70,5 @@ def test_the_map_is_drawn_alike_whatever_was_drawn_before_and_draws_nothing_from
 
 def test_equal_widths_need_no_map() -> None:
     made = term()
-    made.meet({"student": Size(3, 4), "dual": Size(6, 4)})
+    made.setup({"student": Size(3, 4), "dual": Size(6, 4)})
     assert list(made.parameters()) == []

@@ -82,6 +82,8 @@ def test_the_term_may_label_the_passages_of_other_queries() -> None:
     found = term({"student": View(pool=rows([LN3, 0.0], [0.0, LN3]))}, batch)
     assert found.item() == pytest.approx(0.5 * math.log(4 / 3))
     assert term.wants(0) == {"student": {Want("pool")}}
-    known = step([[1], [1]], relevance=[[1], [1]], clash=[[1, 1], [0, 1]])  # the second's positive is the first's too
+    known = step(
+        [[1], [1]], relevance=[[1], [1]], known_positives=[[1, 1], [0, 1]]
+    )  # the second's positive is the first's too
     first = term({"student": View(pool=rows([LN3, 0.0], [LN3, 0.0]))}, known)
     assert first.item() == pytest.approx(0.5 * math.log(4))

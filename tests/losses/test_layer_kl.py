@@ -63,7 +63,7 @@ def test_what_is_no_rival_of_the_positive_is_distilled_and_weighs_nothing() -> N
     views = {role: View(pool_layers=dict(enumerate(some))) for role, some in (("student", learner), ("late", guide))}
     third, sevenths = (1 / 3, 1 / 3, 1 / 3), (3 / 7, 1 / 7, 3 / 7)
     expected = 0.6 * kl(sevenths, third) + 0.4 * kl(third, sevenths)
-    found = term((2, 2), pairs=2)(views, step([[1, 1, 1]], clash=[[1, 0, 1]]))
+    found = term((2, 2), pairs=2)(views, step([[1, 1, 1]], known_positives=[[1, 0, 1]]))
     assert found.item() == pytest.approx(expected)
 
 
@@ -95,7 +95,7 @@ def term(depths: tuple[int, int] | None = (6, 12), **given: Any) -> LayerKL:
     }
     made = LayerKL(**{**ends, **rest, **given})
     if depths is not None:
-        made.meet({"student": Size(depths[0], 32), "late": Size(depths[1], 64)})
+        made.setup({"student": Size(depths[0], 32), "late": Size(depths[1], 64)})
     return made
 
 

@@ -94,7 +94,7 @@ def test_the_term_moves_the_guide_only_where_it_is_told_to(detach: bool) -> None
 
 
 def test_the_term_over_the_pool_sees_clashes_and_no_dark_ones() -> None:
-    batch = step([[1, 1, 1]], clash=[[1, 1, 0]], dark=[[0, 0, 1]])
+    batch = step([[1, 1, 1]], known_positives=[[1, 1, 0]], dark=[[0, 0, 1]])
     views = {"student": View(pool=rows([0.0, 0.0, 3.0])), "late": View(pool=rows([LN3, 0.0, 8.0]))}
     assert term()(views, batch).item() == pytest.approx(kl(QUARTERS, HALVES))
 

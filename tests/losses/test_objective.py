@@ -127,12 +127,12 @@ def test_an_objective_of_which_all_is_switched_off_is_refused() -> None:
 
 def test_terms_meet_the_scorers_under_all_their_names() -> None:
     class Meeting(Contrastive):
-        def meet(self, sizes: Mapping[str, Size]) -> None:
+        def setup(self, sizes: Mapping[str, Size]) -> None:
             self.met = sizes
 
     asks, off = (Meeting(learner="student", over="pool", temperature=1.0, paced=False, weight=w) for w in (1.0, 0.0))
     echoes = {"again": {"of": "student", "redraw": "passage"}}
-    Objective({"hard": asks, "off": off}, echoes=echoes).meet({"student": Size(4, 384)})
+    Objective({"hard": asks, "off": off}, echoes=echoes).setup({"student": Size(4, 384)})
     assert asks.met == {"student": Size(4, 384), "again": Size(4, 384)}
     assert "met" not in vars(off)
 

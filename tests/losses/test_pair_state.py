@@ -38,7 +38,7 @@ def term(**given: Any) -> PairState:
     made = PairState(
         **{"learner": "student", "guide": "cross", "detach_guide": True, "paced": True, "weight": 1.0, **given}
     )
-    made.meet({"student": Size(3, 1), "cross": Size(6, 2)})
+    made.setup({"student": Size(3, 1), "cross": Size(6, 2)})
     return made
 
 

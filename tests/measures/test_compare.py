@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.compare import compare, detectable, holm
 from retrieval_kd.measures.evaluate import Report
-from retrieval_kd.text.fault import Fault
 
 
 def report(values: "np.ndarray[tuple[int], np.dtype[np.float64]] | list[float]") -> Report:
@@ -53,11 +53,11 @@ def test_runs_that_always_differ_alike_have_p_0() -> None:
 
 
 def test_reports_over_other_queries_or_measures_are_refused() -> None:
-    with pytest.raises(Fault, match="differ in 1 queries; give two over the same queries"):
+    with pytest.raises(UserError, match="differ in 1 queries; give two over the same queries"):
         compare(report([0.5, 0.7]), report([0.5, 0.7, 0.9]), "RR@10")
-    with pytest.raises(Fault, match="has no 'AP'; give one of RR@10"):
+    with pytest.raises(UserError, match="has no 'AP'; give one of RR@10"):
         compare(report([0.5, 0.7]), report([0.5, 0.7]), "AP")
-    with pytest.raises(Fault, match="measured 1 query; give at least 2"):
+    with pytest.raises(UserError, match="measured 1 query; give at least 2"):
         compare(report([0.5]), report([0.7]), "RR@10")
 
 

@@ -8,8 +8,8 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as some
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import Report, evaluate, parse
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
@@ -58,15 +58,15 @@ def test_scores_that_differ_by_little_are_no_ties() -> None:
 def test_only_the_queries_asked_for_are_measured() -> None:
     run = Run.of({"q": [("a", 1.0)], "p": [("c", 1.0)]})
     assert evaluate(run, JUDGMENTS, ["RR@10"], queries=["p"]).per_query == {"RR@10": {"p": 1.0}}
-    with pytest.raises(Fault, match="query 'o' has no relevant passage"):
+    with pytest.raises(UserError, match="query 'o' has no relevant passage"):
         evaluate(run, JUDGMENTS, queries=["p", "o"])
-    with pytest.raises(Fault, match="there is no query to measure"):
+    with pytest.raises(UserError, match="there is no query to measure"):
         evaluate(run, Judgments({"o": {"a": 0}}))
 
 
 @pytest.mark.parametrize("name", ["nDCG@x", "ndcg 10", "foo", "", "R@", "__import__('os')"])
 def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
-    with pytest.raises(Fault, match="give such as nDCG@10, RR@10, R@100"):
+    with pytest.raises(UserError, match="give such as nDCG@10, RR@10, R@100"):
         evaluate(Run.of({}), JUDGMENTS, [name])
 
 
@@ -96,13 +96,13 @@ def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
     ],
 )
 def test_a_measure_that_cannot_be_is_refused_in_one_sentence(name: str, said: str) -> None:
-    with pytest.raises(Fault, match=said) as fault:
+    with pytest.raises(UserError, match=said) as fault:
         parse([name])
     assert "\n" not in str(fault.value)
 
 
 def test_no_measure_at_all_is_refused() -> None:
-    with pytest.raises(Fault, match="there is no measure; give such as"):
+    with pytest.raises(UserError, match="there is no measure; give such as"):
         evaluate(Run.of({}), JUDGMENTS, [])
 
 
@@ -123,7 +123,9 @@ def test_measures_of_other_programs_than_trec_eval_are_worked_out_too() -> None:
 def test_a_grade_that_gdeval_does_not_take_is_named() -> None:
     judgments = Judgments({"q": {"a": 5}})
     assert evaluate(Run.of({"q": [("a", 1.0)]}), judgments, ["nDCG@10"]).mean("nDCG@10") == 1.0
-    with pytest.raises(Fault, match="ERR@5 is computed by TREC's gdeval, which takes grades up to 4, and 'a' has 5"):
+    with pytest.raises(
+        UserError, match="ERR@5 is computed by TREC's gdeval, which takes grades up to 4, and 'a' has 5"
+    ):
         evaluate(Run.of({"q": [("a", 1.0)]}), judgments, ["ERR@5"])
 
 

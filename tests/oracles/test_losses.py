@@ -78,7 +78,7 @@ def test_layer_kl_is_the_published_value() -> None:
     learner = torch.stack([dot(query[:, n, 0], passage[:, n, 0]) for n in range(2)])
     positive = torch.tensor([0, 2])
     assert layer_kl(learner, guide, positive).item() == pytest.approx(0.4316754854, rel=1e-8)
-    weights = informativeness(guide, positive, rivals=None, temperature=10.0)
+    weights = informativeness(guide, positive, negatives=None, temperature=10.0)
     torch.testing.assert_close(weights, numbers(0.51051584, 0.48948416), rtol=1e-8, atol=1e-8)
 
 

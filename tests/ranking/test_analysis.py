@@ -68,7 +68,7 @@ SCRIPTS: dict[str, list[tuple[str, str]]] = {
     "Chinese and English": [
         ("PyTorch 是一个深度学习框架。", "深度学习框架 pytorch"),
         ("The panda eats bamboo 熊猫吃竹子。", "熊猫"),
-        ("Running shoes 跑步鞋推荐。", "run 跑步"),
+        ("EncodeOptions shoes 跑步鞋推荐。", "run 跑步"),
         ("The tea of Yunnan 云南茶叶。", "茶"),
     ],
 }

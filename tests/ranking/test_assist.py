@@ -16,7 +16,7 @@ from retrieval_kd.ranking.late import Late as LateRanker
 from retrieval_kd.ranking.rerank import Rerank
 from retrieval_kd.ranking.resume import pairs, parts
 from retrieval_kd.ranking.resume.shards import Shards, assist, fill
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.ensemble import Ensemble
@@ -41,13 +41,13 @@ def reranking(scorer: Scorer, artifacts: Path, scratch: Path | None, named: str 
 def passages_encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What kinds of texts were encoded from now on."""
     kinds: list[str] = []
-    direct = offline.vectors
+    direct = inference.vectors
 
     def noted(scorer: Dual, kind: str, *args: object, **options: object) -> np.ndarray:
         kinds.append(kind)
         return direct(scorer, kind, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(offline, "vectors", noted)
+    monkeypatch.setattr(inference, "vectors", noted)
     return kinds
 
 
@@ -121,7 +121,7 @@ def test_scores_that_a_helper_made_are_not_made_again(
             reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5)
         reranking(scorer, tmp_path, scratch).assist(QUERIES, collection)
         with monkeypatch.context() as patch:
-            patch.setattr(offline, "pair_scores", None)
+            patch.setattr(inference, "pair_scores", None)
             assert_same(reranking(scorer, tmp_path, scratch).rank(QUERIES, collection, 5), alone)
 
 
@@ -142,7 +142,7 @@ def interacting(scorer: Late, artifacts: Path, scratch: Path | None, candidates:
 def noted(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -> list[int]:
     """How many passages late interaction encodes from now on, and when it is killed."""
     found: list[int] = []
-    direct = offline.token_vectors
+    direct = inference.token_vectors
 
     def note(scorer: Late, kind: str, texts: Sized, **options: int) -> object:
         if kind == "passage":
@@ -151,7 +151,7 @@ def noted(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -
             found.append(len(texts))
         return direct(scorer, kind, texts, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(offline, "token_vectors", note)
+    monkeypatch.setattr(inference, "token_vectors", note)
     return found
 
 

@@ -9,7 +9,7 @@ import torch
 
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.dense import Dense
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
@@ -23,7 +23,7 @@ def dense(scorer: Dual, artifacts: Path, **options: Any) -> Dense:
 
 def encoded(scorer: Dual, kind: Any, texts: list[str]) -> np.ndarray:
     assert scorer.tokenisation is not None
-    return offline.vectors(scorer, kind, tokenise(texts, scorer.tokenisation.folder), tokens_per_group=4096)
+    return inference.vectors(scorer, kind, tokenise(texts, scorer.tokenisation.folder), tokens_per_group=4096)
 
 
 def brute_force(scorer: Dual, depth: int) -> Run:
@@ -55,13 +55,13 @@ def test_vectors_are_shared_by_whoever_ranks_with_the_same_weights_and_texts(
 ) -> None:
     first = dense(dual, tmp_path).rank(QUERIES, collection, 5)
     kinds: list[str] = []
-    direct = offline.vectors
+    direct = inference.vectors
 
     def noted(scorer: Dual, kind: Any, *args: Any, **options: Any) -> np.ndarray:
         kinds.append(kind)
         return direct(scorer, kind, *args, **options)
 
-    monkeypatch.setattr(offline, "vectors", noted)
+    monkeypatch.setattr(inference, "vectors", noted)
     assert dense(dual, tmp_path).rank(QUERIES, collection, 5) == first
     assert kinds == ["query"]
 

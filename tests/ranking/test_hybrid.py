@@ -2,8 +2,8 @@
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.hybrid import Hybrid, tune_alpha
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 from tests.ranking.conftest import Collect
@@ -39,7 +39,7 @@ def test_lists_are_fused_at_their_own_depth_and_cut_after(collect: Collect) -> N
 
 
 def test_an_unknown_way_to_fuse_is_refused() -> None:
-    with pytest.raises(Fault, match="how='sum': give interpolate or reciprocal_rank"):
+    with pytest.raises(UserError, match="how='sum': give interpolate or reciprocal_rank"):
         hybrid("sum")
 
 
@@ -57,6 +57,6 @@ def test_an_open_alpha_is_chosen_on_the_judged_training_queries(collect: Collect
     assert ranker.tuned({"q": "?", "nobody judged it": "?"}, texts, judged).chosen == {"alpha": 0.1}
     assert ranker.chosen == {}
     assert ranker.tuned({"q": "?"}, texts, Judgments({})).alpha is None
-    with pytest.raises(Fault, match="chosen on judged training queries, and there are none"):
+    with pytest.raises(UserError, match="chosen on judged training queries, and there are none"):
         ranker.rank({"q": "?"}, texts, 3)
     assert hybrid("interpolate", alpha=1.0).tuned({"q": "?"}, texts, judged).alpha == 1.0

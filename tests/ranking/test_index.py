@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking import index as index_module
 from retrieval_kd.ranking.index import searcher
 from retrieval_kd.ranking.resume.shards import Shards, fill
-from retrieval_kd.text.fault import Fault
 
 CHANCE = np.random.default_rng(0)
 PASSAGES = CHANCE.standard_normal((300, 8)).astype(np.float32)
@@ -147,16 +147,16 @@ def _on_a_full_disk(
 
 
 def test_what_faiss_does_not_know_is_refused_with_what_to_give(passages: Shards) -> None:
-    with pytest.raises(Fault, match=r"index='Flt'.*give a FAISS factory string such as"):
+    with pytest.raises(UserError, match=r"index='Flt'.*give a FAISS factory string such as"):
         searcher(passages, index="Flt", search=None, sample=200, device=CPU)
-    with pytest.raises(Fault, match=r"index='HNSW16,PQ4' searches by Euclidean distance.*HNSW32_SQ8"):
+    with pytest.raises(UserError, match=r"index='HNSW16,PQ4' searches by Euclidean distance.*HNSW32_SQ8"):
         searcher(passages, index="HNSW16,PQ4", search=None, sample=300, device=CPU)
-    with pytest.raises(Fault, match=r"index='NSG16' cannot be made of 300 vectors"):
+    with pytest.raises(UserError, match=r"index='NSG16' cannot be made of 300 vectors"):
         searcher(passages, index="NSG16", search=None, sample=300, device=CPU)
-    with pytest.raises(Fault, match=r"search='nprobes=4'.*nprobe=16"):
+    with pytest.raises(UserError, match=r"search='nprobes=4'.*nprobe=16"):
         searcher(passages, index="IVF4,Flat", search="nprobes=4", sample=200, device=CPU)
 
 
 def test_fewer_passages_than_an_index_has_cells_are_refused(passages: Shards) -> None:
-    with pytest.raises(Fault, match="index='IVF512,Flat' cannot be made of 300 vectors"):
+    with pytest.raises(UserError, match="index='IVF512,Flat' cannot be made of 300 vectors"):
         searcher(passages, index="IVF512,Flat", search=None, sample=200, device=CPU)

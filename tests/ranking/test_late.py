@@ -8,7 +8,7 @@ import pytest
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.ranking.late import Late
 from retrieval_kd.ranking.rerank import Rerank
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.late import Late as LateScorer
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.run import Run
@@ -33,7 +33,7 @@ def every_score(scorer: LateScorer) -> dict[str, dict[str, float]]:
     pairs = [(query, passage) for query in QUERIES for passage in TEXTS]
     queries = tokenise([QUERIES[query] for query, _ in pairs], folder)
     passages = tokenise([TEXTS[passage] for _, passage in pairs], folder)
-    scores = offline.pair_scores(scorer, queries, passages, tokens_per_group=4096)
+    scores = inference.pair_scores(scorer, queries, passages, tokens_per_group=4096)
     found: dict[str, dict[str, float]] = {query: {} for query in QUERIES}
     for (query, passage), score in zip(pairs, scores.tolist(), strict=True):
         found[query][passage] = score

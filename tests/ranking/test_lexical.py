@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import evaluate
 from retrieval_kd.ranking.lexical import BM25
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.records import Passage
 from tests.ranking.conftest import Collect
@@ -96,12 +96,12 @@ def test_a_second_collection_gets_its_own_index(collect: Collect) -> None:
     ],
 )
 def test_an_option_that_cannot_be_is_refused_with_what_can(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         bm25(**options)
 
 
 def test_a_collection_without_a_word_is_refused(collect: Collect) -> None:
-    with pytest.raises(Fault, match="no passage has a word"):
+    with pytest.raises(UserError, match="no passage has a word"):
         found(bm25(), collect({"a": "the", "b": "..."}), "fox")
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.mining import All, Confusing, Hard
 from retrieval_kd.ranking.ranker import mine
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 from tests.ranking.conftest import Collect
@@ -70,5 +70,5 @@ def test_the_teachers_run_may_be_over_other_queries(collection, tmp_path: Path) 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 5), (3, 2)])
 def test_a_window_without_ranks_is_refused(first: int, last: int) -> None:
-    with pytest.raises(Fault, match=rf"first, last=\[{first}, {last}\]: give ranks from 1 on"):
+    with pytest.raises(UserError, match=rf"first, last=\[{first}, {last}\]: give ranks from 1 on"):
         Hard(first=first, last=last, drop_judged=False)

@@ -8,14 +8,14 @@ import pytest
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.rerank import Rerank, Rescoring
-from retrieval_kd.scorers import offline
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.stored import Stored
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.run import Run
 from tests.ranking.conftest import QUERIES, TEXTS
@@ -31,7 +31,7 @@ def one_by_one(scorer: Cross) -> Run:
 
     def score(query: str, passage: str) -> float:
         left, right = tokenise([QUERIES[query]], folder), tokenise([TEXTS[passage]], folder)
-        return float(offline.pair_scores(scorer, left, right, tokens_per_group=4096)[0])
+        return float(inference.pair_scores(scorer, left, right, tokens_per_group=4096)[0])
 
     return Run.of({query: [(passage, score(query, passage)) for passage in listed] for query, listed in LISTS.items()})
 
@@ -61,7 +61,7 @@ def test_scores_kept_in_a_folder_are_read_again(
 
     rescoring = Rescoring(run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
     first = rescoring.scored(tmp_path / "scores")
-    monkeypatch.setattr(offline, "pair_scores", None)
+    monkeypatch.setattr(inference, "pair_scores", None)
     assert rescoring.scored(tmp_path / "scores") == first
 
 
@@ -73,27 +73,27 @@ def test_a_dual_encoder_reads_a_passage_of_many_lists_in_one_block(
     whole = rescoring.scored()
     monkeypatch.setattr("retrieval_kd.ranking.resume.pairs._PAIRS_AT_ONCE", len(QUERIES))
     seen: list[int] = []
-    direct = offline.pair_scores
+    direct = inference.pair_scores
 
     def noted(scorer: Dual, queries: Ragged, passages: Ragged, **options: int) -> np.ndarray:
         seen.append(len({bytes(passages[row]) for row in range(len(passages))}))
         return direct(scorer, queries, passages, **options)
 
-    monkeypatch.setattr(offline, "pair_scores", noted)
+    monkeypatch.setattr(inference, "pair_scores", noted)
     assert_same(rescoring.scored(), whole)
     assert seen == [1] * 9
 
 
 def test_a_run_over_other_queries_is_refused(cross: Cross, collection: Collection, tmp_path: Path) -> None:
     run = Run.of({"elsewhere": [("p03", 1.0)]})
-    with pytest.raises(Fault, match="query 'elsewhere', which the corpus does not hold"):
+    with pytest.raises(UserError, match="query 'elsewhere', which the corpus does not hold"):
         Rescoring(run, cross, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64).scored()
 
 
 def test_stored_scores_cannot_score_lists(collection: Collection, tmp_path: Path) -> None:
     Run.of({"q0": [("p03", 1.0)]}).write(tmp_path / "stored.trec")
     stored = Stored(file=str(tmp_path / "stored.trec"), layout="trec", given="scores", missing="error", scale=1.0)
-    with pytest.raises(Fault, match="reads no text"):
+    with pytest.raises(UserError, match="reads no text"):
         Rescoring(Run.of({}), stored, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64).scored()
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.run_file import RunFileRanker
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.ranking.conftest import Collect
 from tests.ranking.fakes import names
@@ -19,5 +19,5 @@ def test_a_file_answers_for_its_queries_down_to_a_depth(tmp_path: Path, collect:
 
 def test_a_passage_that_the_collection_lacks_is_refused(tmp_path: Path, collect: Collect) -> None:
     Run.of({"q": [("nowhere", 2.0)]}).write(tmp_path / "run.trec")
-    with pytest.raises(Fault, match="nowhere"):
+    with pytest.raises(UserError, match="nowhere"):
         RunFileRanker(path=str(tmp_path / "run.trec")).rank({"q": "?"}, collect({"a": "x"}), 1)

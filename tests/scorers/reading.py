@@ -13,7 +13,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Tokenisation, apart, joined
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import TextEncoder
-from retrieval_kd.encoders.unpadded import Request, Running, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Request, run
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.late import Late
@@ -110,7 +110,7 @@ def batch(
         dark=torch.zeros_like(present),
         rank=torch.zeros(shape, dtype=torch.int64),
         positive=places,
-        clash=torch.zeros(shape[0], queries_per_pool * shape[1], dtype=torch.bool),
+        known_positives=torch.zeros(shape[0], queries_per_pool * shape[1], dtype=torch.bool),
         texts={form: texts(form, queries, lists) for scorer in scorers for form in scorer.tokenisations()},
         stored=stored or {},
         local=shape[0],
@@ -122,16 +122,16 @@ def look(scorer: Scorer, over: Candidates, wants: frozenset[Want], *, tokens_per
     requests = {
         kind: Request(
             reading,
-            lambda encoded, kind=kind: scorer.keep(encoded, kind, wants),
+            lambda encoded, kind=kind: scorer.project(encoded, kind, wants),
             blocks(wants, len(reading.encoder.kept)),
             scorer.attention_layer if wants_of(wants, "attention") else None,
             learns=True,
         )
         for kind, reading in scorer.readings(over).items()
     }
-    kept = run(requests, Running(tokens_per_group))[0] if requests else {}
+    kept = run(requests, EncodeOptions(tokens_per_group))[0] if requests else {}
     with torch.autocast("cpu", enabled=False):
-        return scorer.compare(kept, over, wants, lambda rows: rows)
+        return scorer.score(kept, over, wants, lambda rows: rows)
 
 
 def alone(encoder: TextEncoder, form: Tokenisation, text: str, kind: str) -> Tensor:

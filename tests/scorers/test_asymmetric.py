@@ -9,11 +9,11 @@ from torch.nn.functional import normalize
 
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import digest
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.dual import Dual
-from retrieval_kd.scorers.offline import pair_scores
+from retrieval_kd.scorers.inference import pair_scores
 from retrieval_kd.scorers.scorer import Size
-from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import LISTS, QUERIES, READ, WORDS, alone, batch, dual, features, late, look, moved, ragged
 
 TOWER = {
@@ -193,12 +193,14 @@ def test_outside_training_it_scores_as_in_training(backbone: Path, narrow: Path)
 
 
 def test_what_brings_no_passages_is_refused(backbone: Path, tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="passages_of=dual: there is no such teacher here; choose teacher=dual, or give"):
+    with pytest.raises(
+        UserError, match="passages_of=dual: there is no such teacher here; choose teacher=dual, or give"
+    ):
         Asymmetric(**{**TOWER, "backbone": str(backbone)})
-    with pytest.raises(Fault, match="passages_of=late: that is a late scorer; name a role with a dual encoder"):
+    with pytest.raises(UserError, match="passages_of=late: that is a late scorer; name a role with a dual encoder"):
         Asymmetric(**{**TOWER, "backbone": str(backbone), "passages_of": "late", "passages": late(backbone)})
     dual(backbone, projection=5).save(tmp_path)
-    with pytest.raises(Fault, match="no asymmetric scorer was saved there, so it holds no passage tower"):
+    with pytest.raises(UserError, match="no asymmetric scorer was saved there, so it holds no passage tower"):
         Asymmetric(**{**TOWER, "backbone": "x", "checkpoint": str(tmp_path), "passages": dual(backbone)})
     fresh = Asymmetric(**{**TOWER, "backbone": str(tmp_path), "passages": dual(backbone), "projection": True})
     assert not fresh.load_head(tmp_path)  # a dual scorer's projection is none of its query tower's

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.classifier import ClassifierHead
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.cross import Cross
-from retrieval_kd.text.fault import Fault
 from tests.encoders.families import FAMILIES, write_classifier
 from tests.scorers.reading import batch, cross, features, look
 
@@ -124,13 +124,13 @@ def test_a_head_is_cut_from_no_layer_and_drops_nothing(backbone: Path, tmp_path:
 def test_several_labels_need_a_choice(backbone: Path, tmp_path: Path) -> None:
     names = {"id2label": {0: "no", 1: "maybe", 2: "yes"}, "label2id": {"no": 0, "maybe": 1, "yes": 2}}
     folder = write_classifier(tmp_path / "three", backbone, "distilbert", labels=3, **names)
-    with pytest.raises(Fault, match=r"has 3 labels, 0 \(no\), 1 \(maybe\), 2 \(yes\): give label="):
+    with pytest.raises(UserError, match=r"has 3 labels, 0 \(no\), 1 \(maybe\), 2 \(yes\): give label="):
         opened(folder)
     for given in (2, "2", "yes"):
         scorer = opened(folder, label=given)
         assert scorer.form["label"] == "2"
         assert equal(scorer, folder, label=2)
-    with pytest.raises(Fault, match="label=perhaps"):
+    with pytest.raises(UserError, match="label=perhaps"):
         opened(folder, label="perhaps")
     scorer.save(tmp_path / "saved")
     assert torch.allclose(scores(opened(tmp_path / "saved")), scores(scorer), atol=1e-6)
@@ -161,8 +161,8 @@ def test_a_gradient_reaches_encoder_and_head(backbone: Path, tmp_path: Path) -> 
 
 def test_a_head_that_reads_more_than_states_is_refused(backbone: Path, tmp_path: Path) -> None:
     folder = write_classifier(tmp_path / "bart", backbone, "bart", d_model=32, encoder_layers=1, decoder_layers=1)
-    with pytest.raises(Fault, match=r"its config\.json says bart, an encoder with a decoder"):
+    with pytest.raises(UserError, match=r"its config\.json says bart, an encoder with a decoder"):
         opened(folder)
     mixing = write_classifier(tmp_path / "convbert", backbone, "convbert")
-    with pytest.raises(Fault, match="ConvBertForSequenceClassification: its logits are not what its head makes"):
+    with pytest.raises(UserError, match="ConvBertForSequenceClassification: its logits are not what its head makes"):
         opened(mixing)

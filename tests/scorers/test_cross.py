@@ -9,10 +9,10 @@ from torch import Tensor
 
 from retrieval_kd.batch.tokens import joined
 from retrieval_kd.batch.vocabulary import vocabulary
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.cross import Cross
-from retrieval_kd.scorers.offline import pair_scores
+from retrieval_kd.scorers.inference import pair_scores
 from retrieval_kd.scorers.view import Want
-from retrieval_kd.text.fault import Fault
 from tests.encoders.families import write_classifier
 from tests.scorers.reading import LISTS, QUERIES, batch, cross, features, look
 
@@ -81,7 +81,7 @@ def test_dropout_before_the_head_is_the_encoders_or_its_own(backbone: Path, clas
 def test_segments_that_a_family_has_not_are_refused_and_may_be_left_open(backbone: Path, tmp_path: Path) -> None:
     folder = write_classifier(tmp_path / "distilbert", backbone, "distilbert")
     assert cross(folder, pooling=None).form["segments"] is True
-    with pytest.raises(Fault, match="has no segments"):
+    with pytest.raises(UserError, match="has no segments"):
         cross(folder, pooling=None, segments=True)
 
 
@@ -203,7 +203,7 @@ def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier:
 
 
 def test_a_classifier_that_reads_the_first_token_is_not_read_by_the_mean(backbone: Path, classifier: Path) -> None:
-    with pytest.raises(Fault, match="whose head this would drop; give pooling=null"):
+    with pytest.raises(UserError, match="whose head this would drop; give pooling=null"):
         cross(backbone, checkpoint=str(classifier), pooling="mean")
 
 
@@ -219,9 +219,9 @@ def test_the_mean_is_over_the_real_tokens_of_a_pair(backbone: Path) -> None:
 
 
 def test_a_head_of_another_form_is_refused_and_a_backbone_has_none(backbone: Path, classifier: Path) -> None:
-    with pytest.raises(Fault, match="whose head this would drop"):
+    with pytest.raises(UserError, match="whose head this would drop"):
         cross(backbone, checkpoint=str(classifier), pooling="cls")
-    with pytest.raises(Fault, match="holds no sequence classifier"):
+    with pytest.raises(UserError, match="holds no sequence classifier"):
         cross(backbone, pooling="classifier")
     assert not cross(backbone).load_head(backbone)
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.ensemble import Ensemble, standardised
 from retrieval_kd.scorers.scorer import Scorer, Size
 from retrieval_kd.scorers.stored import Stored
 from retrieval_kd.scorers.view import View
-from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import batch, cross, dual, features, late, look, moved
 
 RISING, FALLING = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[9.0, 9.0, 0.0]])
@@ -94,7 +94,10 @@ def test_members_read_texts_each_in_its_own_way(backbone: Path) -> None:
     assert scorer.encoder_of("tokens.query") is members["tokens"].encoder_of("query")
     assert scorer.written("pairs.pair") == members["pairs"].tokenisation
     assert scorer.weights_digest("vectors.query") == members["vectors"].weights_digest("query")
-    assert (scorer.lasting("pairs.pair", features("scores")), scorer.lasting("tokens.query", features("scores"))) == (
+    assert (
+        scorer.cacheable("pairs.pair", features("scores")),
+        scorer.cacheable("tokens.query", features("scores")),
+    ) == (
         "score",
         None,
     )
@@ -118,7 +121,7 @@ def test_it_is_a_guide_that_shows_scores_and_never_learns(backbone: Path) -> Non
 
 @pytest.mark.parametrize("weights", [{"one": 1.0}, {"one": -1.0, "other": 2.0}, {"one": 0.0, "other": 0.0}])
 def test_weights_that_are_none_are_refused(weights: dict[str, float]) -> None:
-    with pytest.raises(Fault, match="give one from 0 on for each of one, other, not all 0, or null"):
+    with pytest.raises(UserError, match="give one from 0 on for each of one, other, not all 0, or null"):
         two(weights=weights)
-    with pytest.raises(Fault, match="each of no member"):
+    with pytest.raises(UserError, match="each of no member"):
         ensemble()

@@ -11,10 +11,10 @@ from torch import Tensor
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.encoders.trial import states_of
 from retrieval_kd.encoders.weights import layers_to_keep, locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.dual import Dual
-from retrieval_kd.scorers.offline import pair_scores
+from retrieval_kd.scorers.inference import pair_scores
 from retrieval_kd.scorers.rehearsal import rehearse
-from retrieval_kd.text.fault import Fault
 from tests.encoders.backbones import FAMILIES, TEXTS, write_backbone
 from tests.scorers.reading import batch, cross, dual, features, look, ragged
 
@@ -75,7 +75,7 @@ def test_attention_is_the_one_asked_for_or_the_best_that_the_family_has(family: 
     assert eager.config._attn_implementation == "eager"
     assert torch.allclose(states_of(best), states_of(eager), atol=1e-4)
     if family in EAGER:
-        with pytest.raises(Fault, match=f"attention=sdpa: the {family} of .*; give eager or null"):
+        with pytest.raises(UserError, match=f"attention=sdpa: the {family} of .*; give eager or null"):
             TextEncoder.load(folder, attention="sdpa", **options)
 
 
@@ -84,45 +84,49 @@ def test_decoders_are_refused_where_they_are_located(kind: str, tmp_path: Path) 
     (tmp_path / "config.json").write_text(f'{{"model_type": "{kind}"}}')
     (tmp_path / "model.safetensors").touch()
     (tmp_path / "tokenizer.json").touch()
-    with pytest.raises(Fault, match=rf"config.json says {kind}, .*decoder.*; give an encoder such as bert"):
+    with pytest.raises(UserError, match=rf"config.json says {kind}, .*decoder.*; give an encoder such as bert"):
         locate(str(tmp_path))
 
 
 def test_a_model_that_reads_one_way_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
     folder = write_backbone(tmp_path, "llama")
-    with pytest.raises(Fault, match="its LlamaModel reads from left to right; give an encoder such as bert"):
+    with pytest.raises(UserError, match="its LlamaModel reads from left to right; give an encoder such as bert"):
         TextEncoder.load(folder, layers=None, dropout=0.0)
 
 
 def test_a_family_whose_padding_counts_is_refused(tmp_path: Path) -> None:
     folder = write_backbone(tmp_path, "fnet")
-    with pytest.raises(Fault, match="its FNetModel makes other states of a text beside padding"):
+    with pytest.raises(UserError, match="its FNetModel makes other states of a text beside padding"):
         TextEncoder.load(folder, layers=None, dropout=0.0)
 
 
 def test_a_configuration_without_a_number_of_layers_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "funnel"}')
-    with pytest.raises(Fault, match="of model_type funnel, says no number of layers"):
+    with pytest.raises(UserError, match="of model_type funnel, says no number of layers"):
         layers_to_keep(tmp_path, None)
 
 
 def test_the_first_block_of_modernbert_is_kept_or_the_plan_refuses(tmp_path: Path) -> None:
     folder = write_backbone(tmp_path, "modernbert")
     assert layers_to_keep(folder, CUT) == (CUT, CUT)
-    with pytest.raises(Fault, match=r"layers=\[1, 3\]: the first block of modernbert .* give layers that begin with 0"):
+    with pytest.raises(
+        UserError, match=r"layers=\[1, 3\]: the first block of modernbert .* give layers that begin with 0"
+    ):
         layers_to_keep(folder, [1, 3])
 
 
 def test_blocks_that_share_weights_by_groups_keep_their_groups(tmp_path: Path) -> None:
     folder = write_backbone(tmp_path, "albert", num_hidden_groups=2)
     assert layers_to_keep(folder, [0, 2, 3, 5])[1] == [0, 2, 3, 5]
-    with pytest.raises(Fault, match=r"layers=\[0, 1, 2, 4\]: the 6 blocks of albert share 2 groups .*\[0, 0, 0, 1\]"):
+    with pytest.raises(
+        UserError, match=r"layers=\[0, 1, 2, 4\]: the 6 blocks of albert share 2 groups .*\[0, 0, 0, 1\]"
+    ):
         layers_to_keep(folder, [0, 1, 2, 4])
 
 
 def test_a_cut_that_cannot_be_read_again_is_refused_before_training(tmp_path: Path) -> None:
     scorer = dual(write_backbone(tmp_path / "backbone", "longformer", attention_window=8), layers=CUT)
-    with pytest.raises(Fault, match="this LongformerModel cannot be saved and read again"):
+    with pytest.raises(UserError, match="this LongformerModel cannot be saved and read again"):
         rehearse([scorer], tmp_path / "scratch")
 
 
@@ -144,10 +148,10 @@ def test_a_token_that_was_added_to_the_tokenizer_alone_is_refused(tmp_path: Path
     tokenizer.add_tokens(["[Q]"])
     tokenizer.save_pretrained(folder)
     said = rf"has the piece {rows}, and the embeddings of .* have {rows} rows; resize them by .*\({rows + 1}\)"
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(UserError, match=said):
         dual(folder)
 
 
 def test_words_attention_is_not_shown_by_sdpa(backbone: Path) -> None:
-    with pytest.raises(Fault, match="attention=sdpa shows no words' attention"):
+    with pytest.raises(UserError, match="attention=sdpa shows no words' attention"):
         cross(backbone, attention="sdpa", word_attention=True)

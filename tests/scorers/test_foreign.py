@@ -14,14 +14,14 @@ from torch import nn
 
 from retrieval_kd.encoders.tiny import write_tiny
 from retrieval_kd.encoders.weights import digest, locate
-from retrieval_kd.scorers import offline
+from retrieval_kd.errors import UserError
+from retrieval_kd.scorers import inference
 from retrieval_kd.scorers.cross import Cross
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.late import Late
 from retrieval_kd.scorers.record import saved_form
 from retrieval_kd.scorers.scorer import Scorer
-from retrieval_kd.text.fault import Fault
 from tests.encoders.families import write_classifier
 from tests.scorers.foreign import edit, write_dual, write_pylate, write_stanford
 from tests.scorers.reading import ragged
@@ -58,7 +58,7 @@ def scored(scorer: Scorer) -> np.ndarray:
     """Each question with each passage: [query passage]."""
     pairs = [(query, passage) for query in ASKED for passage in FOUND]
     queries, passages = ([pair[side] for pair in pairs] for side in (0, 1))
-    found = offline.pair_scores(scorer, ragged(scorer, queries), ragged(scorer, passages), tokens_per_group=200)
+    found = inference.pair_scores(scorer, ragged(scorer, queries), ragged(scorer, passages), tokens_per_group=200)
     return found.reshape(len(ASKED), len(FOUND))
 
 
@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[Callable[[], Sequence[nn.Module]], dict[str, Any], str]
 def test_what_no_option_expresses_is_refused(words: Path, tmp_path: Path, name: str) -> None:
     modules, given, message = REFUSED[name]
     folder = write_dual(tmp_path / "model", words, *modules(), **given)
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         opened(Dual, folder)
 
 
@@ -229,6 +229,8 @@ def test_a_cross_encoders_activation_may_stand_in_its_configuration(words: Path,
     edit(folder / "config.json", sbert_ce_default_activation_function="torch.nn.modules.activation.Sigmoid")
     assert opened(Cross, folder).form["activation"] == "sigmoid"
     edit(folder / "config.json", sentence_transformers={"activation_fn": "torch.nn.modules.activation.Softmax"})
-    with pytest.raises(Fault, match=r"its activation is torch.nn.modules.activation.Softmax, and activation may be"):
+    with pytest.raises(
+        UserError, match=r"its activation is torch.nn.modules.activation.Softmax, and activation may be"
+    ):
         opened(Cross, folder)
     assert opened(Cross, folder, activation="identity").form["activation"] == "identity"

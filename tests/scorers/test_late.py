@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from retrieval_kd.encoders.reading import tell_once
-from retrieval_kd.encoders.unpadded import Request, Running, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Request, run
 from retrieval_kd.scorers.late import Late
 from retrieval_kd.scorers.scorer import Scorer
 from tests.scorers.reading import LISTS, QUERIES, alone, batch, dual, features, late, look, moved
@@ -143,12 +143,12 @@ def test_tied_scorers_read_each_text_once(backbone: Path) -> None:
 
     def requests(scorer: Scorer) -> dict[tuple[str, str], Request]:
         return {
-            (scorer.kind, kind): Request(reading, lambda encoded, kind=kind: scorer.keep(encoded, kind, wants))
+            (scorer.kind, kind): Request(reading, lambda encoded, kind=kind: scorer.project(encoded, kind, wants))
             for kind, reading in scorer.readings(step).items()
         }
 
-    _, alone = run(requests(student), Running())
-    kept, both = run(requests(student) | requests(teacher), Running())
+    _, alone = run(requests(student), EncodeOptions())
+    kept, both = run(requests(student) | requests(teacher), EncodeOptions())
     assert both == alone
     assert set(kept["dual", "query"]) == {"vector"}
     assert kept["late", "query"]["tokens"].shape[-1] == 4

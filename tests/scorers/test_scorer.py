@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.scorers.record import encoder_folder
 from retrieval_kd.scorers.scorer import Scorer, blocks
 from retrieval_kd.scorers.view import View, Want
-from retrieval_kd.text.fault import Fault
 from tests.scorers.reading import QUERIES, alone, batch, cross, dual, features, late, look, moved
 
 Make = Callable[..., Scorer]
@@ -115,7 +115,7 @@ def test_a_scorer_of_another_kind_takes_the_encoder_and_leaves_the_head(backbone
 def test_a_head_of_another_size_is_refused(backbone: Path, tmp_path: Path, projection: int | None) -> None:
     dual(backbone, projection=5).save(tmp_path)
     scorer = dual(backbone, projection=projection)
-    with pytest.raises(Fault, match="give the projection or pooling that it was saved with"):
+    with pytest.raises(UserError, match="give the projection or pooling that it was saved with"):
         scorer.load_head(tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_a_record_says_what_was_saved_and_which_layers(backbone: Path, tmp_path:
         "form": {**Dual.FORM, "shared": False, "query_length": 16, "passage_length": 16},
     }
     assert json.loads((tmp_path / "passage" / "config.json").read_text())["retrieval_kd_layers"] == [0, 2]
-    with pytest.raises(Fault, match=r"keeps layers \[0, 2\] of 3"):
+    with pytest.raises(UserError, match=r"keeps layers \[0, 2\] of 3"):
         reopened(dual, tmp_path, shared=False, layers=[0, 1])
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.stored import Stored
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.scorers.reading import batch, features, look
 
@@ -49,7 +49,7 @@ def test_probabilities_become_log_odds_and_what_is_none_is_refused(tmp_path: Pat
     found = stored(file=str(path), given="probabilities").read().lists["q"]
     assert dict(found) == pytest.approx({"a": math.log(3), "b": 0.0})
     path.write_text("q,a,7.5\n")
-    with pytest.raises(Fault, match=r"scores\.csv: given=probabilities, but passage 'a' scores 7.5 for query 'q'"):
+    with pytest.raises(UserError, match=r"scores\.csv: given=probabilities, but passage 'a' scores 7.5 for query 'q'"):
         stored(file=str(path), given="probabilities").read()
 
 
@@ -60,7 +60,7 @@ def test_it_reads_no_text_and_has_nothing_to_learn() -> None:
     assert list(scorer.parameters()) == []
     assert scorer.offers == {"scores"}
     with pytest.raises(ValueError, match="read no text"):
-        scorer.keep(None, "query", features("scores"))
+        scorer.project(None, "query", features("scores"))
     with pytest.raises(ValueError, match="a stored scorer reads no query"):
         scorer.encoder_of("query")
     with pytest.raises(ValueError, match="a stored scorer does not compare texts"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 PASSAGES = {"p1": "Ants walk.", "p2": "Bees fly.", "p3": "Cats sleep.", "p4": "Dogs bark."}
@@ -217,7 +217,7 @@ BAD = {
 def test_a_bad_folder_is_one_fault_that_names_the_line_and_leaves_nothing(folder: Path, case: str) -> None:
     change, message = BAD[case]
     change(folder)
-    with pytest.raises(Fault, match=message) as fault:
+    with pytest.raises(UserError, match=message) as fault:
         opened(folder)
     assert "\n" not in str(fault.value)
     assert os.listdir(folder.parent) == ["animals"]
@@ -225,31 +225,31 @@ def test_a_bad_folder_is_one_fault_that_names_the_line_and_leaves_nothing(folder
 
 def test_what_cannot_be_read_is_found_without_parsing(folder: Path) -> None:
     missing("queries.jsonl")(folder)
-    with pytest.raises(Fault, match=r"queries\.jsonl cannot be read"):
+    with pytest.raises(UserError, match=r"queries\.jsonl cannot be read"):
         Beir(path=folder, drop_same_id=False).fingerprint()
-    with pytest.raises(Fault, match="elsewhere is no folder"):
+    with pytest.raises(UserError, match="elsewhere is no folder"):
         Beir(path=folder / "elsewhere", drop_same_id=False).fingerprint()
 
 
 def test_judgments_there_must_be(folder: Path) -> None:
     for split in ("train", "dev", "test"):
         missing(f"qrels/{split}.tsv")(folder)
-    with pytest.raises(Fault, match=r"qrels holds none of train.tsv, dev.tsv, test.tsv"):
+    with pytest.raises(UserError, match=r"qrels holds none of train.tsv, dev.tsv, test.tsv"):
         opened(folder)
     (folder / "qrels" / "test.tsv").write_text(HEADER + "q1\tp1\t0\n")
-    with pytest.raises(Fault, match=r"test\.tsv judges no passage relevant"):
+    with pytest.raises(UserError, match=r"test\.tsv judges no passage relevant"):
         opened(folder)
 
 
 def test_a_fraction_of_one_or_more_is_refused(folder: Path) -> None:
-    with pytest.raises(Fault, match=r"corpus.dev_fraction is 1.0; give a fraction from 0"):
+    with pytest.raises(UserError, match=r"corpus.dev_fraction is 1.0; give a fraction from 0"):
         opened(folder, dev_fraction=1.0)
 
 
 def test_a_mended_folder_is_read_at_once(folder: Path) -> None:
     good = (folder / "corpus.jsonl").read_bytes()
     append("corpus.jsonl", b"nonsense")(folder)
-    with pytest.raises(Fault, match="not JSON"):
+    with pytest.raises(UserError, match="not JSON"):
         opened(folder)
     (folder / "corpus.jsonl").write_bytes(good)
     assert len(opened(folder).collection) == 4
@@ -279,5 +279,7 @@ def test_line_ends_marks_and_separators_inside_a_text_split_nothing(folder: Path
 def test_a_pair_that_two_splits_grade_differently_is_refused(folder: Path) -> None:
     (folder / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t2\n")
     (folder / "qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t1\n")
-    with pytest.raises(Fault, match="dev grades passage 'p1' for query 'q1' with 1 and test with 2; give one grade"):
+    with pytest.raises(
+        UserError, match="dev grades passage 'p1' for query 'q1' with 1 and test with 2; give one grade"
+    ):
         opened(folder)

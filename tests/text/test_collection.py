@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text import collection_files
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Passage
 
 THREE = [Passage("b", "Title", "text é"), Passage("a", "", "no title"), Passage("ü", "only a title", "")]
@@ -89,20 +89,20 @@ def test_many_ids_are_sorted_range_by_range(tmp_path: Path, monkeypatch: pytest.
 def test_what_is_no_collection_is_refused_and_nothing_stays(
     tmp_path: Path, passages: list[Passage], message: str
 ) -> None:
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         Collection.write(tmp_path / "c", passages)
     assert os.listdir(tmp_path) == []
 
 
 def test_a_double_is_named_by_its_places(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="line 12 repeats the id 'a' of line 10"):
+    with pytest.raises(UserError, match="line 12 repeats the id 'a' of line 10"):
         Collection.write(tmp_path / "c", [Passage("a", "", "")] * 3, where=lambda position: f"line {10 + 2 * position}")
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, three: Collection) -> None:
-    with pytest.raises(Fault, match="is there already"):
+    with pytest.raises(UserError, match="is there already"):
         Collection.write(three.folder, THREE)
-    with pytest.raises(Fault, match="holds no collection"):
+    with pytest.raises(UserError, match="holds no collection"):
         Collection(tmp_path)
 
 

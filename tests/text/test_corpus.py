@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Parsed, Questions, Source, open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.records import Passage
 
@@ -94,7 +94,7 @@ def test_the_digest_is_that_of_what_was_read(tmp_path: Path, path: Path) -> None
 
 def test_a_fault_leaves_nothing_behind(tmp_path: Path, path: Path) -> None:
     path.write_text("ant ant")
-    with pytest.raises(Fault, match="passage 2 repeats the id 'ant'"):
+    with pytest.raises(UserError, match="passage 2 repeats the id 'ant'"):
         open_corpus(Small(path), tmp_path / "artifacts")
     assert os.listdir(tmp_path) == ["words"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.docstrings import Docstrings
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.split import words
 
 
@@ -108,14 +108,14 @@ def test_the_fingerprint_follows_the_source_files(tmp_path: Path, monkeypatch: p
 
 
 def test_a_package_that_is_not_installed_is_refused_before_anything_is_parsed() -> None:
-    with pytest.raises(Fault, match="'no_such_package', which is not installed"):
+    with pytest.raises(UserError, match="'no_such_package', which is not installed"):
         Docstrings(packages=["stdlib", "no_such_package"]).fingerprint()
 
 
 def test_a_package_without_a_summary_that_asks_has_no_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_three.py").write_text("'One.'")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(Fault, match="the corpus docstrings has no query; give at least one"):
+    with pytest.raises(UserError, match="the corpus docstrings has no query; give at least one"):
         open_corpus(Docstrings(packages=["own_three"]), tmp_path / "artifacts")
 
 
@@ -132,5 +132,5 @@ def test_a_package_without_a_summary_that_asks_has_no_query(tmp_path: Path, monk
 def test_options_that_leave_nothing_are_refused(
     packages: Sequence[str], query_words: Sequence[int], passage_words: int, message: str
 ) -> None:
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         Docstrings(packages=packages, query_words=query_words, passage_words=passage_words)

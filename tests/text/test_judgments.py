@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.judgments import Judgments
 
 GRADES = {"q": {"a": 2, "b": 0}, "r": {"a": 1}}
@@ -47,5 +47,5 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 )
 def test_a_bad_line_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
     (tmp_path / "x.tsv").write_text("\n".join(lines))
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         Judgments.read(tmp_path / "x.tsv")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import check_file, line_at, numbered, objects
 
 
@@ -28,29 +28,31 @@ def test_gzipped_lines_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_a_broken_gzip_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "x", gzip.compress(b"one\n")[:-4])
-    with pytest.raises(Fault, match="x is gzip that cannot be unpacked"):
+    with pytest.raises(UserError, match="x is gzip that cannot be unpacked"):
         list(numbered(path, holds="words"))
 
 
 def test_a_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "x", b"fine\nb\xe4d\n")
-    with pytest.raises(Fault, match=r"x:2 is not UTF-8 \(byte 2\)"):
+    with pytest.raises(UserError, match=r"x:2 is not UTF-8 \(byte 2\)"):
         list(numbered(path, holds="words"))
 
 
 @pytest.mark.parametrize("line", [b'{"a": 1', b'{"a": 1} {"b": 2}', b"[1", b"nonsense"])
 def test_a_line_that_is_not_json_is_named(tmp_path: Path, line: bytes) -> None:
-    with pytest.raises(Fault, match="x:2 is not JSON"):
+    with pytest.raises(UserError, match="x:2 is not JSON"):
         list(objects(written(tmp_path / "x", b"{}\n" + line), holds="objects"))
 
 
 def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="x:1 is JSON but not an object"):
+    with pytest.raises(UserError, match="x:1 is JSON but not an object"):
         list(objects(written(tmp_path / "x", b"[1, 2]"), holds="objects"))
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"y cannot be read \(No such file or directory\); give a file that holds words"):
+    with pytest.raises(
+        UserError, match=r"y cannot be read \(No such file or directory\); give a file that holds words"
+    ):
         check_file(tmp_path / "y", holds="words")
-    with pytest.raises(Fault, match="is a folder; give a file that holds words"):
+    with pytest.raises(UserError, match="is a folder; give a file that holds words"):
         check_file(tmp_path, holds="words")

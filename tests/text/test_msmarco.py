@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.msmarco import MsMarco
 
 FILES = {
@@ -72,20 +72,20 @@ def test_queries_nobody_judged_come_when_asked_for_unless_dev_asks_the_same(fold
 )
 def test_a_bad_line_is_named_and_nothing_is_left(folder: Path, name: str, line: str, message: str) -> None:
     (folder / name).write_text(FILES[name] + line)
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         opened(folder)
     assert os.listdir(folder.parent) == ["marco"]
 
 
 def test_an_empty_or_missing_file_is_named(folder: Path) -> None:
     (folder / "collection.tsv").write_text("")
-    with pytest.raises(Fault, match=r"collection\.tsv is empty"):
+    with pytest.raises(UserError, match=r"collection\.tsv is empty"):
         opened(folder)
     (folder / "collection.tsv").unlink()
-    with pytest.raises(Fault, match=r"collection\.tsv cannot be read"):
+    with pytest.raises(UserError, match=r"collection\.tsv cannot be read"):
         opened(folder)
 
 
 def test_queries_and_judgments_come_in_pairs(folder: Path) -> None:
-    with pytest.raises(Fault, match="give them the same splits"):
+    with pytest.raises(UserError, match="give them the same splits"):
         MsMarco(path=folder, queries=files("queries"), qrels={"train": "qrels.train.tsv"})

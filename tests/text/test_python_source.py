@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.python_source import Docstring, SourceFile, distinct, docstrings_of, source_files, version_of
 
 SOURCE = '''
@@ -114,7 +114,7 @@ def test_the_standard_library_comes_without_tests_and_what_is_installed_beside_i
     ],
 )
 def test_what_is_no_package_with_source_is_refused(package: str, message: str) -> None:
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         source_files(["stdlib", package])
 
 

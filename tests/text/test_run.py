@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.records import Passage, Ranked
 from retrieval_kd.text.run import Run
 
@@ -90,18 +90,18 @@ def test_scores_survive_the_file_exactly(
 )
 def test_a_bad_line_is_named(tmp_path: Path, lines: list[str], message: str) -> None:
     (tmp_path / "x").write_text("\n".join(lines))
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         Run.read(tmp_path / "x")
 
 
 def test_what_is_no_run_is_refused() -> None:
-    with pytest.raises(Fault, match="query 'q' lists passage 'a' twice"):
+    with pytest.raises(UserError, match="query 'q' lists passage 'a' twice"):
         Run.of({"q": [("a", 1.0), ("b", 1.5), ("a", 2.0)]})
-    with pytest.raises(Fault, match="passage 'a' scores NaN for query 'q'"):
+    with pytest.raises(UserError, match="passage 'a' scores NaN for query 'q'"):
         Run.of({"q": [("a", float("nan"))]})
-    with pytest.raises(Fault, match="a query id is given twice"):
+    with pytest.raises(UserError, match="a query id is given twice"):
         Run.of_arrays(["q", "q"], ["a"], np.array([[0], [0]]), np.ones((2, 1)))
-    with pytest.raises(Fault, match="names one passage twice"):
+    with pytest.raises(UserError, match="names one passage twice"):
         Run.of_arrays(["q"], ["a", "a"], np.array([[0, 1]]), np.ones((1, 2)))
 
 
@@ -123,6 +123,6 @@ def test_positions_are_those_of_the_collection(tmp_path: Path) -> None:
 
 def test_a_passage_of_another_collection_is_refused(tmp_path: Path) -> None:
     collection = Collection.write(tmp_path / "c", [Passage("a", "", ""), Passage("b", "", "")])
-    with pytest.raises(Fault, match="the run names passage 'c'"):
+    with pytest.raises(UserError, match="the run names passage 'c'"):
         Run.of(LISTS).positions(collection)
     assert Run.of(LISTS).top(1).only(["q"]).positions(collection)[2].tolist() == [1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.score_file import first_rows, layout_of, log_odds, look_like_probabilities, read_scores
 
@@ -83,7 +83,7 @@ def test_a_positive_that_stands_in_many_triples_is_one_pair(tmp_path: Path) -> N
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, layout: str, content: str, said: str) -> None:
-    with pytest.raises(Fault) as fault:
+    with pytest.raises(UserError) as fault:
         read_scores(written(tmp_path, content), layout)  # type: ignore[arg-type]
     assert said in str(fault.value)
 
@@ -91,13 +91,13 @@ def test_a_bad_line_is_named(tmp_path: Path, layout: str, content: str, said: st
 def test_a_broken_gzip_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(gzip.compress(LAYOUTS["pairs"].encode() * 1000)[:-20])
-    with pytest.raises(Fault, match="x is gzip that cannot be unpacked"):
+    with pytest.raises(UserError, match="x is gzip that cannot be unpacked"):
         read_scores(path, "pairs")
 
 
 def test_a_look_at_the_first_lines_finds_what_reading_would(tmp_path: Path) -> None:
     path = written(tmp_path, LAYOUTS["pairs"])
-    with pytest.raises(Fault, match="x:1 has 3 columns; triples has 5"):
+    with pytest.raises(UserError, match="x:1 has 3 columns; triples has 5"):
         first_rows(path, "triples")
 
 
@@ -116,7 +116,7 @@ def test_certainty_is_held_off_infinity() -> None:
 
 def test_what_is_no_probability_is_refused() -> None:
     with pytest.raises(
-        Fault, match=r"passage 'b' scores 1\.5 for query 'q': give numbers from 0 to 1, or say given=sco"
+        UserError, match=r"passage 'b' scores 1\.5 for query 'q': give numbers from 0 to 1, or say given=sco"
     ):
         log_odds(Run.of({"q": [("a", 0.5), ("b", 1.5)]}))
 
@@ -135,5 +135,5 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["q1\t3.5\tp1", "q1\tp1\tnan"])
 def test_a_look_at_a_file_looks_at_its_numbers(line: str, tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"x:2 scores .*; give a"):
+    with pytest.raises(UserError, match=r"x:2 scores .*; give a"):
         first_rows(written(tmp_path, f"q0\tp0\t1\n{line}\n"), "auto")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.select import confusing, only_judged, window, without
@@ -26,9 +26,9 @@ JUDGMENTS = Judgments({"q": {"b": 1, "d": 2, "c": 0}, "p": {"x": 1}})
 
 def test_a_window_holds_both_its_ends() -> None:
     assert letters(window(ranked(q="abcd", p="a"), 2, 3)) == {"q": "bc"}
-    with pytest.raises(Fault, match=r"the window of ranks is \[3, 2\]"):
+    with pytest.raises(UserError, match=r"the window of ranks is \[3, 2\]"):
         window(ranked(q="abcd"), 3, 2)
-    with pytest.raises(Fault, match="1 ≤ first"):
+    with pytest.raises(UserError, match="1 ≤ first"):
         window(ranked(q="abcd"), 0, 2)
 
 

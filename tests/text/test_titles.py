@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.msmarco import MsMarco
 from retrieval_kd.text.records import Passage
 
@@ -91,21 +91,27 @@ def test_titles_may_be_in_any_order_and_gzipped_and_some_of_no_passage(
 )
 def test_a_bad_file_of_titles_is_named_and_nothing_is_left(folder: Path, content: str, message: str) -> None:
     (folder / "titles.tsv").write_text(content)
-    with pytest.raises(Fault, match=message):
+    with pytest.raises(UserError, match=message):
         opened(folder, titles="titles.tsv")
     assert [path.name for path in folder.parent.iterdir()] == ["marco"]
 
 
 def test_a_collection_has_as_many_columns_as_are_said(folder: Path) -> None:
-    with pytest.raises(Fault, match=r"collection\.tsv:1 has 2 columns; give id, title, text a line, parted by tabs"):
+    with pytest.raises(
+        UserError, match=r"collection\.tsv:1 has 2 columns; give id, title, text a line, parted by tabs"
+    ):
         opened(folder, columns="id title text")
     (folder / "three.tsv").write_text("")
-    with pytest.raises(Fault, match=r"three\.tsv is empty; give id, text, title"):
+    with pytest.raises(UserError, match=r"three\.tsv is empty; give id, text, title"):
         opened(folder, collection="three.tsv", columns="id text title")
 
 
 def test_titles_are_given_once_and_by_a_file_that_is_there(folder: Path) -> None:
-    with pytest.raises(Fault, match=r"corpus\.titles=titles\.tsv and corpus\.columns=id title text both give titles"):
+    with pytest.raises(
+        UserError, match=r"corpus\.titles=titles\.tsv and corpus\.columns=id title text both give titles"
+    ):
         source(folder, titles="titles.tsv", columns="id title text")
-    with pytest.raises(Fault, match=r"none\.tsv cannot be read .*; give a file that holds an id and a title a line"):
+    with pytest.raises(
+        UserError, match=r"none\.tsv cannot be read .*; give a file that holds an id and a title a line"
+    ):
         source(folder, titles="none.tsv").fingerprint()

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from experiments.speed.places import ROOT, WORK
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.distil.datamodule import ListsDataModule
-from retrieval_kd.distil.optimise import AdamW
+from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.scorers.dual import Dual
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import Corpus, open_corpus
@@ -41,7 +41,7 @@ def student_of(settings: Mapping[str, Any], **changed: Any) -> Dual:
     return build(option("scorer/dual.yaml", backbone=settings["model"], **plain))
 
 
-def optim_of(settings: Mapping[str, Any], steps: int) -> AdamW:
+def optim_of(settings: Mapping[str, Any], steps: int) -> OptimConfig:
     """The default optimiser at a small constant rate; `tokens_per_group` as in conf/optim unless told."""
     told = {key: settings[key] for key in ("tokens_per_group", "recompute", "precision") if key in settings}
     return build(option("optim/adamw.yaml", lr=2e-5, steps=steps, warmup=0, schedule="constant", **told))

@@ -10,7 +10,7 @@ from retrieval_kd.curricula.constant import Constant
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.fit import fit
-from retrieval_kd.distil.optimise import AdamW
+from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer
 
@@ -36,7 +36,7 @@ def train(
     scorers: Mapping[str, Scorer],
     objective: Objective,
     data: ListsDataModule,
-    optim: AdamW,
+    optim: OptimConfig,
     *,
     units: float = 1.0,
     device: str = "cpu",

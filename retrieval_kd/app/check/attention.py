@@ -6,7 +6,7 @@ from typing import Any
 from retrieval_kd.app.check.required_features import features
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Node = Mapping[str, Any]
 ATTENTION = "attention"
@@ -42,11 +42,11 @@ def looked_at(objective: Any) -> frozenset[str]:
 
 
 def refuse_other_words(objective: Any, scorers: Mapping[str, Any]) -> None:
-    """Raises Fault where an attention arrow's scorers have different tokenizers, so that their words differ."""
+    """Raises UserError where an attention arrow's scorers have different tokenizers, so that their words differ."""
     for name, learner, guide in _arrows(objective):
         one, other = ({form.tokenizer for form in scorers[role].tokenisations()} for role in (learner, guide))
         if one != other:
-            raise Fault(
+            raise UserError(
                 f"loss.terms.{name} compares the attention of {learner} and {guide}, and their tokenizers differ: give "
                 f"{roles.path(guide)} and {roles.path(learner)} backbones with one tokenizer, or leave the term out "
                 f"with loss.terms.{name}.weight=0"

@@ -15,7 +15,9 @@ from retrieval_kd.app.plan.unused_overrides import unheard
 
 
 def checked_plan(texts: Sequence[str], options: Options) -> Plan:
-    """The plan of a command line. Raises Faults: all that is wrong with it, so far as is seen before a model loads."""
+    """The plan of a command line. Raises UserErrors: all that is wrong with it, so far as is seen before a
+    model loads.
+    """
     draft = draft_of(texts, options)
     refuse(problems(draft))
     return replace(draft.plan, notes=(*draft.plan.notes, *_notes(draft)))
@@ -26,12 +28,12 @@ def problems(draft: Draft) -> list[str]:
     unread = unread_faults(draft.stay)
     if unread:
         return unread
-    words, root = draft.words, key_groups.resolved(draft.root)
-    found = unheard(words, draft.made, draft.stay, draft.root, draft.options)
-    found += faults_of(draft.stay, root, words, draft.options)
+    overrides, root = draft.overrides, key_groups.resolved(draft.root)
+    found = unheard(overrides, draft.made, draft.stay, draft.root, draft.options)
+    found += faults_of(draft.stay, root, overrides, draft.options)
     found += [fault for key, value in root.items() for fault in root_faults(key, value)]
     if not found and not draft.unkeyed:
-        found += idle_faults(words, draft.made, draft.stay)
+        found += idle_faults(overrides, draft.made, draft.stay)
     return [*found, *draft.unkeyed, *(() if draft.plan.dry_run else draft.unreached)]
 
 

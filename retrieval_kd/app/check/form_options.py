@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.plan.forms import source_of
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign_cross import CLASSIFIER, POOLER, is_classifier, label_number
 from retrieval_kd.scorers.record import encoder_folder
-from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
 _NEEDED = {  # by key, another one without which it does nothing
@@ -36,7 +36,7 @@ def _label_faults(path: str, node: Node, form: Mapping[str, Any], encoder: Path 
     if encoder is not None and is_classifier(encoder):
         try:
             label_number(encoder, str(node["label"]))
-        except Fault as fault:
+        except UserError as fault:
             yield f"{path}.{fault}"
     elif form["pooling"] not in (POOLER, CLASSIFIER):
         said = f"{path}.label={node['label']} has no effect, as {source_of(node)} holds no sequence classifier"

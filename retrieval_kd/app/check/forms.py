@@ -23,10 +23,10 @@ from retrieval_kd.app.plan.forms import (
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.encoders.weights import Unreached
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign_cross import is_classifier
 from retrieval_kd.scorers.record import ASYMMETRIC, CROSS, HEAD_FILE, RECORD, encoder_folder, resolved
 from retrieval_kd.scorers.unexpressed import Unexpressed
-from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
             resolved(class_of(node).FORM, held.form, node)
         except Unreached:
             continue  # told once for all scorers that begin with it
-        except Fault as fault:
+        except UserError as fault:
             yield f"{path}: {fault}"
             continue
         wrong = [*_record_faults(path, node, held), *_tower_faults(path, node, held)]
@@ -101,7 +101,7 @@ def _layer_faults(
         return
     try:
         kept = layers_of(node, config, role, made_by)
-    except Fault as fault:
+    except UserError as fault:
         yield f"{path}.{fault}"
         return
     there, depth = begun
@@ -125,7 +125,7 @@ def form_notes(stay: Sequence[Stage]) -> list[str]:
         for path, role, node in every(stage.config):
             try:
                 held = held_of(node, stage.config, role, made_by)
-            except Fault:
+            except UserError:
                 continue  # of weights that were not reached
             form = form_of(node, stage.config, role, made_by)
             cut = _cut(path, node, held, stage.config, role, made_by)

@@ -8,7 +8,7 @@ from retrieval_kd.app.check.forms import form_faults
 from retrieval_kd.app.check.roles import lacking_tower_faults
 from retrieval_kd.app.check.scorers import scorer_faults
 from retrieval_kd.app.check.training import train_faults
-from retrieval_kd.app.cli.overrides import Word
+from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import key_groups, roles, signatures
@@ -17,10 +17,12 @@ from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
-def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[Word], options: Options) -> list[str]:
+def faults_of(
+    stages: Sequence[Stage], root: Mapping[str, Any], overrides: Sequence[Override], options: Options
+) -> list[str]:
     """Every fault of the stages, and of the machine they are to run on; none twice."""
     foreign = list(forbidden(root["tracking"], "tracking"))
     foreign += [fault for stage in stages for key, node in stage.whole.items() for fault in forbidden(node, key)]
@@ -34,7 +36,7 @@ def faults_of(stages: Sequence[Stage], root: Mapping[str, Any], words: Sequence[
         forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
         found += forms
         if stage.run == "train" and not forms:
-            found += train_faults(with_forms(stage.whole, made_by), words, options)
+            found += train_faults(with_forms(stage.whole, made_by), overrides, options)
         if not forms:
             found += scorer_faults(with_forms(stage.config, made_by), made_by)
             found += form_faults(stage.config, made_by)
@@ -107,7 +109,7 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     if not any(signatures.faults(root["tracking"], "tracking")):
         try:
             build(root["tracking"], "tracking")
-        except Fault as fault:
+        except UserError as fault:
             yield str(fault)
     for stage in stages:
         if stage.run == "train":
@@ -156,7 +158,7 @@ def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
         return
     try:
         build(mining, "mining")
-    except Fault as fault:
+    except UserError as fault:
         yield f"mining: {fault}"
 
 
@@ -172,5 +174,5 @@ def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield f"evaluation.depth={evaluation['depth']}: give at least 1"
     try:
         parse(evaluation["measures"])
-    except Fault as fault:
+    except UserError as fault:
         yield f"evaluation.measures: {fault}"

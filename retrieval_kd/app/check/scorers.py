@@ -8,7 +8,7 @@ from typing import Any
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.encoders.facts import lacks_segments, positions
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Node = Mapping[str, Any]
 SHORTEST = 3  # tokens: a word between two special ones
@@ -55,7 +55,7 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
             yield from _place_faults(path, node, len(layers_to_keep(folder, node["layers"])[0]))
     except Unreached:
         return  # told once for all scorers that begin with it
-    except Fault as fault:
+    except UserError as fault:
         said = str(fault)
         yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
 
@@ -68,7 +68,7 @@ def segment_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterat
     begins = _beginning(node, made_by)
     if node.get("segments") is not True or begins is None:
         return
-    with suppress(Fault):  # told for itself
+    with suppress(UserError):  # told for itself
         if lacks_segments(encoder_folder(locate(begins), "query")):
             yield f"{path}.segments=true: {begins} has no segments (token types); leave it null"
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.options import Options
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
 Node = Mapping[str, Any]
@@ -37,7 +37,7 @@ def _layout_faults(where: str, node: Node) -> Iterator[str]:
     if path.is_file():
         try:
             first_rows(path, node["layout"])
-        except Fault as fault:
+        except UserError as fault:
             yield f"{where}: {fault}"
 
 

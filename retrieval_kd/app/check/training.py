@@ -11,18 +11,18 @@ from retrieval_kd.app.check.attention import attention_faults
 from retrieval_kd.app.check.required_features import features
 from retrieval_kd.app.check.roles import tower_faults, unteachable_faults
 from retrieval_kd.app.check.stored import stored_faults
-from retrieval_kd.app.cli.overrides import Word
+from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, build, class_of
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.record import held
-from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
 
 
-def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[str]:
+def train_faults(config: Node, overrides: Sequence[Override], options: Options) -> list[str]:
     """The faults of one train stage's config."""
     unknown = list(role_faults(config, options))
     built = {
@@ -35,7 +35,7 @@ def train_faults(config: Node, words: Sequence[Word], options: Options) -> list[
     return [
         *unknown,
         *wrong,
-        *tied_faults(config, words),
+        *tied_faults(config, overrides),
         *(() if objective is None else want_faults(objective, config)),
         *(() if objective is None else attention_faults(objective, config)),
         *(() if objective is None else unteachable_faults(objective, config)),
@@ -100,7 +100,7 @@ def _built(key: str, node: Node) -> tuple[Any, str | None]:
     """What a light node builds, or why it cannot."""
     try:
         return build(node, key), None
-    except Fault as fault:
+    except UserError as fault:
         return None, str(fault)
     except InstantiationException as fault:
         if isinstance(fault.__cause__, ValueError | TypeError):
@@ -108,10 +108,10 @@ def _built(key: str, node: Node) -> tuple[Any, str | None]:
         raise
 
 
-def tied_faults(config: Node, words: Sequence[Word]) -> Iterator[str]:
+def tied_faults(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
     """Weights given to a role that reads through another's encoder."""
     tied = list((config.get("loss") or {}).get("tied") or [])
-    said = {word.key for word in words}
+    said = {override.key for override in overrides}
     for role in tied[1:]:
         for key in ("checkpoint", "backbone", "layers", "shared"):
             path = f"teacher.{role}.{key}"
@@ -151,7 +151,7 @@ def _brings_its_head(node: Node) -> bool:
         return False
     try:
         return bool(held(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
-    except Fault:
+    except UserError:
         return False  # told for itself
 
 

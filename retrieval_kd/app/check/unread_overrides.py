@@ -1,4 +1,6 @@
-"""What is refused of words without effect: a value that no stage of the plan can act on beside what else is said."""
+"""What is refused of overrides without effect: a value that no stage of the plan can act on beside what else is
+said.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,7 +8,7 @@ from typing import Any
 from retrieval_kd.app.check.depths import evaluated, reranked
 from retrieval_kd.app.check.unread_options import across, declared
 from retrieval_kd.app.check.unread_training import groups
-from retrieval_kd.app.cli.overrides import Word, has
+from retrieval_kd.app.cli.overrides import Override, has
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.key_groups import whom
 from retrieval_kd.app.plan.recipe import Composed
@@ -16,40 +18,50 @@ _RECIPE = ("student", "teacher", "loss", "curriculum", "data", "ranker", "mining
 Node = Mapping[str, Any]
 
 
-def idle_faults(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
-    """A sentence for each word that changes an option off its default and no stage's result, naming what would make it
-    act; the words of a recipe are asked where none of the user's changes what they stand beside.
+def idle_faults(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
+    """A sentence for each override that changes an option off its default and no stage's result, naming what would make
+    it act; the overrides of a recipe are asked where none of the user's changes what they stand beside.
     """
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
     lists = {stage.name: (stage.run, stage.config) for stage in stay}
     ranked = any(stage.run == "evaluate" and whom(stage.config) == "teacher" for stage in stay)
     found: list[str] = []
     heard: dict[str, list[str | None]] = {}
-    alone = not any(word.group in _RECIPE for word in words)
+    alone = not any(override.group in _RECIPE for override in overrides)
     for stage in stay:
         one, config = composed[stage.name], with_forms(stage.config, made_by)
         found += _idle_groups(stage, one, config)
         unread = [*across(stage.run, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
-        for word in _values(one, stage, own=alone):
-            heard.setdefault(word.said, []).append(_why(word, [*declared(config, word.key), *unread]))
+        for override in _values(one, stage, own=alone):
+            heard.setdefault(override.said, []).append(_why(override, [*declared(config, override.key), *unread]))
     return [*found, *(f"{said} has no effect: {whys[0]}" for said, whys in heard.items() if all(whys))]
 
 
 def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:
     for path, why in groups(config) if stage.run == "train" else ():
         group = path.partition(".")[0]
-        said = [word.said for word in (*one.applied, *one.command.words) if word.chooses and word.group == group]
+        said = [
+            override.said
+            for override in (*one.applied, *one.command.overrides)
+            if override.chooses and override.group == group
+        ]
         whole = path in (group, "data.dark")  # what the option itself is for
         yield f"stage {stage.name}: {said[0] if said and whole else path} has no effect: {why}"
 
 
-def _values(one: Composed, stage: Stage, *, own: bool) -> Iterator[Word]:
-    """The words of one stage that change a value of what it reads; a recipe may prepare a term that it leaves out."""
-    recipes = [word for word in one.command.words if not _left_out(stage.config, word.key)] if own else []
-    for word in (*one.applied, *recipes):
-        there = not word.chooses and not word.deletes and not word.optional and has(stage.config, word.key)
-        if there and one.defaults.get(word.key) != word.value:
-            yield word
+def _values(one: Composed, stage: Stage, *, own: bool) -> Iterator[Override]:
+    """The overrides of one stage that change a value of what it reads; a recipe may prepare a term that it
+    leaves out.
+    """
+    recipes = (
+        [override for override in one.command.overrides if not _left_out(stage.config, override.key)] if own else []
+    )
+    for override in (*one.applied, *recipes):
+        there = (
+            not override.chooses and not override.deletes and not override.optional and has(stage.config, override.key)
+        )
+        if there and one.defaults.get(override.key) != override.value:
+            yield override
 
 
 def _left_out(config: Node, key: str) -> bool:
@@ -78,9 +90,9 @@ def _unjudged(stay: Sequence[Stage]) -> Iterator[tuple[str, str]]:
         yield "corpus.unjudged", "no training draws queries without judgments; give data.unjudged=true"
 
 
-def _why(word: Word, unread: Sequence[tuple[str, str]]) -> str | None:
-    """What keeps a word from acting in a stage; None if nothing does."""
+def _why(override: Override, unread: Sequence[tuple[str, str]]) -> str | None:
+    """What keeps an override from acting in a stage; None if nothing does."""
     for key, why in unread:
-        if word.key == key or word.key.startswith(f"{key}."):
+        if override.key == key or override.key.startswith(f"{key}."):
             return why
     return None

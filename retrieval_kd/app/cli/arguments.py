@@ -1,4 +1,4 @@
-"""The command line taken apart: flags for Hydra, words for the plan."""
+"""The command line taken apart: flags for Hydra, overrides for the plan."""
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from retrieval_kd.app.cli.overrides import key_of
 from retrieval_kd.app.cli.schema import EVERYWHERE
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
 RECORD = "record"
-COMMANDS = (RECORD,)  # first words that are no key: what to do with the plan instead of running it
+COMMANDS = (RECORD,)  # first words that are no override: what to do with the plan instead of running it
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 
 
 @dataclass(frozen=True)
 class Line:
-    """`words` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one.
+    """`overrides` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one.
 
     `command` is the subcommand, "" where there is none.
     """
 
     flags: tuple[str, ...]
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     hydra: tuple[str, ...]
     parsed: Namespace
     command: str = ""
@@ -31,7 +31,7 @@ class Line:
     @property
     def multirun(self) -> bool:
         """Whether several jobs are asked for."""
-        return bool(self.parsed.multirun) or any(word.upper() == "HYDRA.MODE=MULTIRUN" for word in self.hydra)
+        return bool(self.parsed.multirun) or any(override.upper() == "HYDRA.MODE=MULTIRUN" for override in self.hydra)
 
     @property
     def shows(self) -> bool:
@@ -41,58 +41,68 @@ class Line:
     @property
     def expands(self) -> bool:
         """Whether the jobs of a multirun are known beforehand: not if another sweeper chooses them."""
-        return not any(word.startswith("hydra/sweeper=") for word in self.hydra)
+        return not any(override.startswith("hydra/sweeper=") for override in self.hydra)
 
 
 def line(arguments: Sequence[str]) -> Line:
-    """The arguments taken apart. Raises Fault for a subcommand there is none of, and for what is no word."""
+    """The arguments taken apart. Raises UserError for a subcommand there is none of, and for what is no override."""
     from hydra._internal.utils import get_args_parser
 
     command, arguments = _split(arguments)
-    arguments = [_at_home(word) for word in arguments]
-    words = [word for word in arguments if not word.startswith("-") and ("=" in word or word.startswith("~"))]
-    flags = [word for word in arguments if word not in words]
+    arguments = [_at_home(override) for override in arguments]
+    overrides = [
+        override
+        for override in arguments
+        if not override.startswith("-") and ("=" in override or override.startswith("~"))
+    ]
+    flags = [override for override in arguments if override not in overrides]
     parsed = get_args_parser().parse_args(flags)
     for name in ("config_path", "config_name"):
         if getattr(parsed, name):
             flag = f"--{name.replace('_', '-')}"
-            raise Fault(f"{flag}: there is one root config; add option files of your own with --config-dir=<folder>")
+            raise UserError(
+                f"{flag}: there is one root config; add option files of your own with --config-dir=<folder>"
+            )
     if parsed.config_dir and not Path(parsed.config_dir).is_dir():
-        raise Fault(f"--config-dir={parsed.config_dir}: there is no such folder")
+        raise UserError(f"--config-dir={parsed.config_dir}: there is no such folder")
     if parsed.overrides:
-        raise Fault(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
-    own = [word for word in words if word.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    return Line(tuple(flags), tuple(word for word in words if word not in own), tuple(own), parsed, command)
+        raise UserError(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
+    own = [override for override in overrides if override.lstrip("+~").startswith(("hydra.", "hydra/"))]
+    return Line(
+        tuple(flags), tuple(override for override in overrides if override not in own), tuple(own), parsed, command
+    )
 
 
-def _at_home(word: str) -> str:
-    """The word with `~` as the home folder, where it is a flag's or Hydra's; in quotes, without which Hydra does not
-    read it, where it is the value of a key.
+def _at_home(override: str) -> str:
+    """The override with `~` as the home folder, where it is a flag's or Hydra's; in quotes, without which Hydra does
+    not read it, where it is the value of a key.
     """
-    name, equals, value = word.partition("=")
-    if word.startswith("~/"):
-        return str(at_home(word))
+    name, equals, value = override.partition("=")
+    if override.startswith("~/"):
+        return str(at_home(override))
     if not equals or not value.startswith("~") or '"' in value:
-        return word
+        return override
     return f"{name}={at_home(value)}" if name.startswith(("--", "hydra.")) else f'{name}="{value}"'
 
 
 def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """(the subcommand, the rest). Raises Fault for one that there is none of."""
+    """(the subcommand, the rest). Raises UserError for one that there is none of."""
     if not arguments or arguments[0].startswith(("-", "+", "~")) or "=" in arguments[0]:
         return "", arguments
     if arguments[0] not in COMMANDS:
-        raise Fault(
+        raise UserError(
             f"{arguments[0]}: the only command is {', '.join(COMMANDS)}; everything else is group=option or "
             "group.key=value, as in teacher=colbert loss=self_otf; see --help"
         )
     return arguments[0], arguments[1:]
 
 
-def for_hydra(words: Sequence[str], elsewhere: Collection[str]) -> list[str]:
-    """The words as Hydra can take them: those with a key that only stages have become words for every stage."""
-    return [f"+at.{EVERYWHERE}.{word}" if key_of(word) in elsewhere else _plus(word) for word in words]
+def for_hydra(overrides: Sequence[str], elsewhere: Collection[str]) -> list[str]:
+    """The overrides as Hydra can take them: those with a key that only stages have become overrides for every stage."""
+    return [
+        f"+at.{EVERYWHERE}.{override}" if key_of(override) in elsewhere else _plus(override) for override in overrides
+    ]
 
 
-def _plus(word: str) -> str:
-    return f"+{word}" if word.startswith("at.") else word
+def _plus(override: str) -> str:
+    return f"+{override}" if override.startswith("at.") else override

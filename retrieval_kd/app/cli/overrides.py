@@ -1,4 +1,4 @@
-"""The language of the shell and of a stage's `with`: words that choose an option or set a value."""
+"""The language of the shell and of a stage's `with`: overrides that choose an option or set a value."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from difflib import get_close_matches
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override as HydraOverride
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from retrieval_kd.app.cli.schema import EVERYWHERE
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 OPTIONAL = "optional "
 
 
 @dataclass(frozen=True)
-class Word:
+class Override:
     """`text` is what Hydra reads; `said` what was typed; `stage` the one stage it is for (None: all)."""
 
     text: str
@@ -33,7 +33,7 @@ class Word:
 
     @property
     def group(self) -> str:
-        """The first name of the key: the group whose option the word is about."""
+        """The first name of the key: the group whose option the override is about."""
         return self.key.split(".")[0].split("@")[0]
 
     @property
@@ -42,33 +42,35 @@ class Word:
         return self.text.partition("=")[2].strip()
 
 
-def parsed(text: str) -> Override:
-    """One override by Hydra's grammar. Raises Fault."""
+def parsed(text: str) -> HydraOverride:
+    """One override by Hydra's grammar. Raises UserError."""
     try:
         return OverridesParser.create().parse_override(text)
     except HydraException as fault:
         reason = str(fault).splitlines()[0]
-        raise Fault(
+        raise UserError(
             f"{text}: this is not key=value ({reason}); quote values with spaces, commas or brackets: 'key=\"a, b\"'"
         ) from None
 
 
 def key_of(text: str) -> str:
-    """The key that a word is about, swept or not."""
+    """The key that an override is about, swept or not."""
     return parsed(text).key_or_group
 
 
-def read(text: str, groups: Iterable[str]) -> Word:
-    """A word of the command line or of `with`. Raises Fault if it cannot be read."""
+def read(text: str, groups: Iterable[str]) -> Override:
+    """An override of the command line or of `with`. Raises UserError if it cannot be read."""
     optional, bare = text.startswith(OPTIONAL), text.removeprefix(OPTIONAL).strip()
     override = parsed(bare)
     scope, rest = _scope(override.key_or_group, bare)
     if rest != bare:
         override = parsed(rest)
     if override.is_sweep_override():
-        raise Fault(f"{bare}: several values are a sweep: add -m to run them all, or give one list, as in key=[a,b]")
+        raise UserError(
+            f"{bare}: several values are a sweep: add -m to run them all, or give one list, as in key=[a,b]"
+        )
     key = override.key_or_group
-    return Word(
+    return Override(
         text=rest,
         said=rest if scope == EVERYWHERE else text,
         key=key if override.package is None else f"{key}@{override.package}",
@@ -82,12 +84,12 @@ def read(text: str, groups: Iterable[str]) -> Word:
 
 
 def _scope(key: str, text: str) -> tuple[str | None, str]:
-    """(the stage, the word for it): `++at.<stage>.<key>` adds a key there, as `+<key>` does everywhere."""
+    """(the stage, the override for it): `++at.<stage>.<key>` adds a key there, as `+<key>` does everywhere."""
     if not key.startswith("at."):
         return None, text
     parts = key.split(".", 2)
     if len(parts) < 3 or not parts[2]:
-        raise Fault(f"{text}: give +at.<stage>.<key>=value")
+        raise UserError(f"{text}: give +at.<stage>.<key>=value")
     adds = "+" if text.startswith("++") else ""
     return parts[1], adds + text.lstrip("+").removeprefix(f"at.{parts[1]}.")
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
-class Faults(Fault):
+class UserErrors(UserError):
     """Several faults, each one sentence; `str` has one a line."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
@@ -14,12 +14,12 @@ class Faults(Fault):
 
 
 def refuse(sentences: Iterable[str]) -> None:
-    """Raises Faults if there are any."""
+    """Raises UserErrors if there are any."""
     found = list(sentences)
     if found:
-        raise Faults(found)
+        raise UserErrors(found)
 
 
-def sentences_of(fault: Fault) -> list[str]:
+def sentences_of(fault: UserError) -> list[str]:
     """The single sentences of a fault."""
-    return fault.sentences if isinstance(fault, Faults) else [str(fault)]
+    return fault.sentences if isinstance(fault, UserErrors) else [str(fault)]

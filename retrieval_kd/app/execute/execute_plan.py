@@ -14,13 +14,15 @@ from retrieval_kd.app.plan import artifact_references
 from retrieval_kd.app.plan.content_digests import fingerprint
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage, descendants, path_of
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 _log = logging.getLogger(__name__)
 
 
 def execute_plan(plan: Plan) -> None:
-    """Makes what the plan lacks, in order; with `stage` only that. Raises Fault if one of its inputs is not there."""
+    """Makes what the plan lacks, in order; with `stage` only that. Raises UserError if one of its inputs is not
+    there.
+    """
     group = ranks()
     forgotten = _forget(plan, group)
     for stage in plan.stages:
@@ -31,7 +33,7 @@ def execute_plan(plan: Plan) -> None:
 
 
 def to_make(plan: Plan) -> list[Stage]:
-    """The stages that are not sealed; with `stage` only that. Raises Fault if an input of that is not there."""
+    """The stages that are not sealed; with `stage` only that. Raises UserError if an input of that is not there."""
     stages = [stage for stage in plan.stages if plan.stage in (None, stage.name)]
     lacking = [stage for stage in stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)]
     if plan.stage is not None:
@@ -76,7 +78,7 @@ def _inputs_made(plan: Plan, stage: Stage) -> None:
     for name in stage.inputs:
         if not artifacts.is_sealed(plan.artifacts / plan.named(name).artifact):
             needs = f"stage={stage.name} needs what {name} makes, which is not there"
-            raise Fault(f"{needs}: run stage={name} first, or leave stage= out")
+            raise UserError(f"{needs}: run stage={name} first, or leave stage= out")
 
 
 def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:

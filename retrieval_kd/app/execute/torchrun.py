@@ -10,7 +10,7 @@ from pathlib import Path
 import retrieval_kd
 from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.execute.run_stage import Task, run_stage
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.signals import Stopped, stops
 
 TASK, FAULT = "task.yaml", "fault.txt"
@@ -24,7 +24,7 @@ class ChildrenFailed(RuntimeError):
 def run_by_torchrun(task: Task, *, lock: int) -> None:
     """Runs the task as `machine.devices` processes under torchrun. They hold the artifact's lock as long as they live.
 
-    Raises Fault with what a child refused, ChildrenFailed if they fail otherwise.
+    Raises UserError with what a child refused, ChildrenFailed if they fail otherwise.
     """
     folder = Path(task.folder)
     (folder / FAULT).unlink(missing_ok=True)
@@ -45,7 +45,7 @@ def run_by_torchrun(task: Task, *, lock: int) -> None:
         child.wait()
         raise
     if (folder / FAULT).exists():
-        raise Fault((folder / FAULT).read_text(encoding="utf-8"))
+        raise UserError((folder / FAULT).read_text(encoding="utf-8"))
     if status != 0:
         raise ChildrenFailed(
             f"{task.stage} on {task.machine['devices']} devices ended with exit status {status}; its output is above"
@@ -60,7 +60,7 @@ def child(path: Path) -> int:
     try:
         with stops():
             run_stage(task, rank=rank)
-    except Fault as fault:
+    except UserError as fault:
         (Path(task.folder) / FAULT).write_text(str(fault), encoding="utf-8")
         return 2
     except Stopped as stopped:

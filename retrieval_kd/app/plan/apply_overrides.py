@@ -1,36 +1,40 @@
-"""What a word does to a config: sets, adds or deletes a value, read as its key's type asks."""
+"""What an override does to a config: sets, adds or deletes a value, read as its key's type asks."""
 
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from retrieval_kd.app.cli.overrides import Word, has, keys, nearest
+from retrieval_kd.app.cli.overrides import Override, has, keys, nearest
 from retrieval_kd.app.plan import signatures
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
-def apply(config: DictConfig, word: Word) -> None:
-    """Sets, adds or deletes the word's value. Raises Fault if the key is not there or the value does not fit."""
-    if word.deletes:
-        _delete(config, word)
+def apply(config: DictConfig, override: Override) -> None:
+    """Sets, adds or deletes the override's value. Raises UserError if the key is not there or the value does
+    not fit.
+    """
+    if override.deletes:
+        _delete(config, override)
         return
-    if not word.adds and not has(config, word.key):
-        raise Fault(f"{word.said}: there is no key {word.key}{nearest(word.key, keys(config))}")
-    accepts = _accepted(config, word.key)
+    if not override.adds and not has(config, override.key):
+        raise UserError(f"{override.said}: there is no key {override.key}{nearest(override.key, keys(config))}")
+    accepts = _accepted(config, override.key)
     try:
-        OmegaConf.update(config, word.key, meant(word, config), merge=True, force_add=word.adds)
+        OmegaConf.update(config, override.key, meant(override, config), merge=True, force_add=override.adds)
     except (OmegaConfBaseException, ValueError, TypeError) as fault:
         instead = f"; give {accepts}" if accepts else ""
-        raise Fault(f"{word.said}: {str(fault).splitlines()[0]}{instead}") from None
+        raise UserError(f"{override.said}: {str(fault).splitlines()[0]}{instead}") from None
 
 
-def meant(word: Word, config: DictConfig) -> Any:
-    """The word's value; where its key takes a text, a number or truth value (2024, 1e5, true) is what was typed."""
-    accepts = _accepted(config, word.key)
-    scalar = isinstance(word.value, int | float) and word.typed
+def meant(override: Override, config: DictConfig) -> Any:
+    """The override's value; where its key takes a text, a number or truth value (2024, 1e5, true) is what was typed."""
+    accepts = _accepted(config, override.key)
+    scalar = isinstance(override.value, int | float) and override.typed
     return (
-        word.typed if scalar and accepts and accepts.text and not signatures.fits(word.value, accepts) else word.value
+        override.typed
+        if scalar and accepts and accepts.text and not signatures.fits(override.value, accepts)
+        else override.value
     )
 
 
@@ -47,9 +51,9 @@ def _accepted(config: DictConfig, key: str) -> signatures.Accepts | None:
     return signatures.accepted(plain, key)
 
 
-def _delete(config: DictConfig, word: Word) -> None:
-    if not has(config, word.key):
-        raise Fault(f"{word.said}: there is no key {word.key} to delete")
-    parent, _, name = word.key.rpartition(".")
+def _delete(config: DictConfig, override: Override) -> None:
+    if not has(config, override.key):
+        raise UserError(f"{override.said}: there is no key {override.key} to delete")
+    parent, _, name = override.key.rpartition(".")
     with open_dict(config):
         del (OmegaConf.select(config, parent) if parent else config)[name]

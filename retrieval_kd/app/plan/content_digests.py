@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.digests import file_digest, file_state
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.lines import at_home
 
 WEIGHTS = ("checkpoint", "backbone")
@@ -16,7 +16,7 @@ _fingerprints: dict[tuple[Any, ...], str] = {}
 
 
 def with_digests(config: dict[str, Any], corpora: dict[str, str]) -> dict[str, Any]:
-    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises Fault.
+    """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises UserError.
 
     `corpora` are the fingerprints of one plan, in which files are looked at once; what is found is added.
     """
@@ -39,7 +39,7 @@ def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:
             locate(name)
         except Unreached as fault:
             found[name] = str(fault)
-        except Fault:
+        except UserError:
             continue  # what has no digest is told where it stands
     return list(found.values())
 
@@ -55,7 +55,7 @@ def _named_weights(value: Any, key: str = "") -> Iterator[str]:
 def fingerprint(corpus: dict[str, Any]) -> str:
     """The digest of a collection's files and of how they are read; not read again while they stay as they are.
 
-    Raises Fault if they cannot be read.
+    Raises UserError if they cannot be read.
     """
     source = build(corpus, "corpus")
     state = (json.dumps(corpus, sort_keys=True), *map(file_state, source.files()))
@@ -83,13 +83,13 @@ def _weights(given: str, where: str) -> str:
         return digest(given)
     except Unreached:
         return f"unreached {given}"
-    except Fault as fault:
-        raise Fault(f"{where}={given}: {fault}") from None
+    except UserError as fault:
+        raise UserError(f"{where}={given}: {fault}") from None
 
 
 def _file(given: str, where: str) -> str:
     path = at_home(given)
     if not path.is_file():
         kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise Fault(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
+        raise UserError(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
     return file_digest(path)

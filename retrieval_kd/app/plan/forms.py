@@ -9,9 +9,9 @@ from retrieval_kd.app.plan import instantiate, roles
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.signatures import fits, parameters
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, held, resolved, saved_form
 from retrieval_kd.scorers.unexpressed import Unexpressed
-from retrieval_kd.text.fault import Fault
 
 Node = Mapping[str, Any]
 MEMBERS = "members"
@@ -55,7 +55,7 @@ def form_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) ->
         return {}
     try:
         saved = held_of(node, config, role, made_by).form
-    except Fault:
+    except UserError:
         saved = {}
     return resolved(
         class_of(node).FORM, {key: value for key, value in saved.items() if could_say(node, key, value)}, node
@@ -71,7 +71,7 @@ def could_say(node: Node, key: str, value: Any) -> bool:
 
 
 def held_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Held:
-    """What a scorer starts from. Raises Fault where that cannot be read as such a scorer."""
+    """What a scorer starts from. Raises UserError where that cannot be read as such a scorer."""
     kind, source = class_of(node).saved_as(), source_of(node)
     if role in roles.tied(config)[1:]:
         first = roles.tied(config)[0]
@@ -95,8 +95,8 @@ Layers = tuple[list[int], int]  # the blocks kept, as indices of the original ba
 
 
 def layers_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Layers | None:
-    """The blocks that a scorer keeps; None where it is not known what it starts from. Raises Fault for those that its
-    backbone has not.
+    """The blocks that a scorer keeps; None where it is not known what it starts from. Raises UserError for those that
+    its backbone has not.
     """
     begun = begun_layers(node, config, role, made_by)
     if begun is None or node.get("layers") is None:
@@ -115,7 +115,7 @@ def begun_layers(node: Node, config: Node, role: str, made_by: Mapping[str, Node
             made, other = made_by.get(reference["stage"], {}), reference["role"] or "student"
             return layers_of(roles.everyone(made).get(other) or {}, made, other, made_by)
         return None if source is None else _layers_there(encoder_folder(locate(source), "query"))
-    except Fault:
+    except UserError:
         return None
 
 
@@ -132,7 +132,7 @@ def source_of(node: Node) -> str | None:
 
 
 def class_of(node: Node) -> Any:
-    """The class of a scorer's node. Raises Fault if no option of a scorer names it."""
+    """The class of a scorer's node. Raises UserError if no option of a scorer names it."""
     return instantiate.class_of(node, instantiate.SCORER)
 
 

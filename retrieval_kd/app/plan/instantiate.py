@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from retrieval_kd.app.cli.conf_folder import conf_folder
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 SCORER = "scorer"
 _SCORERS = (SCORER, "student", "teacher")
@@ -31,7 +31,7 @@ def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
     """The object that a node with `_target_` describes, inner nodes first; `given` are arguments no config can hold.
 
     `group` is the config group that the node belongs to; `partial` gives a function that still wants arguments. Raises
-    Fault if the node or one inside it, in mappings or lists, names a class that the group's option files do not, or
+    UserError if the node or one inside it, in mappings or lists, names a class that the group's option files do not, or
     holds another of Hydra's keys than `_target_`, or if the object refuses its arguments with one.
     """
     from hydra.errors import InstantiationException
@@ -39,23 +39,23 @@ def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
 
     wrong = next(forbidden(node, group), None)
     if wrong is not None:
-        raise Fault(wrong)
+        raise UserError(wrong)
     node = {**node, _PARTIAL: True} if partial else node
     try:
         return instantiate(node, _convert_="all", **given)
     except InstantiationException as fault:
-        if isinstance(fault.__cause__, Fault):
+        if isinstance(fault.__cause__, UserError):
             raise fault.__cause__ from None
         raise
 
 
 def class_of(node: Mapping[str, Any], group: str) -> Any:
-    """The class that a node names. Raises Fault if its group may not name it."""
+    """The class that a node names. Raises UserError if its group may not name it."""
     from hydra.utils import get_class
 
     wrong = next(forbidden({_TARGET: node[_TARGET]}, group), None)
     if wrong is not None:
-        raise Fault(wrong)
+        raise UserError(wrong)
     return get_class(str(node[_TARGET]))
 
 

@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.content_digests import FILES, WEIGHTS
 from retrieval_kd.app.plan.instantiate import targets
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
 READS = {
@@ -24,15 +24,17 @@ WORDS_ONLY = tuple(
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The config as plain values, interpolations followed, references to artifacts left as they are. Raises Fault."""
+    """The config as plain values, interpolations followed, references to artifacts left as they are. Raises
+    UserError.
+    """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as fault:
-        raise Fault(str(fault).splitlines()[0]) from None
+        raise UserError(str(fault).splitlines()[0]) from None
     assert isinstance(plain, dict)
     found = {str(key): _at_home(value, str(key)) for key, value in plain.items()}
     if wrong := next(roles.misshapen(found), None):
-        raise Fault(wrong)
+        raise UserError(wrong)
     return roles.with_roles_named(found)
 
 

@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app.cli.hydra_cache import remember_files
-from retrieval_kd.app.cli.overrides import Word, has, keys, nearest
+from retrieval_kd.app.cli.overrides import Override, has, keys, nearest
 from retrieval_kd.app.cli.schema import GROUPS, Root
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 CONFIG = "config"
 ROOT_KEYS = tuple(key.name for key in fields(Root))
@@ -56,46 +56,50 @@ class Options:
         return [name for name in self.names(group) if "/" not in name]
 
     def compose(self, choices: Sequence[str]) -> DictConfig:
-        """The whole config with these choices and no other word: a copy that may be changed. Raises Fault."""
+        """The whole config with these choices and no other override: a copy that may be changed. Raises UserError."""
         key = tuple(sorted(choices))
         if key not in self._composed:
             remember_files()
             try:
                 made = compose(CONFIG, [*self.hydra_words, *choices])
             except (HydraException, OmegaConfBaseException, ValueError) as fault:
-                raise Fault(f"{' '.join(choices) or 'the defaults'}: {str(fault).splitlines()[0]}") from None
+                raise UserError(f"{' '.join(choices) or 'the defaults'}: {str(fault).splitlines()[0]}") from None
             self._composed[key] = pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
         found: DictConfig = pickle.loads(self._composed[key])  # noqa: S301 (bytes of this process)
         return found
 
-    def having(self, word: Word) -> list[str]:
-        """The options of the word's group that have its key."""
-        options = self.plain(word.group) if word.group in GROUPS else []
-        return [name for name in options if has(self.compose([f"{word.group}={name}"]), word.key)]
+    def having(self, override: Override) -> list[str]:
+        """The options of the override's group that have its key."""
+        options = self.plain(override.group) if override.group in GROUPS else []
+        return [name for name in options if has(self.compose([f"{override.group}={name}"]), override.key)]
 
-    def fault_of_choice(self, word: Word) -> str | None:
-        """What is wrong with a word that chooses an option, if anything."""
-        if "@" in word.key:
+    def fault_of_choice(self, override: Override) -> str | None:
+        """What is wrong with an override that chooses an option, if anything."""
+        if "@" in override.key:
             return (
-                f"{word.said}: on the command line an option takes its group's place; to put it inside another one, "
-                "write an option file (--config-dir)"
+                f"{override.said}: on the command line an option takes its group's place; to put it inside "
+                "another one, write an option file (--config-dir)"
             )
-        if word.group not in CHOSEN and not word.group.startswith("hydra"):
-            return f"{word.said}: {word.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
-        if word.deletes or word.adds or not isinstance(word.value, str):
-            return f"{word.said}: give one option of this group, as in {word.key}={self.names(word.key)[0]}"
-        names = self.names(word.key)
-        if word.value in names:
+        if override.group not in CHOSEN and not override.group.startswith("hydra"):
+            return (
+                f"{override.said}: {override.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
+            )
+        if override.deletes or override.adds or not isinstance(override.value, str):
+            return f"{override.said}: give one option of this group, as in {override.key}={self.names(override.key)[0]}"
+        names = self.names(override.key)
+        if override.value in names:
             return None
-        return f"{word.said}: there is no such option{did_you_mean(word.value, names, prefix=word.key + '=')}"
+        return (
+            f"{override.said}: there is no such option{did_you_mean(override.value, names, prefix=override.key + '=')}"
+        )
 
-    def fault_of_key(self, word: Word, configs: Sequence[DictConfig]) -> str | None:
-        """What is wrong with a word whose key none of the configs has."""
-        said = f"{word.said}: there is no key {word.key}"
-        if word.group not in ROOT_KEYS:
-            return said + did_you_mean(word.group, ROOT_KEYS)
-        if any(word.adds or has(config, word.key) for config in configs):
+    def fault_of_key(self, override: Override, configs: Sequence[DictConfig]) -> str | None:
+        """What is wrong with an override whose key none of the configs has."""
+        said = f"{override.said}: there is no key {override.key}"
+        if override.group not in ROOT_KEYS:
+            return said + did_you_mean(override.group, ROOT_KEYS)
+        if any(override.adds or has(config, override.key) for config in configs):
             return None
-        if others := self.having(word):
-            return f"{said} in this option; {word.group}={f' and {word.group}='.join(others)} would have it"
-        return said + nearest(word.key, {key for config in configs for key in keys(config)})
+        if others := self.having(override):
+            return f"{said} in this option; {override.group}={f' and {override.group}='.join(others)} would have it"
+        return said + nearest(override.key, {key for config in configs for key in keys(config)})

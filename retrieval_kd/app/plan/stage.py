@@ -13,7 +13,7 @@ from retrieval_kd.app.plan.content_digests import with_digests
 from retrieval_kd.app.plan.instantiate import class_of
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.revision import revision
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that say how, not what
 
@@ -48,7 +48,9 @@ class Left:
 
 
 def stages(composed: Sequence[Composed]) -> list[Stage]:
-    """Every stage of the recipe with the config it reads, no keys yet. Raises Fault if a reference leads nowhere."""
+    """Every stage of the recipe with the config it reads, no keys yet. Raises UserError if a reference leads
+    nowhere.
+    """
     made: list[Stage] = []
     for one in composed:
         command, whole = one.command, _resolved(one)
@@ -59,7 +61,7 @@ def stages(composed: Sequence[Composed]) -> list[Stage]:
         for name in stage.inputs:
             if name not in {earlier.name for earlier in made}:
                 earlier = [other.name for other in made]
-                raise Fault(
+                raise UserError(
                     f"stage {command.name} reads ${{artifact:{name}}}, no stage before it{did_you_mean(name, earlier)}"
                 )
         made.append(stage)
@@ -69,8 +71,8 @@ def stages(composed: Sequence[Composed]) -> list[Stage]:
 def _resolved(one: Composed) -> dict[str, Any]:
     try:
         return key_groups.resolved(one.config)
-    except Fault as fault:
-        raise Fault(f"stage {one.command.name}: {fault}") from None
+    except UserError as fault:
+        raise UserError(f"stage {one.command.name}: {fault}") from None
 
 
 def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], list[Left]]:
@@ -114,7 +116,7 @@ def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
             continue
         try:
             made[stage.name] = _keyed(stage, made, corpora)
-        except Fault as fault:
+        except UserError as fault:
             faults.setdefault(str(fault))
     return list(made.values()), list(faults)
 

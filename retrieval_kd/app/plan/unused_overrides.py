@@ -1,10 +1,12 @@
-"""Where each word of the command line arrives: a word that reaches no stage is a fault, one set aside is told."""
+"""Where each override of the command line arrives: an override that reaches no stage is a fault, one set aside
+is told.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from omegaconf import DictConfig
 
-from retrieval_kd.app.cli.overrides import Word, has
+from retrieval_kd.app.cli.overrides import Override, has
 from retrieval_kd.app.cli.schema import GROUPS
 from retrieval_kd.app.plan.key_groups import READS
 from retrieval_kd.app.plan.options import Options
@@ -13,65 +15,65 @@ from retrieval_kd.app.plan.stage import Stage
 
 
 def unheard(
-    words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage], root: DictConfig, options: Options
+    overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage], root: DictConfig, options: Options
 ) -> list[str]:
-    """The faults of the words that no stage of the plan reads."""
+    """The faults of the overrides that no stage of the plan reads."""
     configs = [root, *(one.config for one in made)]
     by_name = {stage.name: stage for stage in stay}
     found = []
     names = {one.command.name for one in made}
-    for word in words:
-        elsewhere = word.stage is not None and word.stage not in names  # its stage is a fault of its own
-        if elsewhere or not _for_stages(word, root) or any(_arrives(word, one, by_name) for one in made):
+    for override in overrides:
+        elsewhere = override.stage is not None and override.stage not in names  # its stage is a fault of its own
+        if elsewhere or not _for_stages(override, root) or any(_arrives(override, one, by_name) for one in made):
             continue
-        misspelt = None if word.chooses or _applied(word, made) else options.fault_of_key(word, configs)
-        found.append(misspelt or f"{word.said} reaches no stage: {_why(word, made, by_name)}")
+        misspelt = None if override.chooses or _applied(override, made) else options.fault_of_key(override, configs)
+        found.append(misspelt or f"{override.said} reaches no stage: {_why(override, made, by_name)}")
     return found
 
 
-def _for_stages(word: Word, root: DictConfig) -> bool:
+def _for_stages(override: Override, root: DictConfig) -> bool:
     """Whether a stage must read it: not what is for the root, nor a teacher, which may go unread (and that is told)."""
-    if word.group in (*GROUPS, "seed", "precision"):
-        return not (word.chooses and word.group == "teacher")
-    return not word.chooses and word.group not in root
+    if override.group in (*GROUPS, "seed", "precision"):
+        return not (override.chooses and override.group == "teacher")
+    return not override.chooses and override.group not in root
 
 
-def _applied(word: Word, made: Sequence[Composed]) -> bool:
-    return any(word in (*one.applied, *one.kept) for one in made)
+def _applied(override: Override, made: Sequence[Composed]) -> bool:
+    return any(override in (*one.applied, *one.kept) for one in made)
 
 
-def _arrives(word: Word, one: Composed, stay: Mapping[str, Stage]) -> bool:
-    """Whether the word is in what a stage of the plan reads."""
+def _arrives(override: Override, one: Composed, stay: Mapping[str, Stage]) -> bool:
+    """Whether the override is in what a stage of the plan reads."""
     stage = stay.get(one.command.name)
-    if stage is None or word not in one.applied:
+    if stage is None or override not in one.applied:
         return False
-    if word.key in READS[stage.run] and stage.whole.get(word.key) is None:
+    if override.key in READS[stage.run] and stage.whole.get(override.key) is None:
         return True  # null is read by being left out of the key
-    return has(stage.config, word.key.rpartition(".")[0] if word.deletes else word.key)
+    return has(stage.config, override.key.rpartition(".")[0] if override.deletes else override.key)
 
 
-def _why(word: Word, made: Sequence[Composed], stay: Mapping[str, Stage]) -> str:
-    wired = [one.command.name for one in made if word in one.kept]
-    applied = [one.command.name for one in made if word in one.applied]
-    own = [one.command.name for one in made if word in one.aside or word.group in one.command.choices]
+def _why(override: Override, made: Sequence[Composed], stay: Mapping[str, Stage]) -> str:
+    wired = [one.command.name for one in made if override in one.kept]
+    applied = [one.command.name for one in made if override in one.applied]
+    own = [one.command.name for one in made if override in one.aside or override.group in one.command.choices]
     if wired:
         return f"{', '.join(wired)} start from an earlier stage's student"
-    if own and (word.chooses or not applied):
-        return f"{', '.join(own)} name their own {word.group}"
+    if own and (override.chooses or not applied):
+        return f"{', '.join(own)} name their own {override.group}"
     gone = [name for name in applied if name not in stay]
     if gone == applied:
         return f"{', '.join(gone)} would have it, but nobody reads what they make"
     return f"{', '.join(name for name in applied if name in stay)} do not read it"
 
 
-def notes(words: Sequence[Word], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
+def notes(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
     """What was set aside in which stage, and which teachers are asked for and read by nobody."""
     names = {stage.name for stage in stay}
     said = list(_rankers(made, {stage.name for stage in stay if "ranker" in stage.config}))
-    for word in words:
-        aside = [one.command.name for one in made if word in one.aside and one.command.name in names]
+    for override in overrides:
+        aside = [one.command.name for one in made if override in one.aside and one.command.name in names]
         if aside:
-            said.append(f"{word.said} is set aside in {', '.join(aside)} (own {word.group})")
+            said.append(f"{override.said} is set aside in {', '.join(aside)} (own {override.group})")
     for stage in stay:
         unread = sorted(set(stage.whole.get("teacher") or {}) - set(stage.config.get("teacher") or {}))
         if stage.run == "train" and unread:

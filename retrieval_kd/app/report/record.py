@@ -11,31 +11,31 @@ from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.app.report.record_table import rendered
 from retrieval_kd.app.report.results import OBJECTIVE, SPLITS
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
-from retrieval_kd.text.fault import Fault
 
 EXPERIMENTS = Path("experiments")
 CONTROL = "baseline"  # the recipe whose students every other recipe is compared with
-_NOT_TOLD = ("artifacts=", "machine", "tracking", "experiment=", "save_every=")  # words that change no number
+_NOT_TOLD = ("artifacts=", "machine", "tracking", "experiment=", "save_every=")  # overrides that change no number
 Row = dict[str, Any]
 
 
-def record(plan: Plan, words: Sequence[str], *, experiments: Path = EXPERIMENTS) -> Path:
+def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIMENTS) -> Path:
     """Appends the plan's sealed evaluations to experiments/<recipe>/results.jsonl, compares its last student with the
     other students of the recipe and of the baseline, and renders the table into the README beside it.
 
-    Raises Fault where the folder or its README is not there, or nothing is sealed.
+    Raises UserError where the folder or its README is not there, or nothing is sealed.
     """
     folder = experiments / plan.recipe
     readme = folder / "README.md"
     if not readme.is_file():
-        raise Fault(
+        raise UserError(
             f"{readme}: there is no such file; record from the root of a checkout, a recipe that has its README"
         )
-    told = " ".join(word for word in words if not word.startswith(_NOT_TOLD))
+    told = " ".join(override for override in overrides if not override.startswith(_NOT_TOLD))
     found = [row for stage in _sealed(plan) for row in _rows(plan, stage, told)]
     if not found:
-        raise Fault(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
+        raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
     rows = _joined(_read(folder), found)
     for one in [row for row in found if row["final"]]:
         others = [row for row in (*rows, *_read(experiments / CONTROL)) if row["kind"] == "evaluation" and row["final"]]
@@ -55,7 +55,7 @@ def _sealed(plan: Plan) -> list[Stage]:
     return [stage for stage in judged if artifacts.is_sealed(plan.artifacts / stage.artifact)]
 
 
-def _rows(plan: Plan, stage: Stage, words: str) -> Iterable[Row]:
+def _rows(plan: Plan, stage: Stage, overrides: str) -> Iterable[Row]:
     """A row for every scorer that an evaluation judged."""
     folder = plan.artifacts / stage.artifact
     metrics, manifest = artifacts.metrics(folder), json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def _rows(plan: Plan, stage: Stage, words: str) -> Iterable[Row]:
         yield {
             "kind": "evaluation",
             "recipe": plan.recipe,
-            "words": words,
+            "words": overrides,
             "title": stage.title + (f" ({role})" if role else ""),
             "artifact": f"{stage.artifact}/{role}" if several else stage.artifact,
             "final": last,
@@ -122,7 +122,9 @@ def _read(folder: Path) -> list[Row]:
 
 
 def _joined(rows: Sequence[Row], new: Iterable[Row]) -> list[Row]:
-    """The rows and the new ones; a new one takes the place of the row that tells of the same artifacts and words."""
+    """The rows and the new ones; a new one takes the place of the row that tells of the same artifacts and
+    overrides.
+    """
     found = {_name(row): row for row in rows}
     for row in new:
         found[_name(row)] = row

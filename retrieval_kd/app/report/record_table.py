@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app.report.results import SPLITS
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 BEGIN, END = "<!-- results: make record -->", "<!-- end of results -->"
 Row = dict[str, Any]
 
 
 def rendered(text: str, rows: Sequence[Row], *, where: str) -> str:
-    """The README with the tables between its marks. Raises Fault if it has none."""
+    """The README with the tables between its marks. Raises UserError if it has none."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise Fault(f"{where}: put the lines {BEGIN} and {END} where the tables belong")
+        raise UserError(f"{where}: put the lines {BEGIN} and {END} where the tables belong")
     return f"{before}{BEGIN}\n{tables(rows)}\n{END}{after}"
 
 

@@ -12,25 +12,27 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from retrieval_kd.app.report.results import Row
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 SUMMARY = "summary.json"
 
 
 def jobs_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """The command lines that Hydra's own sweeper will run, in its order; Hydra must be initialised. Raises Fault."""
+    """The command lines that Hydra's own sweeper will run, in its order; Hydra must be initialised. Raises
+    UserError.
+    """
     from hydra.core.global_hydra import GlobalHydra
 
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     batches = BasicSweeper.split_arguments(parser.parse_overrides(list(texts)), None)
     if not batches[0]:
-        raise Fault(f"{' '.join(texts)}: a glob(…) among these matches no option, so there is nothing to run")
+        raise UserError(f"{' '.join(texts)}: a glob(…) among these matches no option, so there is nothing to run")
     return [tuple(job) for job in batches[0]]
 
 
-def summarise(words: Sequence[str], rows: Sequence[Row], folder: Path, fault: str | None = None) -> None:
+def summarise(overrides: Sequence[str], rows: Sequence[Row], folder: Path, fault: str | None = None) -> None:
     """Leaves a job's rows in its folder, for the table; a file, since a launcher may run jobs elsewhere."""
-    summary = {"words": list(words), "rows": [asdict(row) for row in rows], "fault": fault}
+    summary = {"words": list(overrides), "rows": [asdict(row) for row in rows], "fault": fault}
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
@@ -51,16 +53,16 @@ class Table(Callback):
 
 
 def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
-    """Rows titled by the words that differ between the jobs; an evaluation that all jobs share is one row."""
+    """Rows titled by the overrides that differ between the jobs; an evaluation that all jobs share is one row."""
     common = set.intersection(*(set(summary["words"]) for summary in summaries))
     said: dict[str, list[str]] = {}
     first: dict[str, Row] = {}
     for summary in summaries:
-        words = " ".join(word for word in summary["words"] if word not in common)
+        overrides = " ".join(override for override in summary["words"] if override not in common)
         for values in summary["rows"]:
             row = Row(**values)
             first.setdefault(row.artifact, row)
-            said.setdefault(row.artifact, []).append(words)
+            said.setdefault(row.artifact, []).append(overrides)
     everywhere = len(summaries)
     return [
         Row(f"{row.title} · {_said(said[name], everywhere)}", row.split, row.means, row.queries, row.artifact)
@@ -68,14 +70,16 @@ def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
     ]
 
 
-def _said(words: Sequence[str], everywhere: int) -> str:
-    """The words of the jobs that share an evaluation: `experiment=adam, lead` where they differ in one value alone."""
-    if len(words) == everywhere > 1:
+def _said(overrides: Sequence[str], everywhere: int) -> str:
+    """The overrides of the jobs that share an evaluation: `experiment=adam, lead` where they differ in one
+    value alone.
+    """
+    if len(overrides) == everywhere > 1:
         return "all"
-    said = list(dict.fromkeys(words))
-    keys = {word.partition("=")[0] for word in said}
-    if len(keys) == 1 and not any(" " in word for word in said):
-        return f"{keys.pop()}={', '.join(word.partition('=')[2] for word in said)}"
+    said = list(dict.fromkeys(overrides))
+    keys = {override.partition("=")[0] for override in said}
+    if len(keys) == 1 and not any(" " in override for override in said):
+        return f"{keys.pop()}={', '.join(override.partition('=')[2] for override in said)}"
     return " | ".join(said)
 
 

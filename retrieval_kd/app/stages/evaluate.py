@@ -15,10 +15,10 @@ from retrieval_kd.app.plan.roles import reads_text
 from retrieval_kd.app.stages.open_rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.work import Work
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 
 REVISION = 3
@@ -61,13 +61,13 @@ def _everyone(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _refuse_short_lists(everyone: dict[str, dict[str, Any]], evaluation: dict[str, Any], *, passages: int) -> None:
-    """Raises Fault for a late-interaction teacher that would be judged over fewer passages than a measure looks at,
+    """Raises UserError for a late-interaction teacher that would be judged over fewer passages than a measure looks at,
     which is known only now that the collection is.
     """
     late = [node for node in everyone.values() if kind_of(node.get("_target_")) == "late"]
     if evaluation["whom"] == "teacher" and late and passages > evaluation["exhaustive"]:
         if fault := proposed_fault(evaluation):
-            raise Fault(fault)
+            raise UserError(fault)
 
 
 def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corpus, work: Work) -> Ranker:
@@ -84,11 +84,13 @@ def _queries(corpus: Corpus, splits: list[str]) -> dict[str, str]:
 
 
 def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
-    """Those that are asked for and there. Raises Fault if there is none, or for an unknown measure, before ranking."""
+    """Those that are asked for and there. Raises UserError if there is none, or for an unknown measure, before
+    ranking.
+    """
     splits = [split for split in evaluation["splits"] if corpus.splits.get(split)]
     if not splits:
         there = ", ".join(split for split, queries in corpus.splits.items() if queries)
-        raise Fault(f"evaluation.splits={evaluation['splits']}: the corpus {corpus.name} has only {there}")
+        raise UserError(f"evaluation.splits={evaluation['splits']}: the corpus {corpus.name} has only {there}")
     measured(Run.of({}), corpus.judgments, evaluation["measures"], queries=corpus.splits[splits[0]])
     return splits
 

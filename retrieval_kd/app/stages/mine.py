@@ -9,11 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.stages.open_rankers import open_ranker
 from retrieval_kd.app.stages.work import Work
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 
 REVISION = 3
 
@@ -59,6 +59,6 @@ def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], 
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)
     if not names:
-        raise Fault(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
+        raise UserError(f"the corpus {corpus.name} has no training query to mine for: give one with qrels/train.tsv")
     ranker = open_ranker(plain["ranker"], plain, work, seed=0, but_itself=corpus.drop_same_id)
     return corpus, {name: corpus.queries[name] for name in names}, ranker

@@ -6,10 +6,10 @@ from typing import Any
 
 from retrieval_kd.app.plan.instantiate import SCORER, build
 from retrieval_kd.encoders.weights import locate
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.ensemble import Ensemble
 from retrieval_kd.scorers.record import WRITING, Form
 from retrieval_kd.scorers.scorer import Scorer
-from retrieval_kd.text.fault import Fault
 
 PASSAGES_OF = "passages_of"  # of a student's node: the role whose scorer reads its passages
 _ATTENTION = "word_attention"
@@ -19,7 +19,7 @@ MEMBERS = "members"  # of an ensemble's node: its scorers by name
 def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **given: Any) -> Scorer:
     """One scorer with the weights that its node names; a head that they lack is drawn from the seed.
 
-    An ensemble's members are opened each by itself. Raises Fault if a scorer must be `trained` and its head is not
+    An ensemble's members are opened each by itself. Raises UserError if a scorer must be `trained` and its head is not
     among the weights: it would teach noise.
     """
     import torch
@@ -34,7 +34,7 @@ def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **
         return scorer
     found = "towers" not in given and scorer.load_head(locate(str(source)))  # (who is given encoders opens no folder)
     if trained and not found and head is not None and any(True for _ in head.parameters()):
-        raise Fault(
+        raise UserError(
             f"{source} has no head of a {scorer.kind} scorer, so its scores would be noise: give one that was "
             "trained as such"
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 FILE = "trained.json"
 _DRAWN = "queries_drawn"
@@ -14,7 +14,7 @@ _DRAWN = "queries_drawn"
 def begins(start: int | None, student: Mapping[str, Any]) -> int:
     """`data.start`, or where that is null the queries that the student's checkpoint was trained on; 0 without one.
 
-    Raises Fault if the checkpoint's file cannot be read.
+    Raises UserError if the checkpoint's file cannot be read.
     """
     if start is not None:
         return start
@@ -24,7 +24,7 @@ def begins(start: int | None, student: Mapping[str, Any]) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))[_DRAWN])
     except (ValueError, KeyError, TypeError):
-        raise Fault(f"{path} does not say {_DRAWN}: give data.start, or a checkpoint as it was saved") from None
+        raise UserError(f"{path} does not say {_DRAWN}: give data.start, or a checkpoint as it was saved") from None
 
 
 def note(folder: Path, *, queries_drawn: int) -> None:

@@ -11,9 +11,9 @@ from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.stages.open_rankers import placed, tokens_per_group
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.work import Work
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.rerank import Rescoring
 from retrieval_kd.text.corpus import Corpus, open_corpus
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.run import Run
 
@@ -41,7 +41,7 @@ def _rescoring(config: DictConfig, work: Work) -> Rescoring:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     node, path = _scorer(plain), plain["data"]["candidates"]
     if path is None:
-        raise Fault("data.candidates=null: give the run whose lists are to be scored")
+        raise UserError("data.candidates=null: give the run whose lists are to be scored")
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     scorer = placed(open_scorer(node, seed=0), plain, work.machine)
     return Rescoring(
@@ -58,7 +58,7 @@ def _scorer(plain: dict[str, Any]) -> dict[str, Any]:
     """The one teacher, or the student where there is none."""
     teachers: dict[str, Any] = plain.get("teacher") or {"student": plain.get("student")}
     if len(teachers) != 1:
-        raise Fault(f"score takes one teacher and was given {', '.join(teachers)}: choose an option with one role")
+        raise UserError(f"score takes one teacher and was given {', '.join(teachers)}: choose an option with one role")
     return dict(next(iter(teachers.values())))
 
 

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 def stored_scores(scorers: Mapping[str, Scorer]) -> dict[str, tuple[Run, Missing]]:
     """file → (its scores, what a missing one means) for every stored scorer, members of others too.
 
-    Says (on the first rank) where scores look like probabilities. Raises Fault for a line that is none.
+    Says (on the first rank) where scores look like probabilities. Raises UserError for a line that is none.
     """
     found: dict[str, tuple[Run, Missing]] = {}
     for role, scorer in scorers.items():

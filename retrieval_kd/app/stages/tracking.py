@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
-from retrieval_kd.text.fault import Fault
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Wandb:
 
     def __init__(self, *, mode: str, project: str, entity: str | None) -> None:
         if mode not in ("offline", "online"):
-            raise Fault(f"tracking.mode={mode}: give offline or online")
+            raise UserError(f"tracking.mode={mode}: give offline or online")
         self._mode, self._project, self._entity = mode, project, entity
 
     def follow(self, subject: Subject, folder: Path) -> list[Sink]:

@@ -32,7 +32,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.distiller import Distiller
     from retrieval_kd.distil.fit import compile_blocks, fit
     from retrieval_kd.distil.gather import rank
-    from retrieval_kd.distil.recall import Recall
+    from retrieval_kd.distil.teacher_cache import TeacherCache
     from retrieval_kd.scorers.rehearsal import rehearse
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -43,8 +43,10 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     scorers = open_all(plain["student"], teachers, seed=plain["seed"], **given)
     refuse_other_words(objective, scorers)
     rehearse((scorers[role] for role in sorted(objective.learners)), work.scratch)
-    recall = Recall(work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision)
-    parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "recall": recall}
+    teacher_cache = TeacherCache(
+        work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision
+    )
+    parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "teacher_cache": teacher_cache}
     distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
     if work.machine.get("compile", False):
         compile_blocks(distiller)

@@ -7,9 +7,9 @@ import pytest
 
 from retrieval_kd.app.check.attention import attention_faults, refuse_other_words
 from retrieval_kd.app.plan.forms import with_forms
+from retrieval_kd.errors import UserError
 from retrieval_kd.losses.attention_kl import AttentionKL
 from retrieval_kd.losses.objective import Objective
-from retrieval_kd.text.fault import Fault
 from tests.contracts.options import option
 
 KEYS = ("distance", "per", "soften_guide", "heads", "learner_temperature", "detach_guide", "paced")
@@ -95,5 +95,5 @@ def test_tokenizers_must_be_one() -> None:
         return SimpleNamespace(tokenisations=lambda: (SimpleNamespace(tokenizer=tokenizer),))
 
     refuse_other_words(arrow(), {"student": reading("a"), "cross": reading("a")})
-    with pytest.raises(Fault, match=r"compares the attention of student and cross, and their tokenizers differ"):
+    with pytest.raises(UserError, match=r"compares the attention of student and cross, and their tokenizers differ"):
         refuse_other_words(arrow(), {"student": reading("a"), "cross": reading("b")})

@@ -11,7 +11,7 @@ from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.stages.open_scorers import open_all, open_scorer
 from retrieval_kd.encoders.tiny import write_tiny
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.app.conftest import WORDS
 from tests.contracts.options import option
 
@@ -59,10 +59,10 @@ def about_forms(plan: Plan) -> list[str]:
 def test_a_head_of_another_width_is_refused_when_planned(plan: Planned, saved: Callable[..., Path]) -> None:
     projected, plain = saved("dual", projection=8), saved("dual")
     for width in (0, 16):
-        with pytest.raises(Fault, match=rf"student\.projection={width}: .* has the head of projection=8, .*: say "):
+        with pytest.raises(UserError, match=rf"student\.projection={width}: .* has the head of projection=8, .*: say "):
             plan(*start(projected), f"student.projection={width}")
     assert about_forms(plan(*start(projected), "student.projection=8")) == []
-    with pytest.raises(Fault, match=r"has the head of no projection, and nobody trains a new one"):
+    with pytest.raises(UserError, match=r"has the head of no projection, and nobody trains a new one"):
         plan(*start(plain), "+at.start.student.projection=8")
     assert about_forms(plan(*start(plain), "+at.train.student.projection=8")) == [
         f"train: student.projection=8 changes the form of {plain}, which has 0"
@@ -72,19 +72,21 @@ def test_a_head_of_another_width_is_refused_when_planned(plan: Planned, saved: C
 def test_a_teacher_that_does_not_learn_has_the_head_that_was_saved(plan: Planned, saved: Callable[..., Path]) -> None:
     words = ("teacher=colbert", "loss=tight_coupling")
     given = f"teacher.late.checkpoint={saved('late', projection=8)}"
-    with pytest.raises(Fault, match=r"teacher\.late\.projection=4: .* has the head of projection=8"):
+    with pytest.raises(UserError, match=r"teacher\.late\.projection=4: .* has the head of projection=8"):
         plan(*words, given, "teacher.late.projection=4")
-    with pytest.raises(Fault, match=r"teacher\.late\.projection=4: what late makes has the head of no projection"):
+    with pytest.raises(UserError, match=r"teacher\.late\.projection=4: what late makes has the head of no projection"):
         plan(*words, "teacher.late.projection=4")
 
 
 def test_a_cross_encoder_with_another_kind_of_head_is_refused(plan: Planned, saved: Callable[..., Path]) -> None:
     words = ("student=cross_encoder", "teacher=none", "loss=contrastive_list", "ranker=rerank")
     folder = saved("cross", pooling="pooler")
-    with pytest.raises(Fault, match=r"student\.pooling=cls: .* has the head of pooling=pooler, which this would drop"):
+    with pytest.raises(
+        UserError, match=r"student\.pooling=cls: .* has the head of pooling=pooler, which this would drop"
+    ):
         plan(*words, *start(folder), "student.pooling=cls")
     assert about_forms(plan(*words, *start(folder))) == []
-    with pytest.raises(Fault, match=r"student\.attention_layer=2: the encoder has 2 layers; give one from -2 to 1"):
+    with pytest.raises(UserError, match=r"student\.attention_layer=2: the encoder has 2 layers; give one from -2 to 1"):
         plan(*words, *start(folder), "student.attention_layer=2")
 
 
@@ -103,7 +105,9 @@ def test_a_value_that_changes_a_trained_form_is_told(plan: Planned, saved: Calla
 
 def test_a_place_for_no_marker_is_refused(plan: Planned) -> None:
     given = r"student\.query_marker or student\.passage_marker, or leave it null"
-    with pytest.raises(Fault, match=rf"student\.marker_at=first has no effect, as there is no marker: give {given}"):
+    with pytest.raises(
+        UserError, match=rf"student\.marker_at=first has no effect, as there is no marker: give {given}"
+    ):
         plan("student.marker_at=first")
     assert plan("student.marker_at=first", 'student.passage_marker="[D]"').stages
 
@@ -145,14 +149,16 @@ def test_what_is_not_read_of_another_kind_of_scorer_is_told(plan: Planned, saved
 def test_an_asymmetric_scorer_is_opened_as_one_alone(
     plan: Planned, saved: Callable[..., Path], asymmetric: Path
 ) -> None:
-    with pytest.raises(Fault, match=r"student: .*: an asymmetric scorer was saved there, .*: say student=asymmetric"):
+    with pytest.raises(
+        UserError, match=r"student: .*: an asymmetric scorer was saved there, .*: say student=asymmetric"
+    ):
         plan(*start(asymmetric))
     words = ("student=asymmetric", "teacher=dual", "loss=aligned")
     told = about_forms(plan(*words, *start(asymmetric)))
     assert told == [
         f"train: student reads passages through teacher.dual, not through the passages' tower in {asymmetric}"
     ]
-    with pytest.raises(Fault, match=r"no asymmetric scorer was saved there, .* say student\.backbone="):
+    with pytest.raises(UserError, match=r"no asymmetric scorer was saved there, .* say student\.backbone="):
         plan(*words, *start(saved("dual")))
 
 
@@ -173,7 +179,7 @@ def test_a_tied_role_writes_texts_as_whom_it_reads_through(plan: Planned, saved:
     assert (formed["query_length"], formed["query_marker"], formed["passage_length"]) == (9, "[Q]", 256)
     told = plan("student.query_length=9", "teacher.late.query_length=12").named("train").config
     assert with_forms(told, {})["teacher"]["late"]["query_length"] == 12
-    with pytest.raises(Fault, match=r"teacher\.late\.shared=False: in this loss late reads through the encoder of"):
+    with pytest.raises(UserError, match=r"teacher\.late\.shared=False: in this loss late reads through the encoder of"):
         plan("teacher.late.shared=false")
 
 
@@ -202,7 +208,7 @@ def test_a_record_that_says_what_no_option_could_is_refused(
     changed = {**record, **change, "form": {**record["form"], **change.get("form", {})}}
     kept = {key: value for key, value in changed.items() if value is not None}
     (folder / "scorer.json").write_text(json.dumps(kept))
-    with pytest.raises(Fault) as refusal:
+    with pytest.raises(UserError) as refusal:
         plan(*start(folder))
     assert said in str(refusal.value)
 
@@ -210,7 +216,7 @@ def test_a_record_that_says_what_no_option_could_is_refused(
 def test_a_head_that_a_record_tells_of_is_there(plan: Planned, saved: Callable[..., Path]) -> None:
     folder = saved("dual", projection=8)
     (folder / "head.safetensors").unlink()
-    with pytest.raises(Fault, match=r"says projection=8, and head\.safetensors with its weights is not there"):
+    with pytest.raises(UserError, match=r"says projection=8, and head\.safetensors with its weights is not there"):
         plan(*start(folder))
 
 
@@ -234,7 +240,7 @@ def test_layers_that_were_trained_and_are_left_out_are_told(plan: Planned, backb
     (told,) = about_layers(plan(f"student.backbone={deep}", "+at.train.student.layers=null"))
     assert told == "student: student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that what train makes was trained with"
     with pytest.raises(
-        Fault, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: say"
+        UserError, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: say"
     ):
         plan(f"student.backbone={deep}", "+at.train.student.layers=2")
 

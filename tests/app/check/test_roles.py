@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -50,24 +50,24 @@ def test_any_other_student_reads_no_teacher_outside_training(plan: Planned) -> N
 @pytest.mark.parametrize("teacher", ["colbert", "none"])
 def test_passages_of_a_role_that_is_nobody_are_refused_once(plan: Planned, teacher: str) -> None:
     with pytest.raises(
-        Fault, match=r"student.passages_of=dual is nobody: .*; say teacher=dual, or student=dual"
+        UserError, match=r"student.passages_of=dual is nobody: .*; say teacher=dual, or student=dual"
     ) as said:
         plan("student=asymmetric", f"teacher={teacher}", "loss=contrastive")
     assert str(said.value).count("passages_of") == 1
 
 
 def test_passages_of_a_teacher_without_one_vector_each_are_refused(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"student.passages_of=late: that is a late scorer, and only a dual encoder's"):
+    with pytest.raises(UserError, match=r"student.passages_of=late: that is a late scorer, and only a dual encoder's"):
         plan("student=asymmetric", "student.passages_of=late", "teacher=colbert", "loss=tight_coupling")
 
 
 def test_a_student_that_reads_through_another_cannot_be_tied(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"loss.tied=\['student', 'late'\]: this student reads passages through late"):
+    with pytest.raises(UserError, match=r"loss.tied=\['student', 'late'\]: this student reads passages through late"):
         plan("student=asymmetric", "student.passages_of=late", "teacher=colbert", "loss=self_otf")
 
 
 def test_it_is_ranked_as_a_dual_student_is(plan: Planned) -> None:
-    with pytest.raises(Fault, match="ranks by a late student, and this one is dual: say ranker=dense"):
+    with pytest.raises(UserError, match="ranks by a late student, and this one is dual: say ranker=dense"):
         plan(*SMALL_TOWER, "ranker=late")
 
 
@@ -83,7 +83,9 @@ def test_an_ensembles_members_are_trained_first_where_none_is_given(plan: Planne
 
 def test_a_member_that_was_never_trained_is_refused(plan: Planned) -> None:
     path = "teacher.ensemble.members.cross"
-    with pytest.raises(Fault, match=rf"{path} has a head that was never trained.* give\s+{path}.checkpoint=<folder>"):
+    with pytest.raises(
+        UserError, match=rf"{path} has a head that was never trained.* give\s+{path}.checkpoint=<folder>"
+    ):
         plan("teacher=ensemble", "loss=listwise_kl", f"{path}.checkpoint=null")
 
 
@@ -92,7 +94,7 @@ def test_a_scorer_that_cannot_learn_is_no_learner(plan: Planned, tmp_path: Path,
     (tmp_path / "scores.tsv").write_text("q0\tp0\t1.5\n")
     file = () if teacher == "ensemble" else (f"teacher.stored.file={tmp_path / 'scores.tsv'}",)
     words = (f"teacher={teacher}", "loss=listwise_kl", "loss.terms.contrastive.over=list", *file)
-    with pytest.raises(Fault, match=rf"terms.contrastive.learner={teacher}: {teacher} scorers do not learn"):
+    with pytest.raises(UserError, match=rf"terms.contrastive.learner={teacher}: {teacher} scorers do not learn"):
         plan(*words, "loss.terms.contrastive.learner=teacher")
 
 

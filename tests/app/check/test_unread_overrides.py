@@ -8,7 +8,7 @@ import pytest
 from retrieval_kd.app.check.checked_plan import checked_plan
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -214,7 +214,7 @@ UNREAD = {  # words → the refusal, and the words that end it
 @pytest.mark.parametrize("case", UNREAD)
 def test_a_word_without_effect_is_refused_until_what_makes_it_act_is_said(plan: Planned, case: str) -> None:
     words, refusal, remedy = UNREAD[case]
-    with pytest.raises(Fault, match=refusal):
+    with pytest.raises(UserError, match=refusal):
         plan(*words)
     given = {word.partition("=")[0]: word for word in (*words, *remedy)}
     assert plan(*given.values()).stages
@@ -229,12 +229,14 @@ def test_what_parts_titles_from_texts_acts_where_there_are_titles(
     files = [f"corpus.{key}.{split}={key}.tsv" for key in ("queries", "qrels") for split in ("train", "dev")]
     words = [*KL, "corpus=msmarco", f"corpus.path={tmp_path}", *files, "student.join=separator"]
     with pytest.raises(
-        Fault, match=r"student\.join=separator has no effect: the collection has no titles; give corpus"
+        UserError, match=r"student\.join=separator has no effect: the collection has no titles; give corpus"
     ):
         checked_plan(words, options)
     assert checked_plan([*words, "corpus.titles=titles.tsv"], options).stages
     assert plan(*KL, "student.join=separator").stages
-    with pytest.raises(Fault, match=r"student\.join=separator has no effect: docstrings have no titles; give a corpus"):
+    with pytest.raises(
+        UserError, match=r"student\.join=separator has no effect: docstrings have no titles; give a corpus"
+    ):
         checked_plan([*KL, "student.join=separator"], options)
 
 
@@ -249,10 +251,10 @@ def test_a_group_that_no_list_reaches_and_a_warm_up_of_no_step_are_named(plan: P
 
 
 def test_a_scale_is_above_0_and_fused_lists_are_as_deep_as_they_are_asked_for(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"student\.scale=0\.0: give a number above 0"):
+    with pytest.raises(UserError, match=r"student\.scale=0\.0: give a number above 0"):
         plan(*KL, "student.scale=0.0")
     with pytest.raises(
-        Fault, match=r"ranker\.list_depth=50 is less than evaluation\.depth=100, .* give ranker\.list_dep"
+        UserError, match=r"ranker\.list_depth=50 is less than evaluation\.depth=100, .* give ranker\.list_dep"
     ):
         plan(*KL, "ranker=hybrid", "ranker.list_depth=50", "mining.last=50")
 

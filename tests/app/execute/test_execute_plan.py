@@ -1,4 +1,4 @@
-"""Running a plan: what is made, what is not made again, and what an artifact holds."""
+"""EncodeOptions a plan: what is made, what is not made again, and what an artifact holds."""
 
 import json
 from collections.abc import Callable

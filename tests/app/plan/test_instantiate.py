@@ -7,8 +7,8 @@ import pytest
 
 from retrieval_kd.app.main import MENDABLE, run
 from retrieval_kd.app.plan.instantiate import build, class_of, classes, forbidden, targets
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.beir import Beir
-from retrieval_kd.text.fault import Fault
 
 BEIR = {"_target_": "retrieval_kd.text.beir.Beir", "path": "somewhere", "drop_same_id": False, "seed": 3}
 
@@ -50,30 +50,34 @@ def test_a_part_of_the_arguments_may_be_given_later() -> None:
     ],
 )
 def test_a_class_that_no_option_of_the_group_names_is_built_nowhere_in_a_node(target: str, around: Any) -> None:
-    with pytest.raises(Fault, match=r"give a class that an option of corpus names: retrieval_kd\.text\.beir\.Beir, "):
+    with pytest.raises(
+        UserError, match=r"give a class that an option of corpus names: retrieval_kd\.text\.beir\.Beir, "
+    ):
         build(around({"_target_": target, "path": "x"}), "corpus")
 
 
 @pytest.mark.parametrize("key", ["_partial_", "_args_", "_recursive_", "_convert_"])
 def test_hydras_other_keys_are_refused(key: str) -> None:
-    with pytest.raises(Fault, match=f"leave {key} out"):
+    with pytest.raises(UserError, match=f"leave {key} out"):
         build({**BEIR, key: ["x"]}, "corpus")
 
 
 def test_a_group_names_what_its_option_files_name() -> None:
     assert classes("mining") == {f"retrieval_kd.ranking.mining.{name}" for name in ("All", "Confusing", "Hard")}
     assert classes("student") == classes("teacher") == classes("scorer")
-    assert classes("optim") == {"retrieval_kd.distil.optimise.AdamW"}
+    assert classes("optim") == {"retrieval_kd.distil.optimise.OptimConfig"}
 
 
 def test_a_class_is_given_only_to_a_group_that_names_it() -> None:
     assert class_of(BEIR, "corpus") is Beir
-    with pytest.raises(Fault, match=r"retrieval_kd\.text\.beir\.Beir: give a class that an option of student names"):
+    with pytest.raises(
+        UserError, match=r"retrieval_kd\.text\.beir\.Beir: give a class that an option of student names"
+    ):
         class_of(BEIR, "student")
 
 
 def test_a_fault_of_the_object_comes_through_as_it_is() -> None:
-    with pytest.raises(Fault, match=r"^[^\n]*$"):
+    with pytest.raises(UserError, match=r"^[^\n]*$"):
         build({**BEIR, "dev_fraction": 2}, "corpus")
 
 

@@ -10,7 +10,7 @@ from retrieval_kd.app.check.checked_plan import checked_plan
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import descendants
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from tests.app.conftest import write_collection
 
 Planned = Callable[..., Plan]
@@ -55,9 +55,9 @@ def test_a_precision_enters_what_encodes_outside_training_and_nothing_else(plan:
         "mine",
         "evaluate",
     }
-    with pytest.raises(Fault, match="precision=fp16: give bf16-mixed, 16-mixed, or null for float32"):
+    with pytest.raises(UserError, match="precision=fp16: give bf16-mixed, 16-mixed, or null for float32"):
         plan("precision=fp16")
-    with pytest.raises(Fault, match=r"\+at\.train\.precision=bf16-mixed reaches no stage: train do not read it"):
+    with pytest.raises(UserError, match=r"\+at\.train\.precision=bf16-mixed reaches no stage: train do not read it"):
         plan("+at.train.precision=bf16-mixed")
 
 
@@ -129,7 +129,7 @@ def test_what_descends_from_a_stage_is_what_reads_it_directly_or_not(plan: Plann
 
 
 def test_a_stage_reads_only_what_stands_before_it(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"stage train reads \$\{artifact:studnt\}, no stage before it"):
+    with pytest.raises(UserError, match=r"stage train reads \$\{artifact:studnt\}, no stage before it"):
         plan("+at.train.data.candidates='${artifact:studnt}'")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Planned = Callable[..., Plan]
 LADDER = "experiment=ladder"
@@ -86,7 +86,7 @@ def test_a_student_that_is_wired_to_an_earlier_stage_stays_wired(plan: Planned) 
 
 
 def test_a_start_that_every_stage_wires_for_itself_reaches_no_stage(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"student\.checkpoint=minilm reaches no stage: .*warm_up"):
+    with pytest.raises(UserError, match=r"student\.checkpoint=minilm reaches no stage: .*warm_up"):
         plan(LADDER, "stages.warm_up.with=['student.checkpoint=${artifact:teacher}']", "student.checkpoint=minilm")
 
 
@@ -107,7 +107,7 @@ def test_an_optional_word_leaves_a_tied_role_alone(plan: Planned) -> None:
 
 
 def test_a_word_of_a_stage_that_is_not_optional_must_have_its_key(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"stage warm_up: teacher\.late\.checkpoint.*there is no key"):
+    with pytest.raises(UserError, match=r"stage warm_up: teacher\.late\.checkpoint.*there is no key"):
         plan(LADDER, "teacher=cross_encoder", "loss=listwise_kl")
 
 
@@ -117,13 +117,13 @@ def test_a_key_that_only_a_stages_option_has_reaches_it(plan: Planned) -> None:
 
 
 def test_a_word_about_a_teacher_that_nobody_reads_reaches_no_stage(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"teacher\.late\.scale=2 reaches no stage: .*train.* do not read it"):
+    with pytest.raises(UserError, match=r"teacher\.late\.scale=2 reaches no stage: .*train.* do not read it"):
         plan("loss=contrastive", "teacher.late.scale=2")
 
 
 def test_a_choice_that_every_stage_makes_for_itself_reaches_no_stage(plan: Planned) -> None:
     every = "stages.evaluate.with=['ranker=dense', 'student.checkpoint=${artifact:distil}']"
-    with pytest.raises(Fault, match="ranker=rerank reaches no stage: lexical, evaluate name their own ranker"):
+    with pytest.raises(UserError, match="ranker=rerank reaches no stage: lexical, evaluate name their own ranker"):
         plan(LADDER, every, "ranker=rerank")
 
 

@@ -8,7 +8,7 @@ import pytest
 from retrieval_kd.app.check.training import untaught_faults
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 Planned = Callable[..., Plan]
 
@@ -46,10 +46,10 @@ def test_a_teacher_whose_terms_are_switched_off_is_outside_the_plan(plan: Planne
 
 
 def test_a_loss_of_which_all_is_switched_off_is_refused(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"no term has a weight above 0: give at least one under loss\.terms"):
+    with pytest.raises(UserError, match=r"no term has a weight above 0: give at least one under loss\.terms"):
         plan("teacher=none", "loss=contrastive", "loss.terms.contrastive.weight=0.0")
 
 
 def test_a_weight_below_0_is_refused_by_name(plan: Planned) -> None:
-    with pytest.raises(Fault, match=r"loss\.terms\.kl\.weight=-1\.0: give a number from 0 on"):
+    with pytest.raises(UserError, match=r"loss\.terms\.kl\.weight=-1\.0: give a number from 0 on"):
         plan("loss.terms.kl.weight=-1.0")

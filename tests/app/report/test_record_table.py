@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from retrieval_kd.app.report.record_table import BEGIN, END, rendered
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 README = f"# A recipe\n\n{BEGIN}\nwhat was there\n{END}\n\nAfter it.\n"
 
@@ -64,5 +64,5 @@ def test_a_collection_without_test_judgments_is_told_by_its_dev_split() -> None:
 
 
 def test_a_readme_without_the_marks_is_refused() -> None:
-    with pytest.raises(Fault, match=r"adam/README\.md: put the lines"):
+    with pytest.raises(UserError, match=r"adam/README\.md: put the lines"):
         rendered("# A recipe\n", [], where="adam/README.md")

@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from retrieval_kd.app.stages.evaluate import evaluate
 from retrieval_kd.app.stages.open_scorers import open_student
 from retrieval_kd.app.stages.work import Work
+from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import Report
 from retrieval_kd.measures.evaluate import evaluate as measured
-from retrieval_kd.text.fault import Fault
 from retrieval_kd.text.run import Run
 from tests.app.stages.conftest import Configure
 from tests.contracts.options import option
@@ -82,7 +82,9 @@ def test_beyond_the_limit_a_late_teacher_ranks_candidates_only(
     nodes = {"student": scorer_node(ground, "dual"), "late": scorer_node(ground, "late")}
     student = artifact_of_training(tmp_path / "payload", nodes)
     few = evaluation(whom="teacher", exhaustive=100, candidates_per_query=5)
-    with pytest.raises(Fault, match=r"R@100 looks at 100 passages, and .*: give evaluation\.candidates_per_query=100"):
+    with pytest.raises(
+        UserError, match=r"R@100 looks at 100 passages, and .*: give evaluation\.candidates_per_query=100"
+    ):
         evaluate(config(evaluation=few, student={"checkpoint": student}), work)
     evaluate(config(evaluation={**few, "measures": ["nDCG@5"]}, student={"checkpoint": student}), work)
     assert max(map(len, Run.read(work.folder / "run.trec").lists.values())) == 5
@@ -102,9 +104,9 @@ def test_a_teacher_alone_is_judged_as_a_student_is(
 
 def test_a_split_or_measure_that_is_none_is_refused_before_anything_is_ranked(config: Configure, work: Work) -> None:
     ranker = option("ranker", "bm25")
-    with pytest.raises(Fault, match=r"evaluation.splits=\['final'\]: the corpus .* has only train, dev, test"):
+    with pytest.raises(UserError, match=r"evaluation.splits=\['final'\]: the corpus .* has only train, dev, test"):
         evaluate(config(evaluation=evaluation(splits=["final"]), ranker=ranker), work)
-    with pytest.raises(Fault, match="nDGC@10"):
+    with pytest.raises(UserError, match="nDGC@10"):
         evaluate(config(evaluation=evaluation(measures=["nDGC@10"]), ranker=ranker), work)
     assert list(work.folder.iterdir()) == []
 

@@ -8,9 +8,9 @@ import torch
 
 from retrieval_kd.app.stages.open_scorers import open_all, open_scorer, open_student, with_form
 from retrieval_kd.encoders.tiny import write_tiny
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.asymmetric import Asymmetric
 from retrieval_kd.scorers.ensemble import Ensemble
-from retrieval_kd.text.fault import Fault
 from tests.contracts.options import option
 
 
@@ -62,7 +62,7 @@ def test_outside_training_a_student_gets_the_tower_that_it_lacks(
     fresh.save(tmp_path)
     again = open_student({**student, "checkpoint": str(tmp_path)}, {}, seed=0)
     assert again.weights_digest("passage") == fresh.weights_digest("passage")
-    with pytest.raises(Fault, match="there is no such teacher here"):
+    with pytest.raises(UserError, match="there is no such teacher here"):
         open_student(student, {}, seed=0)
 
 
@@ -79,7 +79,7 @@ def test_the_members_of_an_ensemble_are_opened_with_their_heads(backbone: str, t
 
 def test_an_ensemble_with_a_member_that_was_never_trained_is_refused(backbone: str) -> None:
     nodes = {"ensemble": ensemble(backbone)}
-    with pytest.raises(Fault, match="has no head of a cross scorer, so its scores would be noise"):
+    with pytest.raises(UserError, match="has no head of a cross scorer, so its scores would be noise"):
         open_all(scorer("dual", backbone), nodes, tied=(), learners={"student"}, seed=0)
 
 
@@ -99,10 +99,10 @@ def test_a_saved_head_is_read_or_refused_and_never_dropped(backbone: str, tmp_pa
     node = scorer("late", backbone, checkpoint=str(tmp_path))
     assert open_scorer(node, seed=0).weights_digest("query") == saved.weights_digest("query")
     for other in (0, 8):
-        with pytest.raises(Fault, match=r"the saved head is .*: give the projection or pooling that it was"):
+        with pytest.raises(UserError, match=r"the saved head is .*: give the projection or pooling that it was"):
             open_scorer({**node, "projection": other}, seed=0)
     (tmp_path / "head.safetensors").unlink()
-    with pytest.raises(Fault, match="the saved head is not there"):
+    with pytest.raises(UserError, match="the saved head is not there"):
         open_scorer(node, seed=0)
 
 
@@ -113,7 +113,7 @@ def test_a_head_that_is_new_to_a_saved_scorer_is_drawn_from_the_seed_and_is_no_t
     node = scorer("dual", backbone, checkpoint=str(tmp_path), projection=4)
     one, two = (open_scorer(node, seed=seed).weights_digest("query") for seed in (0, 1))
     assert one == open_scorer(node, seed=0).weights_digest("query") != two
-    with pytest.raises(Fault, match="has no head of a dual scorer"):
+    with pytest.raises(UserError, match="has no head of a dual scorer"):
         open_scorer(node, seed=0, trained=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retrieval_kd.app.stages import queries_drawn
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 
 def test_a_draw_begins_where_that_of_the_checkpoint_ended(tmp_path: Path) -> None:
@@ -23,5 +23,5 @@ def test_without_a_checkpoint_or_with_somebody_else_s_it_begins_at_the_first_que
 
 def test_a_file_that_does_not_say_so_is_refused(tmp_path: Path) -> None:
     (tmp_path / queries_drawn.FILE).write_text("{}")
-    with pytest.raises(Fault, match=r"does not say queries_drawn: give data\.start"):
+    with pytest.raises(UserError, match=r"does not say queries_drawn: give data\.start"):
         queries_drawn.begins(None, {"checkpoint": str(tmp_path)})

@@ -9,8 +9,8 @@ from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.score import score
 from retrieval_kd.app.stages.work import Work
 from retrieval_kd.batch.store import tokenise
-from retrieval_kd.scorers import offline
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
+from retrieval_kd.scorers import inference
 from retrieval_kd.text.fuse import standardised
 from retrieval_kd.text.run import Run
 from tests.app.stages.conftest import Configure
@@ -33,7 +33,7 @@ def test_candidates_and_judged_positives_get_the_teachers_scores(ground: Ground,
         tokenise([text], scorer.tokenisation.folder)
         for text in (corpus.queries["q5"], corpus.collection[passage_id].words)
     )
-    assert value == pytest.approx(float(offline.pair_scores(scorer, *texts, tokens_per_group=512)[0]), abs=1e-5)
+    assert value == pytest.approx(float(inference.pair_scores(scorer, *texts, tokens_per_group=512)[0]), abs=1e-5)
 
 
 def test_half_precision_where_it_is_asked_for(ground: Ground, config: Configure, work: Work) -> None:
@@ -60,7 +60,7 @@ def test_a_killed_scoring_goes_on_where_it_was(
         with pytest.raises(KeyboardInterrupt):
             score(asked, work)
     assert (work.scratch / "00000.npy").exists()
-    monkeypatch.setattr(offline, "pair_scores", None)
+    monkeypatch.setattr(inference, "pair_scores", None)
     score(asked, work)
     assert set(Run.read(work.payload / "run.trec").lists) == set(ground.corpus.splits["train"])
 
@@ -71,12 +71,12 @@ def _killed(*_: object, **__: object) -> None:
 
 def test_two_teachers_are_refused(ground: Ground, config: Configure, work: Work) -> None:
     teachers = {"cross": scorer_node(ground, "cross"), "late": scorer_node(ground, "late")}
-    with pytest.raises(Fault, match="score takes one teacher and was given cross, late"):
+    with pytest.raises(UserError, match="score takes one teacher and was given cross, late"):
         score(config(teacher=teachers, data={"candidates": str(ground.candidates)}), work)
 
 
 def test_no_candidates_are_refused(ground: Ground, config: Configure, work: Work) -> None:
-    with pytest.raises(Fault, match=r"data\.candidates=null: give the run"):
+    with pytest.raises(UserError, match=r"data\.candidates=null: give the run"):
         score(config(student=scorer_node(ground, "dual"), data={"candidates": None}), work)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retrieval_kd.app.stages.tracking import Files, Subject, Wandb
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 
 SUBJECT = Subject("distil", "train", "train", "train-0123", {"optim": {"lr": 0.5}})
 
@@ -101,7 +101,7 @@ def test_half_a_line_of_a_killed_attempt_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_mode_that_is_none_is_refused() -> None:
-    with pytest.raises(Fault, match=r"tracking\.mode=on-line: give offline or online"):
+    with pytest.raises(UserError, match=r"tracking\.mode=on-line: give offline or online"):
         Wandb(mode="on-line", project="mine", entity=None)
 
 

@@ -10,7 +10,7 @@ import pytest
 from retrieval_kd.app.stages.train import train
 from retrieval_kd.app.stages.work import Work
 from retrieval_kd.encoders.tiny import write_tiny
-from retrieval_kd.text.fault import Fault
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.run import Run
 from tests.app.stages.conftest import Configure
 from tests.contracts.options import option
@@ -74,7 +74,7 @@ def test_probabilities_that_are_none_are_refused_before_training(
 ) -> None:
     triples.write_text(triples.read_text().replace("0.25", "-3"))
     teachers = {"stored": stored_node(triples, given="probabilities")}
-    with pytest.raises(Fault, match="given=probabilities, but passage"):
+    with pytest.raises(UserError, match="given=probabilities, but passage"):
         train(config(**nodes(ground, "margin_mse", teachers)), work)
 
 
@@ -83,5 +83,5 @@ def test_attention_between_different_words_is_refused(
 ) -> None:
     other = write_tiny(tmp_path / "other", ["words of its own"])
     teachers = {"late": {**scorer_node(ground, "late"), "backbone": str(other)}}
-    with pytest.raises(Fault, match=r"loss\.terms\.words compares the attention of student and late"):
+    with pytest.raises(UserError, match=r"loss\.terms\.words compares the attention of student and late"):
         train(config(**nodes(ground, "word_and_sentence", teachers)), work)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from retrieval_kd.batch.tokens import Tokens
-from retrieval_kd.scorers.memory import Memory, keys_of, rows_of
+from retrieval_kd.scorers.embedding_cache import EmbeddingCache, keys_of, rows_of
 
 
 def texts(*rows: list[int], second: int = 0) -> Tokens:
@@ -28,29 +28,29 @@ def test_a_key_is_the_texts_pieces_and_neither_its_padding_nor_its_row() -> None
 
 def test_what_was_written_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     keys, rows = keys_of(texts([1], [2], [3])), np.arange(6, dtype=np.float32).reshape(3, 2)
-    memory = Memory(tmp_path)
+    memory = EmbeddingCache(tmp_path)
     memory.add(keys[:2], rows[:2])
     memory.write()
     memory.add(keys[2:], rows[2:])  # never written: as if the process had been killed
     assert memory.known(keys).all()
-    again = Memory(tmp_path)
+    again = EmbeddingCache(tmp_path)
     assert again.known(keys).tolist() == [True, True, False]
     assert np.array_equal(again.recall([keys[1], keys[0]]), rows[[1, 0]])
 
 
 def test_two_processes_may_write_at_once_and_a_half_written_segment_is_not_read(tmp_path: Path) -> None:
     keys, rows = keys_of(texts([1], [2])), np.array([1.0, 2.0], dtype=np.float32)
-    one, other = Memory(tmp_path), Memory(tmp_path)
+    one, other = EmbeddingCache(tmp_path), EmbeddingCache(tmp_path)
     one.add(keys[:1], rows[:1])
     other.add(keys[1:], rows[1:])
     one.write()
     other.write()
     (tmp_path / "77-0.part").write_bytes(b"half")
-    assert np.array_equal(Memory(tmp_path).recall(keys), rows)
+    assert np.array_equal(EmbeddingCache(tmp_path).recall(keys), rows)
 
 
 def test_a_key_that_ends_in_zeros_is_found_again(tmp_path: Path) -> None:
-    memory = Memory(tmp_path)
+    memory = EmbeddingCache(tmp_path)
     memory.add([b"k" + b"\0" * 15], np.array([3.0], dtype=np.float32))
     memory.write()
-    assert Memory(tmp_path).known([b"k" + b"\0" * 15]).all()
+    assert EmbeddingCache(tmp_path).known([b"k" + b"\0" * 15]).all()

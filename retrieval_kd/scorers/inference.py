@@ -8,7 +8,7 @@ import torch
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Tokenisation, Tokens, apart, joined
-from retrieval_kd.encoders.unpadded import Kept, Request, Running, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Kept, Request, run
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want
 
@@ -56,8 +56,8 @@ def _kept(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> 
     """What the scorer keeps of texts for its scores, in eval mode."""
     reading = scorer.reading(kind, tokens)
     with _evaluating(scorer):
-        request = Request(reading, lambda encoded: scorer.keep(encoded, kind, _SCORES))
-        kept, _ = run({kind: request}, Running(tokens_per_group))
+        request = Request(reading, lambda encoded: scorer.project(encoded, kind, _SCORES))
+        kept, _ = run({kind: request}, EncodeOptions(tokens_per_group))
     return kept[kind]
 
 

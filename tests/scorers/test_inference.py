@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import Module
 
-from retrieval_kd.scorers.offline import pair_scores, token_vectors, vectors
+from retrieval_kd.scorers.inference import pair_scores, token_vectors, vectors
 from retrieval_kd.scorers.scorer import Scorer
 from retrieval_kd.scorers.stored import Stored
 from tests.scorers.reading import LISTS, QUERIES, batch, cross, dual, features, late, look, moved, ragged

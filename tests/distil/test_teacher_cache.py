@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.recall import Recall
+from retrieval_kd.distil.teacher_cache import TeacherCache
 from tests.distil import training
 from tests.distil.training import Ground
 
 
-def distiller(ground: Ground, teacher: str, loss: str, recall: Recall | None) -> Distiller:
+def distiller(ground: Ground, teacher: str, loss: str, teacher_cache: TeacherCache | None) -> Distiller:
     made = training.distiller(
         loss, training.scorer_node(ground, "dual"), {teacher: training.scorer_node(ground, teacher)}
     )
-    made.recall = recall or Recall()
+    made.teacher_cache = teacher_cache or TeacherCache()
     made.train()
     return made
 
@@ -29,21 +29,21 @@ def test_a_second_step_over_the_same_texts_asks_the_frozen_teacher_nothing(
     wanted = training.loss_of(plain, batch)
     everything = plain.count.computed
 
-    first = distiller(ground, teacher, loss, Recall(tmp_path / "memory"))
+    first = distiller(ground, teacher, loss, TeacherCache(tmp_path / "memory"))
     torch.testing.assert_close(training.loss_of(first, batch), wanted)
     assert first.count.computed == everything
-    first.recall.write()
+    first.teacher_cache.write()
 
-    second = distiller(ground, teacher, loss, Recall(tmp_path / "memory"))
+    second = distiller(ground, teacher, loss, TeacherCache(tmp_path / "memory"))
     torch.testing.assert_close(training.loss_of(second, batch), wanted)
     assert 0 < second.count.computed < everything  # the student's own texts
 
 
 def test_what_learns_is_never_recalled(ground: Ground, tmp_path: Path) -> None:
-    made = distiller(ground, "late", "layers", Recall(tmp_path / "memory"))
+    made = distiller(ground, "late", "layers", TeacherCache(tmp_path / "memory"))
     batch = training.batch(ground, made, tmp_path / "lists")
     training.loss_of(made, batch).backward()
-    made.recall.write()
+    made.teacher_cache.write()
     assert not list(tmp_path.glob("memory/*/*"))
     assert all(value.grad is not None for value in made.scorer("late").parameters() if value.requires_grad)
 
@@ -54,20 +54,20 @@ def test_another_way_of_scoring_is_not_recalled(other: dict[str, object], ground
     for folder, values in ((None, other), (tmp_path / "memory", {}), (tmp_path / "memory", other)):
         node = training.scorer_node(ground, "cross", **values)
         made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"cross": node})
-        made.recall = Recall(folder)
+        made.teacher_cache = TeacherCache(folder)
         losses.append(training.loss_of(made, training.batch(ground, made, tmp_path / "lists")).item())
-        made.recall.write()
+        made.teacher_cache.write()
     assert losses[2] == pytest.approx(losses[0])
     assert losses[1] != pytest.approx(losses[0])
 
 
 def test_other_weights_have_a_memory_of_their_own(ground: Ground, tmp_path: Path) -> None:
     for change in (0.0, 0.1):
-        made = distiller(ground, "cross", "listwise_kl", Recall(tmp_path / "memory"))
+        made = distiller(ground, "cross", "listwise_kl", TeacherCache(tmp_path / "memory"))
         with torch.no_grad():
             for parameter in made.scorer("cross").parameters():
                 parameter.add_(change)
         batch = training.batch(ground, made, tmp_path / f"lists-{change}")
         training.loss_of(made, batch)
-        made.recall.write()
+        made.teacher_cache.write()
     assert len(list((tmp_path / "memory").iterdir())) == 2

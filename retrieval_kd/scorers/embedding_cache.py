@@ -14,7 +14,7 @@ from retrieval_kd.io.atomic import atomic_write_bytes
 _KEY = np.dtype("S16")
 
 
-class Memory:
+class EmbeddingCache:
     """Rows of numbers by the content of the text that they were made of: a folder of segments, each whole or not there.
 
     A key is the 128-bit BLAKE2b digest of a text's pieces (and of how many of them are a pair's second side). What is

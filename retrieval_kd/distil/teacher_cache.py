@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from retrieval_kd.encoders.unpadded import Count, Kept, Request, Running, run
-from retrieval_kd.scorers.memory import Memory, keys_of, rows_of
+from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Kept, Request, run
+from retrieval_kd.scorers.embedding_cache import EmbeddingCache, keys_of, rows_of
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want
 
@@ -23,7 +23,7 @@ def union(*several: Wants) -> Wants:
     return {role: nobody.union(*(one.get(role, nobody) for one in several)) for some in several for role in some}
 
 
-class Recall:
+class TeacherCache:
     """Runs a step's requests, of frozen scorers only for the texts that were never seen before.
 
     `folder` is where memories lie, one for each frozen scorer's weights, tokenisation and precision; None remembers
@@ -32,10 +32,10 @@ class Recall:
 
     def __init__(self, folder: Path | None = None, *, precision: str = "32-true") -> None:
         self.folder, self.precision = folder, precision
-        self._memories: dict[Asked, Memory] = {}
+        self._memories: dict[Asked, EmbeddingCache] = {}
 
     def run(
-        self, requests: Mapping[Asked, Request], running: Running, wants: Wants, scorer: Callable[[str], Scorer]
+        self, requests: Mapping[Asked, Request], options: EncodeOptions, wants: Wants, scorer: Callable[[str], Scorer]
     ) -> tuple[dict[Asked, Kept], Count]:
         """As encoders.unpadded.run, for requests by role and kind of text; `scorer` tells whose each is."""
         names = {} if self.folder is None else _lasting(requests, wants, scorer)
@@ -43,7 +43,7 @@ class Recall:
         known = {asked: self._memory(asked, *names[asked]).known(some) for asked, some in keys.items()}
         left = {asked: request for asked, request in requests.items() if asked not in names}
         left |= {asked: _unseen(requests[asked], known[asked]) for asked in names if not known[asked].all()}
-        kept, count = run(left, running)
+        kept, count = run(left, options)
         for asked, (_, name) in names.items():
             kept[asked] = self._whole(asked, name, keys[asked], known[asked], kept.get(asked), requests[asked])
         return kept, count
@@ -63,12 +63,12 @@ class Recall:
         device = next(request.reading.encoder.parameters()).device
         return {name: torch.from_numpy(memory.recall(keys)).to(device)}
 
-    def _memory(self, asked: Asked, scorer: Scorer, name: str) -> Memory:
+    def _memory(self, asked: Asked, scorer: Scorer, name: str) -> EmbeddingCache:
         if asked not in self._memories:
             assert self.folder is not None
             said = f"{scorer.weights_digest(asked[1])} {scorer.beside_weights()} {name} {self.precision}"
             digest = hashlib.sha256(said.encode()).hexdigest()
-            self._memories[asked] = Memory(self.folder / f"memory-{digest[:16]}")
+            self._memories[asked] = EmbeddingCache(self.folder / f"memory-{digest[:16]}")
         return self._memories[asked]
 
 
@@ -79,7 +79,7 @@ def _lasting(
     found = {}
     for (role, kind), request in requests.items():
         frozen = not request.learns and not request.reading.encoder.training
-        name = scorer(role).lasting(kind, wants[role]) if frozen else None
+        name = scorer(role).cacheable(kind, wants[role]) if frozen else None
         if name is not None:
             found[(role, kind)] = (scorer(role), name)
     return found
