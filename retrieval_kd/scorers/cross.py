@@ -101,6 +101,7 @@ class Cross(Scorer):
         encoder = self.towers.query
         if segments and not encoder.has_segments:
             raise UserError(f"segments=true: {encoder.folder} has no segments (token types); leave it null")
+        self.form = {**self.form, "segments": form["segments"] and encoder.has_segments}
         dropped = dropout if form["head_dropout"] == SAME else form["head_dropout"]
         self.classifier = head or self._fresh(encoder.width)
         set_dropout(self.classifier, dropped)

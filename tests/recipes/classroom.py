@@ -106,7 +106,8 @@ class Classroom:
         """nDCG@10 on the test queries of a student trained by these stages in turn, each from where the one before
         ended.
         """
-        plan = self.plan(f"corpus.path={self.secret.student}", "corpus.unjudged=true", *words)
+        unjudged = ["corpus.unjudged=true"] if "data.unjudged=true" in words else []
+        plan = self.plan(f"corpus.path={self.secret.student}", *unjudged, *words)
         last = self.start
         for stage in stages:
             starts = dict.fromkeys(("warm_up", "self_otf", "from_cross", *stages), last)

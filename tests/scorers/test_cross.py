@@ -80,7 +80,9 @@ def test_dropout_before_the_head_is_the_encoders_or_its_own(backbone: Path, clas
 
 def test_segments_that_a_family_has_not_are_refused_and_may_be_left_open(backbone: Path, tmp_path: Path) -> None:
     folder = write_classifier(tmp_path / "distilbert", backbone, "distilbert")
-    assert cross(folder, pooling=None).form["segments"] is True
+    form = cross(folder, pooling=None).form
+    assert form["segments"] is False
+    assert cross(folder, **form).form == form
     with pytest.raises(UserError, match="has no segments"):
         cross(folder, pooling=None, segments=True)
 

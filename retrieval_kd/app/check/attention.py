@@ -27,7 +27,8 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
                 f"{term}: {roles.path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
                 f"attention: say {roles.path(learner)}.pad_queries=false"
             )
-        if nodes[learner].get("join") != nodes[guide].get("join"):
+        joins = [nodes[role]["join"] for role in (learner, guide) if "join" in nodes[role]]
+        if len(set(joins)) > 1:
             yield (
                 f"{term}: {learner} and {guide} part titles from texts differently, so their words may: say "
                 f"{roles.path(guide)}.join={nodes[learner].get('join')}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from retrieval_kd.app.check.forms import form_notes
 from retrieval_kd.app.check.problems import faults_of, root_faults, unread_faults
-from retrieval_kd.app.check.unread_overrides import idle_faults
+from retrieval_kd.app.check.unread_overrides import idle_backbones, idle_faults
 from retrieval_kd.app.check.zero_loss import idle_notes
 from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.plan import key_groups
@@ -39,4 +39,5 @@ def problems(draft: Draft) -> list[str]:
 
 def _notes(draft: Draft) -> list[str]:
     guessed = (f"{it}: planned without a look at it, and under keys of its name alone" for it in draft.unreached)
-    return [*form_notes(draft.stay), *idle_notes(draft.stay), *guessed]
+    unread = idle_backbones(draft.overrides, draft.made, draft.stay)
+    return [*form_notes(draft.stay), *idle_notes(draft.stay), *unread, *guessed]

@@ -22,19 +22,40 @@ def idle_faults(overrides: Sequence[Override], made: Sequence[Composed], stay: S
     """A sentence for each override that changes an option off its default and no stage's result, naming what would make
     it act; the overrides of a recipe are asked where none of the user's changes what they stand beside.
     """
+    groups_found, keys_found = _idle(overrides, made, stay)
+    return [*groups_found, *(said for key, said in keys_found if not _is_backbone(key))]
+
+
+def idle_backbones(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
+    """A sentence for each backbone whose place a checkpoint takes in every stage: named, since whoever ranks a student
+    again says the command that trained it, and a checkpoint.
+    """
+    return [said for key, said in _idle(overrides, made, stay)[1] if _is_backbone(key)]
+
+
+def _is_backbone(key: str) -> bool:
+    return key.rpartition(".")[2] == "backbone"
+
+
+def _idle(
+    overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """(sentences of whole groups without effect; key and sentence of each override without)."""
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
     lists = {stage.name: (stage.run, stage.config) for stage in stay}
     ranked = any(stage.run == "evaluate" and whom(stage.config) == "teacher" for stage in stay)
     found: list[str] = []
-    heard: dict[str, list[str | None]] = {}
+    heard: dict[tuple[str, str], list[str | None]] = {}
     alone = not any(override.group in _RECIPE for override in overrides)
     for stage in stay:
         one, config = composed[stage.name], with_forms(stage.config, made_by)
         found += _idle_groups(stage, one, config)
         unread = [*across(stage.run, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
         for override in _values(one, stage, own=alone):
-            heard.setdefault(override.said, []).append(_why(override, [*declared(config, override.key), *unread]))
-    return [*found, *(f"{said} has no effect: {whys[0]}" for said, whys in heard.items() if all(whys))]
+            whys = heard.setdefault((override.key, override.said), [])
+            whys.append(_why(override, [*declared(config, override.key), *unread]))
+    idle = [(key, f"{said} has no effect: {whys[0]}") for (key, said), whys in heard.items() if all(whys)]
+    return found, idle
 
 
 def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:

@@ -135,6 +135,19 @@ def parameters(target: str) -> Parameters | None:
 
 
 @lru_cache
+def keyless(target: str) -> frozenset[str]:
+    """The arguments that a class's KEYLESS names: what says how something is computed and not what."""
+    module, _, name = target.rpartition(".")
+    tree = _source(module)
+    found = _class(tree, name) if tree else None
+    for line in found.body if found else ():
+        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "KEYLESS":
+            assert isinstance(line.value, ast.Call), "KEYLESS is frozenset({…})"
+            return frozenset(ast.literal_eval(line.value.args[0]))
+    return frozenset()
+
+
+@lru_cache
 def _source(module: str) -> ast.Module | None:
     try:
         spec = importlib.util.find_spec(module)

@@ -10,7 +10,6 @@ from typing import Any
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan import artifact_references, key_groups, roles, signatures
 from retrieval_kd.app.plan.content_digests import with_digests
-from retrieval_kd.app.plan.instantiate import class_of
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.revision import revision
 from retrieval_kd.errors import UserError
@@ -129,7 +128,7 @@ def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
 def _keyed_part(node: Any, group: str) -> Any:
     if not isinstance(node, dict):
         return node
-    beside = getattr(class_of(node, group), "KEYLESS", ()) if "_target_" in node and group in KEYED_IN_PART else ()
+    beside = signatures.keyless(str(node["_target_"])) if "_target_" in node and group in KEYED_IN_PART else ()
     return {key: _keyed_part(value, group) for key, value in node.items() if key not in beside}
 
 
