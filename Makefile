@@ -46,7 +46,7 @@ check: setup ## Lint, format, types and import contracts, without the tests.
 	$(BIN)/lint-imports
 
 .PHONY: quick
-quick: setup ## The tests that are not marked slow, in under two minutes.
+quick: setup ## The tests that are not marked slow: three minutes on two cores.
 	$(PYTEST) -m "not slow" $(ARGS)
 
 .PHONY: slow

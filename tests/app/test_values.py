@@ -17,6 +17,7 @@ Planned = Callable[..., Plan]
 Program = Callable[..., int]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["2024", "1e5", "true", "007"])
 def test_a_folder_may_be_called_what_yaml_reads_otherwise(
     name: str, plan: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -61,6 +61,7 @@ def changed(folder: Path, begins: str, factor: float) -> None:
     save_file({name: factor * v if name.startswith(begins) else v for name, v in found.items()}, path, {"format": "pt"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_scores_are_the_logits_of_the_library_before_and_after_training_and_saving(
     backbone: Path, tmp_path: Path, family: str

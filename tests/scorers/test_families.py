@@ -40,6 +40,7 @@ def step(scorer: Dual) -> None:
     torch.optim.SGD(scorer.parameters(), lr=0.5).step()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_is_trained_saved_opened_again_and_ranks_as_it_did(family: str, tmp_path: Path) -> None:
     scorer = dual(write_backbone(tmp_path / "backbone", family), layers=CUT, dropout=0.1)
@@ -54,6 +55,7 @@ def test_a_family_is_trained_saved_opened_again_and_ranks_as_it_did(family: str,
     assert again.encoder_of("query").kept == CUT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dropout_of_a_family_is_all_that_is_asked_for(family: str, tmp_path: Path) -> None:
     said = {"mlp_dropout": 0.2, "embedding_dropout": 0.2} if family == "modernbert" else {}

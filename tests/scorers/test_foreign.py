@@ -76,6 +76,7 @@ DUALS: dict[str, Callable[[], Sequence[nn.Module]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DUALS)
 def test_a_dual_scorer_is_the_sentence_transformer_of_its_folder(words: Path, tmp_path: Path, name: str) -> None:
     prompts = {"query": "home : ", "document": "the "} if name == "unit vectors" else {}

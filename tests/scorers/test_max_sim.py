@@ -56,6 +56,7 @@ def test_value_and_gradient_are_those_of_the_plain_formula(
             assert torch.allclose(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", CHUNKS)
 def test_its_gradient_is_that_of_finite_differences(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(file._BLOCK, "cpu", block)

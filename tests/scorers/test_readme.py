@@ -89,6 +89,7 @@ def asymmetric(backbone: Path, folder: Path) -> None:
     moved(open_all(student, {"dual": teacher}, **given)["student"]).save(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FORMS, "asymmetric"])
 def test_readmes_code_scores_as_the_package_does(backbone: Path, tmp_path: Path, name: str) -> None:
     folder, kind = tmp_path / "student", "asymmetric" if name == "asymmetric" else "dual"

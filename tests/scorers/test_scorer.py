@@ -40,6 +40,7 @@ def reopened(make: Make, folder: Path, **given: object) -> Scorer:
     return scorer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_saved_scorer_scores_the_same_when_read_back(backbone: Path, tmp_path: Path, form: str) -> None:
     make, given = FORMS[form]

@@ -33,6 +33,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 def test_two_compositions_read_a_file_once_and_say_what_each_alone_says(read: Counter[str]) -> None:
     choices = (
         ["experiment=adam"],

@@ -36,6 +36,7 @@ def nodes(node: Any) -> Iterator[Mapping[str, Any]]:
             yield from nodes(inner)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", FORMS)
 def test_a_form_spells_every_argument_of_its_targets(options: Options, choice: str) -> None:
     group = choice.partition("=")[0]

@@ -87,6 +87,7 @@ def test_targets_are_found_at_any_depth_with_where_they_stand() -> None:
     assert len(list(forbidden(node, "ranker"))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word",
     [

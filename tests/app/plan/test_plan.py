@@ -20,6 +20,7 @@ def keys(plan: Plan) -> dict[str, str]:
     return {stage.name: stage.key for stage in plan.stages}
 
 
+@pytest.mark.slow
 def test_a_key_is_64_hexadecimal_digits_and_stays_the_same(plan: Planned) -> None:
     assert keys(plan()) == keys(plan())
     assert all(len(key) == 64 and int(key, 16) for key in keys(plan()).values())
@@ -37,6 +38,7 @@ def test_a_seed_enters_training_and_no_evaluation_of_what_is_not_trained(plan: P
     assert (zero["bm25"], zero["start"]) == (one["bm25"], one["start"])
 
 
+@pytest.mark.slow
 def test_a_teacher_that_nobody_reads_is_outside_the_key(plan: Planned) -> None:
     read_by_none = plan("teacher=colbert", "loss=contrastive")
     assert keys(read_by_none)["train"] == keys(plan("teacher=none", "loss=contrastive"))["train"]
@@ -47,6 +49,7 @@ def test_a_ranker_of_words_reads_no_student(plan: Planned) -> None:
     assert keys(plan("student.layers=[0,5]"))["start"] != keys(plan())["start"]
 
 
+@pytest.mark.slow
 def test_a_precision_enters_what_encodes_outside_training_and_nothing_else(plan: Planned) -> None:
     plain, same, half = keys(plan()), keys(plan("precision=null")), keys(plan("precision=bf16-mixed"))
     assert plain == same
@@ -84,6 +87,7 @@ def test_a_collection_enters_by_its_content_and_not_by_its_place(options: Option
     assert not set(made(here).values()) & set(made(there).values())
 
 
+@pytest.mark.slow
 def test_a_given_run_enters_by_its_content(plan: Planned, tmp_path: Path) -> None:
     first, second = tmp_path / "first.trec", tmp_path / "second.trec"
     first.write_text("q0 Q0 p1 1 1.0 given\n")
@@ -93,6 +97,7 @@ def test_a_given_run_enters_by_its_content(plan: Planned, tmp_path: Path) -> Non
     assert keys(plan(f"data.candidates={first}"))["train"] != keys(plan(f"data.candidates={second}"))["train"]
 
 
+@pytest.mark.slow
 def test_a_file_of_scores_enters_by_its_content_and_how_it_is_read_enters_too(plan: Planned, tmp_path: Path) -> None:
     first, second = tmp_path / "first.tsv", tmp_path / "second.tsv"
     first.write_text("2\t1\tq0\tp0\tp1\n")
@@ -108,6 +113,7 @@ def test_a_file_of_scores_enters_by_its_content_and_how_it_is_read_enters_too(pl
     assert key(first) != key(second)
 
 
+@pytest.mark.slow
 def test_a_given_checkpoint_enters_by_its_content(plan: Planned, tmp_path: Path) -> None:
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:

@@ -17,6 +17,7 @@ def names(plan: Plan) -> list[str]:
     return [stage.name for stage in plan.stages]
 
 
+@pytest.mark.slow
 def test_the_command_line_chooses_over_the_recipe(plan: Planned) -> None:
     assert plan(LADDER).named("distil").config["student"]["shared"] is None
     assert plan(LADDER, "student=dual_untied").named("distil").config["student"]["shared"] is False
@@ -133,6 +134,7 @@ def test_a_teacher_that_no_term_names_is_told_and_not_loaded(plan: Planned) -> N
     assert any("train does not load late" in note for note in made.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "idle"),
     [
@@ -183,6 +185,7 @@ def test_the_last_stage_of_a_recipe_stays_whatever_its_verb(plan: Planned) -> No
     assert names(plan(LADDER, "~stages.evaluate"))[-1] == "distil"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("student", "ranker"), [("dual", "dense"), ("colbert", "late"), ("cross_encoder", "rerank")])
 def test_the_ranker_follows_from_the_student_where_nobody_names_one(plan: Planned, student: str, ranker: str) -> None:
     loss = ("loss=contrastive", "loss.terms.contrastive.over=list")

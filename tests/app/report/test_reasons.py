@@ -26,6 +26,7 @@ def test_nothing_is_said_of_what_is_made_already(said: Callable[..., list[str]])
     assert said() == []
 
 
+@pytest.mark.slow
 def test_a_changed_value_is_told_with_both_values_and_what_the_nearest_one_cost(
     said: Callable[..., list[str]],
 ) -> None:

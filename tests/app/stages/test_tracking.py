@@ -105,6 +105,7 @@ def test_a_mode_that_is_none_is_refused() -> None:
         Wandb(mode="on-line", project="mine", entity=None)
 
 
+@pytest.mark.slow
 def test_tracking_is_handed_to_every_stage(program: Callable[..., int], wandb: SimpleNamespace) -> None:
     assert program("experiment=ladder", "tracking=wandb") == 0
     assert [asked["job_type"] for asked in wandb.asked] == ["mine", "train", "train", "train", "evaluate"]
