@@ -162,9 +162,7 @@ class ListsDataModule(pl.LightningDataModule):
         assert self.mine is not None, "refresh_every needs a miner"
         path = self.folder / f"mined-{step}.trec"
         if rank() == 0 and not path.exists():
-            aside = path.with_suffix(".part")
-            self.mine().write(aside)
-            aside.rename(path)
+            self.mine().write(path)
         barrier()
         run = Run.read(path)
         if told and self.relisted is not None:

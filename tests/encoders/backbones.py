@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from tests.encoders.families import SIZES
+
 TEXTS = [
     "red foxes ran home and slept all day",
     "a dog sat on the mat, reading",
@@ -12,13 +14,7 @@ TEXTS = [
     "cats are not dogs; foxes are neither",
 ]
 _PIECES = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
-_SIZES: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 64,
-}
+_SIZES = {**SIZES, "num_hidden_layers": 6}
 _OTHER: dict[str, dict[str, Any]] = {  # what a family calls otherwise, or needs beside
     "albert": {"embedding_size": 16},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},

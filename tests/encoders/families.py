@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-_SIZES: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 2,
@@ -47,7 +47,7 @@ def write_classifier(folder: Path, backbone: Path, family: str, *, labels: int =
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(backbone)
-    sizes = {**_SIZES, **_OTHER.get(family, {}), "vocab_size": len(tokenizer), "pad_token_id": 0, "num_labels": labels}
+    sizes = {**SIZES, **_OTHER.get(family, {}), "vocab_size": len(tokenizer), "pad_token_id": 0, "num_labels": labels}
     torch.manual_seed(len(family))
     model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **{**sizes, **given}))
     with torch.no_grad():

@@ -3,7 +3,7 @@ said.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from retrieval_kd.app.check.depths import evaluated, reranked
 from retrieval_kd.app.check.unread_options import across, declared
@@ -18,29 +18,19 @@ _RECIPE = ("student", "teacher", "loss", "curriculum", "data", "ranker", "mining
 Node = Mapping[str, Any]
 
 
-def idle_faults(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
+class Idle(NamedTuple):
+    """Sentences about what has no effect: what is `refused`, and what is `named` only, a backbone whose place a
+    checkpoint takes in every stage (whoever ranks a student again says the command that trained it, and a checkpoint).
+    """
+
+    refused: list[str]
+    named: list[str]
+
+
+def idle_overrides(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> Idle:
     """A sentence for each override that changes an option off its default and no stage's result, naming what would make
     it act; the overrides of a recipe are asked where none of the user's changes what they stand beside.
     """
-    groups_found, keys_found = _idle(overrides, made, stay)
-    return [*groups_found, *(said for key, said in keys_found if not _is_backbone(key))]
-
-
-def idle_backbones(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
-    """A sentence for each backbone whose place a checkpoint takes in every stage: named, since whoever ranks a student
-    again says the command that trained it, and a checkpoint.
-    """
-    return [said for key, said in _idle(overrides, made, stay)[1] if _is_backbone(key)]
-
-
-def _is_backbone(key: str) -> bool:
-    return key.rpartition(".")[2] == "backbone"
-
-
-def _idle(
-    overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """(sentences of whole groups without effect; key and sentence of each override without)."""
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
     lists = {stage.name: (stage.run, stage.config) for stage in stay}
     ranked = any(stage.run == "evaluate" and whom(stage.config) == "teacher" for stage in stay)
@@ -54,8 +44,11 @@ def _idle(
         for override in _values(one, stage, own=alone):
             whys = heard.setdefault((override.key, override.said), [])
             whys.append(_why(override, [*declared(config, override.key), *unread]))
-    idle = [(key, f"{said} has no effect: {whys[0]}") for (key, said), whys in heard.items() if all(whys)]
-    return found, idle
+    named: list[str] = []
+    for (key, said), whys in heard.items():
+        if all(whys):
+            (named if key.endswith(".backbone") else found).append(f"{said} has no effect: {whys[0]}")
+    return Idle(found, named)
 
 
 def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:
