@@ -57,6 +57,10 @@ slow: setup ## The tests marked slow: whole recipes, two processes, killed and r
 recipes: setup ## Every recipe from end to end, at toy size.
 	$(PYTEST) tests/recipes $(ARGS)
 
+.PHONY: numbers
+numbers: setup ## Record what the recipes' stages come to at toy size, once the revision of the kinds that changed is raised.
+	RECORD_NUMBERS=1 $(PYTEST) -n 0 tests/recipes/test_recipes.py -k another_revision $(ARGS)
+
 .PHONY: planted
 planted: setup ## What recipes change on a planted collection: students beat both controls, filters filter, dark lies between.
 	$(PYTEST) tests/recipes/test_controls.py tests/recipes/test_planted_lists.py $(ARGS)

@@ -7,6 +7,5 @@ sentences, artifacts.
 
 Not here: arithmetic on tensors. No other room imports this one.
 
-To add a kind of stage: stages/<name>.py with `REVISION` and one function `(config, work) -> metrics`; its name in
-cli/schema.VERBS, and what it reads in plan/key_groups.READS.
+To add a kind of stage: its declaration in plan/stage_kinds.py, and its function in stages/.
 """

@@ -70,7 +70,7 @@ def _measures_can_be_taken(plan: Plan) -> None:
     from retrieval_kd.text.corpus import open_corpus
 
     for stage in to_make(plan):
-        if stage.run == "evaluate":
+        if stage.kind.evaluates:
             corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
             measures = parse(stage.config["evaluation"]["measures"])
             for fault in cannot_measure(measures, corpus.judgments):

@@ -34,6 +34,7 @@ class Dense(Ranker):
     What is found for a block of queries is kept in `scratch`, as `Rerank` keeps scores.
     """
 
+    ranks_by: ClassVar[frozenset[str]] = frozenset({"dual"})
     KEYLESS: ClassVar[frozenset[str]] = frozenset(
         {"passages_per_shard", "queries_per_block"}
     )  # what no number depends on

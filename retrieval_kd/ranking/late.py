@@ -38,6 +38,7 @@ class Late(Ranker):
     scores of the pairs.
     """
 
+    ranks_by: ClassVar[frozenset[str]] = frozenset({"late"})
     KEYLESS: ClassVar[frozenset[str]] = frozenset(
         {"passages_per_block", "queries_per_block"}
     )  # what no number depends on

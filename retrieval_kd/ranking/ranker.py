@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from retrieval_kd.ranking.mining import Selection
 from retrieval_kd.text.collection import Collection
@@ -12,7 +13,12 @@ from retrieval_kd.text.select import without
 
 
 class Ranker(ABC):
-    """Ranks a collection's passages for queries."""
+    """Ranks a collection's passages for queries. `ranks_by` has the kinds of scorers that it can rank by; none where it
+    reads no scorer, itself. `KEYLESS` names the arguments on which no number depends.
+    """
+
+    ranks_by: ClassVar[frozenset[str]] = frozenset()
+    KEYLESS: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:

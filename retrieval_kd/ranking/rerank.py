@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Rerank(Ranker):
     Scores are kept in `scratch`, where a killed ranking goes on from, until whoever gave the folder puts it away; where
     several scorers share one, each is `named`.
     """
+
+    ranks_by: ClassVar[frozenset[str]] = frozenset({"dual", "late", "cross"})
 
     def __init__(
         self,

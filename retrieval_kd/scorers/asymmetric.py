@@ -39,6 +39,8 @@ class Asymmetric(Scorer):
     """
 
     kind: ClassVar[str] = "dual"
+    ranker: ClassVar[str | None] = "dense"
+    exhaustive: ClassVar[Literal["always", "small", "never"]] = "always"
     offers: ClassVar[frozenset[str]] = frozenset({"scores", "pool", "vectors"})
     ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {"scale": frozenset({"scores", "pool"})}
     FORM: ClassVar[Form] = {

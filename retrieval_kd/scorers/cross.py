@@ -49,6 +49,8 @@ class Cross(Scorer):
     """
 
     kind: ClassVar[str] = "cross"
+    ranker: ClassVar[str | None] = "rerank"
+    reads_pairs: ClassVar[bool] = True
     FORM: ClassVar[Form] = {
         "pooling": "mean",
         "label": "0",

@@ -52,6 +52,9 @@ class Dual(Scorer):
     """
 
     kind: ClassVar[str] = "dual"
+    ranker: ClassVar[str | None] = "dense"
+    exhaustive: ClassVar[Literal["always", "small", "never"]] = "always"
+    passage_tower: ClassVar[bool] = True
     FORM: ClassVar[Form] = {
         "shared": True,
         "pooling": "mean",

@@ -57,6 +57,8 @@ class Late(Scorer):
     """
 
     kind: ClassVar[str] = "late"
+    ranker: ClassVar[str | None] = "late"
+    exhaustive: ClassVar[Literal["always", "small", "never"]] = "small"
     FORM: ClassVar[Form] = {
         "shared": True,
         "over": "real",

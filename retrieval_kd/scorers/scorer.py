@@ -5,10 +5,9 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
@@ -16,9 +15,9 @@ from retrieval_kd.batch.tokens import Tokenisation, Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.unpadded import Kept, Reading
 from retrieval_kd.encoders.weights import locate
-from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
-from retrieval_kd.scorers.record import HEAD_FILE, Form, read_record, resolved, saved_form, write_record
+from retrieval_kd.scorers.head_file import head_sizes, save_head, saved_head, take_head
+from retrieval_kd.scorers.record import Form, read_record, resolved, saved_form, write_record
 from retrieval_kd.scorers.view import Feature, View, Want
 
 Kind = str  # of text: "query", "passage" or "pair"; that of an ensemble's member has its name before it: "late.query"
@@ -40,11 +39,22 @@ class Scorer(nn.Module, ABC):
     form, with what that is where neither the option (null) nor the folder that it is opened from says it; `form` is
     what it came to be, and is saved with it. `HEAD` is the key that says what the head is. `ACTS_ON` has the features
     of its view that a key of its option acts on, where these are not all of them.
+
+    What plans and checks ask of a kind is stated by its class too, as plain values. `ranker` is the option of
+    conf/ranker that ranks by such a student. `exhaustive` says of which collections it can rank every passage as a
+    teacher: `always`, of a `small` one (evaluation.exhaustive), or `never`, so that it orders proposed lists.
+    `reads_texts`: it can be asked about any passage. `reads_pairs`: it reads a query and a passage as one text.
+    `passage_tower`: its passages are one vector each, so that another scorer's queries can be compared with them.
     """
 
     kind: ClassVar[str]
     offers: ClassVar[frozenset[str]]
     teachable: ClassVar[bool] = True
+    ranker: ClassVar[str | None] = None
+    exhaustive: ClassVar[Literal["always", "small", "never"]] = "never"
+    reads_texts: ClassVar[bool] = True
+    reads_pairs: ClassVar[bool] = False
+    passage_tower: ClassVar[bool] = False
     FORM: ClassVar[Form] = {}
     HEAD: ClassVar[str] = "projection"
     ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {}
@@ -183,9 +193,7 @@ class Scorer(nn.Module, ABC):
 
     def save_head(self, folder: Path) -> None:
         """Write the parameters beside the encoders, where there are any."""
-        head = self.head()
-        if head is not None and any(True for _ in head.parameters()):
-            save_file({key: value.contiguous() for key, value in head.state_dict().items()}, folder / HEAD_FILE)
+        save_head(self.head(), folder)
 
     def load_head(self, folder: Path) -> bool:
         """Read the head from a saved scorer of the same kind; False (and a fresh head) where it was saved without one.
@@ -198,34 +206,16 @@ class Scorer(nn.Module, ABC):
             return self._load_foreign(folder)
         if record["kind"] != self.saved_as():
             return False
-        saved = load_file(folder / HEAD_FILE) if (folder / HEAD_FILE).exists() else {}
-        if not saved and self._head_sizes() and not self.head_of(record["form"]):
+        saved = saved_head(folder)
+        if not saved and head_sizes(self.head()) and not self.head_of(record["form"]):
             return False
-        return self._take(saved, folder)
+        return take_head(self.head(), saved, folder, kind=self.saved_as())
 
     def _load_foreign(self, folder: Path) -> bool:
-        other = foreign(folder)
-        return other is not None and other.kind == self.saved_as() and self._take(other.linear_map(), folder)
-
-    def _head_sizes(self) -> dict[str, list[int]]:
-        head = self.head()
-        return {} if head is None else {name: list(value.shape) for name, value in head.state_dict().items()}
-
-    def _take(self, saved: dict[str, Tensor], folder: Path) -> bool:
-        """The head becomes what was saved; whether that is anything."""
-        have, want = {name: list(value.shape) for name, value in saved.items()}, self._head_sizes()
-        if have != want:
-            raise UserError(
-                f"{folder}: the saved head is {have or 'not there'}, and this {self.saved_as()} scorer's is "
-                f"{want or 'none'}: give the projection or pooling that it was saved with, or null"
-            )
-        if not all(bool(value.isfinite().all()) for value in saved.values()):
-            raise UserError(
-                f"{folder}: the head that was saved there has numbers that are not finite: give one without"
-            )
-        if (head := self.head()) is not None:
-            head.load_state_dict(saved)
-        return bool(have)
+        other, kind = foreign(folder), self.saved_as()
+        if other is None or other.kind != kind:
+            return False
+        return take_head(self.head(), other.linear_map(), folder, kind=kind)
 
 
 def wants_of(wants: frozenset[Want], *features: str) -> bool:

@@ -23,6 +23,7 @@ class Stored(Scorer):
     """
 
     kind: ClassVar[str] = "stored"
+    reads_texts: ClassVar[bool] = False
     offers: ClassVar[frozenset[str]] = frozenset({"scores"})
     teachable: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""A collection of six passages, the option files with a recipe for tests beside them, and verbs that cost nothing."""
+"""A collection of six passages, the option files with a recipe for tests beside them, and stages that cost nothing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ from hydra.core.global_hydra import GlobalHydra
 from retrieval_kd.app.check.checked_plan import checked_plan
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.schema import register
-from retrieval_kd.app.execute import run_stage
 from retrieval_kd.app.main import run
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
-from tests.app import verbs
+from retrieval_kd.app.plan.stage_kinds import KINDS
+from tests.app.free_stages import free_kinds
 
 CONF = Path(__file__).with_name("conf")
 WORDS = ("heron", "lantern", "granite", "violin", "saffron", "glacier")
@@ -68,11 +68,11 @@ def plan(options: Options, corpus: list[str]) -> Callable[..., Plan]:
 def program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus: list[str], composed_once: Options
 ) -> Callable[..., int]:
-    """The program with verbs that cost nothing, in an empty folder; gives the exit status."""
+    """The program with stages that cost nothing, in an empty folder; gives the exit status."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    monkeypatch.setattr(run_stage, "verb", verbs.verb)
-    monkeypatch.setattr(run_stage, "assistant", verbs.assistant)
+    for name, kind in free_kinds().items():
+        monkeypatch.setitem(KINDS, name, kind)
     monkeypatch.setattr("retrieval_kd.app.main.Options", lambda *_: composed_once)
     GlobalHydra.instance().clear()
     return lambda *words: run([f"--config-dir={CONF}", *corpus, *words])

@@ -13,14 +13,15 @@ import pytest
 
 from retrieval_kd.app.cli.process_env import ranks
 
-CONF, SCRIPT, ROOT = Path(__file__).with_name("conf"), Path(__file__).with_name("verbs.py"), Path(__file__).parents[2]
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+CONF, SCRIPT = HERE / "conf", HERE / "free_stages.py"
 WORDS = ("experiment=ladder", "optim.steps=40", "+at.teacher.optim.steps=1", "+at.warm_up.optim.steps=1")
 Started = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
 def start(tmp_path: Path, corpus: list[str]) -> Started:
-    """Starts the program with the verbs that cost nothing, 40 steps of training long."""
+    """Starts the program with the stages that cost nothing, 40 steps of training long."""
 
     def begin(*words: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

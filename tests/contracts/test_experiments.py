@@ -9,10 +9,11 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from retrieval_kd.app.check.checked_plan import checked_plan
-from retrieval_kd.app.cli.schema import VERBS, register
+from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.main import run
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.encoders import weights
 from tests.contracts.options import CONF, file_of, names
 from tests.planted import planted_backbone
@@ -74,7 +75,7 @@ def test_a_recipe_composes_and_holds_choices_and_stages_and_no_values(name: str,
     config = options.compose([f"experiment={name}"])
     assert config.name == name.rpartition("/")[2]
     assert set(recipe(name)) <= {"defaults", "name", "stages"}
-    assert {stage["run"] for stage in config.stages.values()} <= set(VERBS)
+    assert {stage["run"] for stage in config.stages.values()} <= set(KINDS)
     assert file_of("experiment", name).read_text(encoding="utf-8").startswith("# @package _global_\n# ")
 
 

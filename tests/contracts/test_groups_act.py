@@ -17,9 +17,9 @@ from retrieval_kd.app.check.unread_options import declared
 from retrieval_kd.app.check.unread_training import of_training
 from retrieval_kd.app.cli.schema import FORMS
 from retrieval_kd.app.plan.instantiate import build, class_of
-from retrieval_kd.app.plan.key_groups import READS
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.app.plan.stage import keyed_part
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.app.stages.evaluate import evaluate
 from retrieval_kd.app.stages.open_rankers import ranker_of, teacher_ranker
 from retrieval_kd.app.stages.open_scorers import open_scorer
@@ -364,4 +364,6 @@ def test_every_option_of_docstrings_changes_what_is_read(tmp_path: Path) -> None
 
 
 def test_no_stage_reads_the_machine_or_the_tracking() -> None:
-    assert not {"machine", "tracking", "save_every", "artifacts"} & {key for keys in READS.values() for key in keys}
+    assert not {"machine", "tracking", "save_every", "artifacts"} & {
+        key for kind in KINDS.values() for key in kind.reads
+    }

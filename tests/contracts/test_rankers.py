@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.plan import key_groups
-from retrieval_kd.app.plan.fitting_ranker import READS_KIND
+from retrieval_kd.app.plan.class_facts import texts
 from retrieval_kd.app.plan.instantiate import build, targets
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.app.stages.open_rankers import ranker_of
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.ranking.ranker import Ranker, mine
@@ -31,8 +31,8 @@ def options() -> Iterator[Any]:
 
 def kind_read(node: Mapping[str, Any]) -> str:
     """The kind of scorer that a ranker reads: cross where any will do."""
-    found = [READS_KIND[prefix] for _, target in targets(node) for prefix in READS_KIND if target.startswith(prefix)]
-    return found[0] if found else "cross"
+    found = [texts(target, "ranks_by") for _, target in targets(node)]
+    return next((min(kinds) for kinds in found if len(kinds) == 1), "cross")
 
 
 @pytest.fixture(params=options())
@@ -101,7 +101,7 @@ def test_mining_keeps_no_passage_that_is_judged_relevant(name: str, ground: Grou
 def reads_a_student(name: str) -> bool:
     """Whether the key of a mining with this ranker is about the student too."""
     config = {"ranker": option("ranker", name), "student": {"checkpoint": None}}
-    return "student" in key_groups.pruned("mine", config)
+    return "student" in KINDS["mine"].read_of(config)
 
 
 def test_mining_with_words_alone_does_not_depend_on_the_student() -> None:

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.app.cli.overrides import read
 from retrieval_kd.app.cli.schema import FORMS
-from retrieval_kd.app.plan import key_groups, signatures
+from retrieval_kd.app.plan import resolved_config, signatures
 from retrieval_kd.app.plan.apply_overrides import apply
 from retrieval_kd.app.plan.content_digests import FILES, WEIGHTS
 from tests.contracts.options import groups, names, option
@@ -89,7 +89,7 @@ def test_a_home_folder_is_expanded_wherever_a_key_names_a_file_or_weights(group:
         if last in (*FILES, *WEIGHTS):
             made = OmegaConf.create({"student": {"_target_": ""}, **config_of(group, name)})
             OmegaConf.update(made, key, "~/there")
-            found: Any = key_groups.resolved(made)
+            found: Any = resolved_config.resolved(made)
             for part in key.split("."):
                 found = found[part]
             assert found == os.path.expanduser("~/there"), key

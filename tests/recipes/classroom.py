@@ -12,12 +12,11 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.check.checked_plan import checked_plan
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.schema import register
+from retrieval_kd.app.execute.run_stage import function_at
 from retrieval_kd.app.plan import artifact_references
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.app.stages.evaluate import evaluate
 from retrieval_kd.app.stages.open_scorers import open_scorer
-from retrieval_kd.app.stages.train import train
 from retrieval_kd.app.stages.work import Work
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.rerank import Rescoring
@@ -29,7 +28,6 @@ from tests.planted import planted_backbone
 from tests.recipes.secret import Secret, write_secret
 
 KIND = {"dual": "dual", "colbert": "late", "cross_encoder": "cross"}  # of an option of student=
-VERBS = {"train": train, "evaluate": evaluate}
 
 
 @dataclass
@@ -74,7 +72,8 @@ class Classroom:
         work = Work(self.folder / f"{self.made}-{stage}", self.folder / "artifacts", machine=plan.machine)
         work.folder.mkdir()
         config = artifact_references.replaced(plan.named(stage).config, lambda name, _: str(given[name]))
-        return VERBS[plan.named(stage).run](OmegaConf.create(config), work), work.folder
+        function = function_at(plan.named(stage).kind.function)
+        return function(OmegaConf.create(config), work), work.folder
 
     def teacher(self, student: str) -> Path:
         """A teacher of this kind (an option of student=) that knows the secret; made once. The cross-encoder starts

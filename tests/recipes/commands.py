@@ -27,7 +27,7 @@ def stage(artifacts: Path, name: str) -> Path:
 
 
 def made_by(artifact: Path) -> dict[str, Any]:
-    """The stage that an artifact says it is of: its name, verb, key."""
+    """The stage that an artifact says it is of: its name, kind, key."""
     found: dict[str, Any] = json.loads((artifact / "manifest.json").read_text())["stage"]
     return found
 

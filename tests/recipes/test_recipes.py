@@ -1,6 +1,7 @@
 """Every recipe in conf/experiment/ from end to end at toy size by one command, and what is asked for without one."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -15,6 +16,7 @@ import yaml
 from retrieval_kd.app.main import run
 from retrieval_kd.text.run import Run
 from tests.contracts.options import CONF
+from tests.recipes import numbers
 
 # 3 steps of 8 queries: nothing is learnt, everything is done
 SMALL = ["corpus=beir", "optim.steps=3", "data.queries_per_step=8", "machine=cpu"]
@@ -65,8 +67,8 @@ def stamps(folder: Path) -> Mapping[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.glob("*-*/**/*") if path.is_file()}
 
 
-def artifacts(folder: Path, verb: str) -> list[Path]:
-    return sorted(folder.glob(f"{verb}-*"))
+def artifacts(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}-*"))
 
 
 def told(folder: Path, name: str = "metrics.json") -> dict[str, Any]:
@@ -131,6 +133,19 @@ def test_a_recipe_runs_to_its_end_and_then_has_nothing_left_to_make(
     table = capsys.readouterr().out
     assert "nDCG@10" in table
     assert str(place) in table
+
+
+def test_a_kind_of_stage_whose_numbers_change_gets_another_revision(together: Together) -> None:
+    now = numbers.present(together.folder)
+    if "RECORD_NUMBERS" in os.environ:
+        numbers.record(now)
+    before = numbers.recorded()
+    assert set(now) == set(before)
+    for kind, of in now.items():
+        said = f"raise the revision of {kind} in app/plan/stage_kinds.py, then run `make numbers`"
+        assert of["revision"] == before[kind]["revision"], "run `make numbers`"
+        assert not numbers.differing(before[kind], of), said
+        assert set(of["numbers"]) == set(before[kind]["numbers"]), "run `make numbers`"
 
 
 def test_recipes_share_what_they_do_alike(together: Together) -> None:

@@ -79,7 +79,7 @@ def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[st
 def _specials(node: Node, side: str) -> int:
     """The tokens of a side that are no words; a marker counts as one, though it may be several."""
     scorer: Any = class_of(node, SCORER)
-    if scorer.kind == "cross":
+    if scorer.reads_pairs:
         return 2 if side == "query" else int(bool(node.get("close", True)))
     marked = bool(node.get(f"{side}_marker")) and node.get("marker_at") != "first"
     return 1 + bool(node.get("close", True)) + marked

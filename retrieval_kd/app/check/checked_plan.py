@@ -8,7 +8,7 @@ from retrieval_kd.app.check.problems import faults_of, root_faults, unread_fault
 from retrieval_kd.app.check.unread_overrides import Idle, idle_overrides
 from retrieval_kd.app.check.zero_loss import idle_notes
 from retrieval_kd.app.cli.user_errors import refuse
-from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan import resolved_config
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Draft, Plan, draft_of
 from retrieval_kd.app.plan.unused_overrides import unheard
@@ -29,7 +29,7 @@ def checked_plan(texts: Sequence[str], options: Options) -> Plan:
 
 def problems(draft: Draft) -> list[str]:
     """A sentence for each thing that is wrong with what the stages read, but for what has no effect."""
-    overrides, root = draft.overrides, key_groups.resolved(draft.root)
+    overrides, root = draft.overrides, resolved_config.resolved(draft.root)
     found = unheard(overrides, draft.made, draft.stay, draft.root, draft.options)
     found += faults_of(draft.stay, root, overrides, draft.options)
     found += [fault for key, value in root.items() for fault in root_faults(key, value)]

@@ -1,30 +1,31 @@
 """What is refused of depths that contradict each other: measures, rankings, re-ranked lists, mined ranks, windows."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.check.given_lists import Lists, Made, bounded, lists_given, lists_of, maker
 from retrieval_kd.app.plan.artifact_references import REFERENCE
+from retrieval_kd.app.plan.class_facts import fact
+from retrieval_kd.app.plan.roles import reads_text
+from retrieval_kd.app.plan.stage_kinds import StageKind, whom
 
 Node = Mapping[str, Any]
 
 
-def depth_faults(name: str, verb: str, config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
-    """The faults of one stage; `made_by` has the verb and the config of each earlier stage."""
-    if verb == "evaluate":
+def depth_faults(name: str, kind: StageKind, config: Node, made_by: Made) -> Iterator[str]:
+    """The faults of one stage; `made_by` has the kind and the config of each earlier stage."""
+    if kind.evaluates:
         yield from _evaluation(name, config, made_by)
-    if verb == "mine":
+    if kind.mines:
         yield from _mining(config, made_by)
-    if verb == "train":
+    if kind.trains:
         yield from _windows(config, made_by)
     yield from _inside(config.get("ranker") or {}, "ranker", made_by)
 
 
-def _evaluation(name: str, config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
+def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
     evaluation = config["evaluation"]
     depth, deepest = evaluation["depth"], _deepest(evaluation["measures"], evaluation["depth"])
     if not isinstance(depth, int) or deepest is None:
@@ -39,12 +40,12 @@ def _evaluation(name: str, config: Node, made_by: Mapping[str, tuple[str, Node]]
     if isinstance(fused, int) and fused < depth:
         said = f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused"
         yield f"{said}: give ranker.list_depth={depth}, or evaluation.depth={fused}"
-    lists, teachers = None, key_groups.whom(dict(config)) == "teacher"
+    lists, teachers = None, whom(dict(config)) == "teacher"
     if teachers and reranked(config, made_by):
         yield from _inside(evaluation, "evaluation", made_by)
         lists = bounded("evaluation.candidates_per_query", evaluation["candidates_per_query"])
     elif not teachers:
-        lists = _lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
+        lists = lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
     if lists is not None and looked_at > lists.passages:
         yield (
             f"stage {name}: evaluation.measures: {measure} looks at {looked_at} passages, and {lists.said}: give "
@@ -65,22 +66,22 @@ def proposed_fault(evaluation: Node) -> str | None:
     )
 
 
-def reranked(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> bool:
+def reranked(config: Node, made_by: Made) -> bool:
     """Whether a teacher of the training that is evaluated orders proposed lists; one by late interaction does where no
     collection is small enough for all of it.
     """
-    whole = (".Dual", ".Stored", ".Asymmetric", *((".Late",) if config["evaluation"]["exhaustive"] else ()))
-    return not all(kind.endswith(whole) for kind in evaluated(config, made_by))
+    whole = ("always", *(("small",) if config["evaluation"]["exhaustive"] else ()))
+    return not all(fact(target, "exhaustive") in whole for target in evaluated(config, made_by))
 
 
-def evaluated(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> list[str]:
+def evaluated(config: Node, made_by: Made) -> list[str]:
     """The classes of the teachers that an evaluation ranks by."""
     checkpoint = str((config.get("student") or {}).get("checkpoint"))
     if (reference := REFERENCE.match(checkpoint)) is not None:
-        nodes = [*(made_by.get(reference["stage"], ("", {}))[1].get("teacher") or {}).values()]
+        nodes = [*(maker(reference, made_by)[1].get("teacher") or {}).values()]
     else:
         nodes = _saved(Path(checkpoint).expanduser().parent / "roles.json")
-    return [str(node.get("_target_")) for node in nodes]
+    return [str(node.get("_target_")) for node in nodes if reads_text(node)]
 
 
 def _saved(path: Path) -> list[Node]:
@@ -107,11 +108,11 @@ def _deepest(measures: Any, depth: Any) -> tuple[str, int] | None:
     return max(named, key=lambda pair: pair[1], default=None)
 
 
-def _mining(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
+def _mining(config: Node, made_by: Made) -> Iterator[str]:
     mining = config["mining"]
     named = "last" if "last" in mining else "depth"
     depth = mining[named]
-    lists = _lists_of(config.get("ranker") or {}, "ranker", made_by, depth)
+    lists = lists_of(config.get("ranker") or {}, "ranker", made_by, depth)
     if lists is not None and isinstance(depth, int) and depth > lists.passages:
         yield f"mining.{named}={depth}: {lists.said}: give mining.{named}={lists.passages}, or {lists.deeper()}"
     for name in ("k", "student_window"):
@@ -120,13 +121,13 @@ def _mining(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[s
         if isinstance(asked, int) and isinstance(depth, int) and asked > depth:
             yield f"mining.{name}={mining[name]} is deeper than mining.depth={depth}: give mining.depth={asked}"
     window = mining.get("teacher_window")
-    there = _given(mining.get("path"), made_by, window[0] if isinstance(window, list) and window else 1)
+    there = lists_given(mining.get("path"), made_by, window[0] if isinstance(window, list) and window else 1)
     wanted = 0 if not isinstance(window, list) or not window else window[0 if there and there.of_file else -1]
     if there is not None and wanted > there.passages:
         yield f"mining.teacher_window={window}: mining.path has lists of {there.passages} passages: give such ranks"
 
 
-def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
+def _windows(config: Node, made_by: Made) -> Iterator[str]:
     data = config["data"]
     windows = {"data": data, **{f"data.further[{place}]": one for place, one in enumerate(data.get("further") or [])}}
     for where, one in windows.items():
@@ -140,7 +141,9 @@ def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[
                 f"fewer, or {where}.last={one['first'] + one['negatives'] - 1}"
             )
         else:
-            yield from _missed(where, one, _given(data.get("candidates"), made_by, one["first"] + one["negatives"] - 1))
+            yield from _missed(
+                where, one, lists_given(data.get("candidates"), made_by, one["first"] + one["negatives"] - 1)
+            )
     groups = [group.get("last") for group in (config.get("curriculum") or {}).get("groups") or []]
     drawn = [one.get("last") for one in windows.values() if one.get("negatives")]
     lowest = max((last for last in drawn if type(last) is int), default=0)
@@ -151,7 +154,7 @@ def _windows(config: Node, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[
         )
 
 
-def _missed(where: str, window: Node, there: "Lists | None") -> Iterator[str]:
+def _missed(where: str, window: Node, there: Lists | None) -> Iterator[str]:
     """A window that reaches beyond what a stage keeps, or where no list of a given file has so many negatives."""
     if there is None:
         return
@@ -168,83 +171,14 @@ def _missed(where: str, window: Node, there: "Lists | None") -> Iterator[str]:
         )
 
 
-def _inside(node: Node, path: str, made_by: Mapping[str, tuple[str, Node]]) -> Iterator[str]:
+def _inside(node: Node, path: str, made_by: Made) -> Iterator[str]:
     """Rankers that want more of the one inside them than it gives."""
     asked = node.get("candidates_per_query", node.get("list_depth"))
     named = "candidates_per_query" if "candidates_per_query" in node else "list_depth"
     for key, inner in node.items():
         if not isinstance(inner, Mapping):
             continue
-        lists = _lists_of(inner, f"{path}.{key}", made_by, asked)
+        lists = lists_of(inner, f"{path}.{key}", made_by, asked)
         if lists is not None and isinstance(asked, int) and asked > lists.passages:
             yield f"{path}.{named}={asked}: {lists.said}: give {path}.{named}={lists.passages}"
         yield from _inside(inner, f"{path}.{key}", made_by)
-
-
-class Lists(NamedTuple):
-    """How many passages lists have at most, the key that bounds them (`of_file`: the run's path), and a sentence."""
-
-    key: str
-    passages: int
-    said: str
-    of_file: bool = False
-
-    def deeper(self, wanted: int | None = None) -> str:
-        """What to give for longer lists."""
-        if self.of_file:
-            return "a deeper run"
-        return f"a larger {self.key}" if wanted is None else f"{self.key}={wanted}"
-
-
-def bounded(key: str, passages: int) -> Lists:
-    """Lists that a key bounds."""
-    return Lists(key, passages, f"{key}={passages} gives lists of {passages}")
-
-
-def _lists_of(node: Node, path: str, made_by: Mapping[str, tuple[str, Node]], asked: Any) -> Lists | None:
-    """What a ranker lists; None where it ranks everything. Of a file no more is read than shows lists of `asked`."""
-    if node.get("candidates") is not None and isinstance(node.get("candidates_per_query"), int):
-        return bounded(f"{path}.candidates_per_query", node["candidates_per_query"])
-    if isinstance(node.get("list_depth"), int):
-        return bounded(f"{path}.list_depth", node["list_depth"])
-    return _given(node.get("path"), made_by, asked)
-
-
-def _given(given: Any, made_by: Mapping[str, tuple[str, Node]], asked: Any) -> Lists | None:
-    """The lists that an earlier stage makes, or of a file; None where nothing bounds them."""
-    reference = REFERENCE.fullmatch(str(given))
-    if reference is None:
-        return _of_file(Path(str(given)).expanduser(), asked)
-    verb, config = made_by.get(reference["stage"], ("", {}))
-    stage, mining = f"+at.{reference['stage']}", config.get("mining") or {}
-    if verb == "score":
-        return _given((config.get("data") or {}).get("candidates"), made_by, asked)
-    if verb == "evaluate":
-        return bounded(f"{stage}.evaluation.depth", config["evaluation"]["depth"])
-    for key in ("k", "depth"):
-        if key in mining:
-            return bounded(f"{stage}.mining.{key}", mining[key])
-    return bounded(f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
-
-
-def _of_file(path: Path, asked: Any) -> Lists | None:
-    if type(asked) is not int or not path.is_file():
-        return None
-    longest = _longest(path, asked, path.stat().st_mtime_ns)
-    return Lists(str(path), longest, f"the longest list of {path} has {longest}", of_file=True) if longest else None
-
-
-@lru_cache
-def _longest(path: Path, enough: int, _: int) -> int:
-    """The length of a run's longest list, or `enough` as soon as one has so many; 0 where it is no run."""
-    found, longest = Counter[bytes](), 0
-    with open(path, "rb") as file:
-        for line in file:
-            columns = line.split()
-            if len(columns) != 6:
-                return 0
-            found[columns[0]] += 1
-            longest = max(longest, found[columns[0]])
-            if longest >= enough:
-                break
-    return longest

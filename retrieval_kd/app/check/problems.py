@@ -11,12 +11,13 @@ from retrieval_kd.app.check.training import train_faults
 from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
-from retrieval_kd.app.plan import key_groups, roles, signatures
-from retrieval_kd.app.plan.fitting_ranker import RANKER_OF, READS_KIND, kind_of
+from retrieval_kd.app.plan import resolved_config, roles, signatures
+from retrieval_kd.app.plan.class_facts import fact, texts
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
+from retrieval_kd.app.plan.stage_kinds import whom
 from retrieval_kd.errors import UserError
 
 
@@ -30,25 +31,25 @@ def faults_of(
         return list(dict.fromkeys(foreign))
     found = list(machine_faults(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
-    lists = {stage.name: (stage.run, stage.config) for stage in stages}
+    lists = {stage.name: (stage.kind, stage.config) for stage in stages}
     for stage in stages:
-        found += [f"{key} is left to you: give {key}=…" for key in key_groups.missing(stage.config)]
+        found += [f"{key} is left to you: give {key}=…" for key in resolved_config.missing(stage.config)]
         forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
         found += forms
-        if stage.run == "train" and not forms:
+        if stage.kind.trains and not forms:
             found += train_faults(with_forms(stage.whole, made_by), overrides, options)
         if not forms:
             found += scorer_faults(with_forms(stage.config, made_by), made_by)
             found += form_faults(stage.config, made_by)
-        if stage.run in ("mine", "evaluate"):
+        if stage.kind.ranks:
             found += ranker_faults(stage.config)
-        if stage.run != "train" and roles.passages_of(stage.config):
+        if not stage.kind.trains and roles.passages_of(stage.config):
             found += lacking_tower_faults(stage.whole)
         if not forms:
-            found += depth_faults(stage.name, stage.run, stage.config, lists)
-        if stage.run == "mine" and not forms:
+            found += depth_faults(stage.name, stage.kind, stage.config, lists)
+        if stage.kind.mines and not forms:
             found += mining_faults(stage.config["mining"])
-        if stage.run == "evaluate" and not forms:
+        if stage.kind.evaluates and not forms:
             found += evaluation_faults(stage.config["evaluation"])
     return list(dict.fromkeys(found))
 
@@ -67,7 +68,7 @@ def unread_faults(stages: Sequence[Stage]) -> list[str]:
     found = []
     for stage in stages:
         wired = str((stage.whole.get("student") or {}).get("checkpoint") or "")
-        if stage.run == "evaluate" and "student" not in stage.config and "${artifact:" in wired:
+        if stage.kind.evaluates and "student" not in stage.config and "${artifact:" in wired:
             found.append(
                 f"stage {stage.name}: its ranker reads no scorer, so the student that it should evaluate is not read: "
                 "leave ranker= out, or change it for one stage alone, as in +at.mined.ranker=bm25"
@@ -112,7 +113,7 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
         except UserError as fault:
             yield str(fault)
     for stage in stages:
-        if stage.run == "train":
+        if stage.kind.trains:
             yield from division_faults(stage.config["data"], devices * nodes)
 
 
@@ -139,17 +140,18 @@ def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
 
 def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """A ranker that cannot read the student's kind of scorer; someone to judge who is nobody."""
-    whom = key_groups.whom(dict(config))
-    if whom not in ("student", "teacher"):
-        yield f"evaluation.whom={whom}: give student or teacher"
-    kind = kind_of((config.get("student") or {}).get("_target_"))
-    if kind is None:
+    if (judged := whom(dict(config))) not in ("student", "teacher"):
+        yield f"evaluation.whom={judged}: give student or teacher"
+    student = str((config.get("student") or {}).get("_target_"))
+    kind, fitting = fact(student, "kind"), fact(student, "ranker")
+    if fitting is None:
         return
     for where, target in targets(config.get("ranker") or {}, "ranker"):
-        wanted = next((wanted for prefix, wanted in READS_KIND.items() if target.startswith(prefix)), kind)
-        if wanted != kind:
+        ranks_by = texts(target, "ranks_by")
+        if ranks_by and kind not in ranks_by:
             ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
-            yield f"{ranker} ranks by a {wanted} student, and this one is {kind}: say ranker={RANKER_OF[kind]}"
+            kinds = " or ".join(sorted(ranks_by))
+            yield f"{ranker} ranks by a {kinds} student, and this one is {kind}: give ranker={fitting}"
 
 
 def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retrieval_kd.app.plan import roles
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
 
 Node = Mapping[str, Any]
@@ -34,7 +35,7 @@ def tower_faults(config: Node) -> Iterator[str]:
             "teacher=dual, or student=dual, which has a tower of its own for passages; where a recipe's stage has no "
             "teacher, leave experiment= out"
         )
-    elif not str(node.get("_target_", "")).endswith(".Dual"):
+    elif not fact(str(node.get("_target_")), "passage_tower"):
         kind = str(node.get("_target_", "")).rpartition(".")[2].lower()
         yield (
             f"{roles.TOWER}={role}: that is a {kind} scorer, and only a dual encoder's passages are one vector "

@@ -7,6 +7,7 @@ from typing import Any
 
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.artifact_references import REFERENCE
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.encoders.facts import lacks_segments, positions
 from retrieval_kd.errors import UserError
 
@@ -95,7 +96,7 @@ def _length_faults(path: str, node: Node, source: str, folder: Path) -> Iterator
     lengths = {key: int(node[key]) for key in ("query_length", "passage_length") if key in node}
     if longest is None:
         return
-    if str(node["_target_"]).endswith(".Cross"):
+    if fact(str(node["_target_"]), "reads_pairs"):
         if sum(lengths.values()) > longest:
             said = " and ".join(f"{path}.{key}={length}" for key, length in lengths.items())
             yield f"{said}: {source} reads {longest} tokens at most, the pair in one text: let their sum be {longest}"

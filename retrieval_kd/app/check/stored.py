@@ -56,7 +56,7 @@ def _settings_at_odds(nodes: list[tuple[str, Node]]) -> Iterator[str]:
 def _stored(group: Mapping[str, Node]) -> list[tuple[str, Node]]:
     """(where, node) of the stored scorers of some teachers, members of ensembles too."""
     every = (found for role, node in group.items() for found in roles.scorers(node, f"teacher.{role}"))
-    return [(where, node) for where, node in every if str(node.get("_target_", "")).endswith(".Stored")]
+    return [(where, node) for where, node in every if not roles.reads_text(node)]
 
 
 def _readers(count: int, options: Options) -> str:

@@ -162,7 +162,8 @@ def untaught_faults(config: Node) -> Iterator[str]:
     for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
         if node.get("checkpoint") is not None or _brings_its_head(node):
             continue
-        if str(node.get("_target_", "")).endswith(".Cross") or node.get("projection"):
+        kind = class_of(node, SCORER)
+        if kind.head_of({kind.HEAD: node.get(kind.HEAD)}):
             yield (
                 f"{path} has a head that was never trained, and no term trains it, so it teaches noise: give "
                 f"{path}.checkpoint=<folder>, or leave experiment= out, which trains one first"

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from retrieval_kd.app.check.unread_training import dropouts, of_training, tower_alone
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
+from retrieval_kd.app.plan.stage_kinds import StageKind
 
 Node = Mapping[str, Any]
 Unread = Iterator[tuple[str, str]]  # (key, why it has no effect and what would make it act)
@@ -37,10 +38,10 @@ def _group(names: list[str]) -> str:
     return SCORER if names[0] in ("student", "teacher") else names[0]
 
 
-def across(verb: str, config: Node, *, ranked: bool = True) -> Unread:
+def across(kind: StageKind, config: Node, *, ranked: bool = True) -> Unread:
     """What the other groups of a stage leave without effect; `ranked`: a training's teachers are evaluated later."""
     yield from _of_titles(config)
-    if verb == "train":
+    if kind.trains:
         yield from of_training(config, ranked=ranked)
         return
     for path, node in _scorers(config):
@@ -48,7 +49,7 @@ def across(verb: str, config: Node, *, ranked: bool = True) -> Unread:
             yield f"{path}.{key}", "texts are read without dropout but in training; leave it to a train stage"
         if "attention_layer" in node:
             yield f"{path}.attention_layer", "attention is read in training alone; leave it to a train stage"
-    if verb in ("mine", "evaluate"):
+    if kind.ranks:
         yield from _of_order(config)
     yield from _of_tower(config)
 

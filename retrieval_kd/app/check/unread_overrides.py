@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from retrieval_kd.app.check.depths import evaluated, reranked
+from retrieval_kd.app.check.given_lists import Made
 from retrieval_kd.app.check.unread_options import across, declared
 from retrieval_kd.app.check.unread_training import groups
 from retrieval_kd.app.cli.overrides import Override, has
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.forms import with_forms
-from retrieval_kd.app.plan.key_groups import whom
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.stage import Stage
 
@@ -32,15 +33,15 @@ def idle_overrides(overrides: Sequence[Override], made: Sequence[Composed], stay
     it act; the overrides of a recipe are asked where none of the user's changes what they stand beside.
     """
     composed, made_by = {one.command.name: one for one in made}, {stage.name: stage.config for stage in stay}
-    lists = {stage.name: (stage.run, stage.config) for stage in stay}
-    ranked = any(stage.run == "evaluate" and whom(stage.config) == "teacher" for stage in stay)
+    lists = {stage.name: (stage.kind, stage.config) for stage in stay}
+    ranked = any(stage.judges == "teacher" for stage in stay)
     found: list[str] = []
     heard: dict[tuple[str, str], list[str | None]] = {}
     alone = not any(override.group in _RECIPE for override in overrides)
     for stage in stay:
         one, config = composed[stage.name], with_forms(stage.config, made_by)
         found += _idle_groups(stage, one, config)
-        unread = [*across(stage.run, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
+        unread = [*across(stage.kind, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
         for override in _values(one, stage, own=alone):
             whys = heard.setdefault((override.key, override.said), [])
             whys.append(_why(override, [*declared(config, override.key), *unread]))
@@ -52,7 +53,7 @@ def idle_overrides(overrides: Sequence[Override], made: Sequence[Composed], stay
 
 
 def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:
-    for path, why in groups(config) if stage.run == "train" else ():
+    for path, why in groups(config) if stage.kind.trains else ():
         group = path.partition(".")[0]
         said = [
             override.said
@@ -85,11 +86,11 @@ def _left_out(config: Node, key: str) -> bool:
     return path[:2] == ["loss", "terms"] and len(path) > 3 and (terms.get(path[2]) or {}).get("weight") == 0
 
 
-def _beside(stage: Stage, lists: Mapping[str, tuple[str, Node]]) -> Iterator[tuple[str, str]]:
+def _beside(stage: Stage, lists: Made) -> Iterator[tuple[str, str]]:
     """What of an evaluation of teachers does not matter to the kinds that there are."""
-    if stage.run != "evaluate" or whom(stage.config) != "teacher":
+    if stage.judges != "teacher":
         return
-    late = any(kind.endswith(".Late") for kind in evaluated(stage.config, lists))
+    late = any(fact(target, "exhaustive") == "small" for target in evaluated(stage.config, lists))
     if not late:
         yield "evaluation.exhaustive", "no teacher is a late-interaction one; say teacher=colbert"
     if not late and not reranked(stage.config, lists):
@@ -99,7 +100,7 @@ def _beside(stage: Stage, lists: Mapping[str, tuple[str, Node]]) -> Iterator[tup
 
 def _unjudged(stay: Sequence[Stage]) -> Iterator[tuple[str, str]]:
     """Queries without judgments that no training takes, where there are trainings."""
-    taken = [bool(stage.config["data"].get("unjudged")) for stage in stay if stage.run == "train"]
+    taken = [bool(stage.config["data"].get("unjudged")) for stage in stay if stage.kind.trains]
     if taken and not any(taken):
         yield "corpus.unjudged", "no training draws queries without judgments; give data.unjudged=true"
 

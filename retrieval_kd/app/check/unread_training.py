@@ -67,11 +67,10 @@ def _alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
     role, redraw = str(echo["of"]), echo["redraw"]
     first = objective.tied[0] if role in objective.tied else role
     node, owner = roles.everyone(config)[role], roles.everyone(config)[first]
-    kind = class_of(node, SCORER).kind
     tower = roles.passages_of(config) if role == "student" else None
     if redraw == "passage" and tower is not None:
         first, owner = tower, roles.everyone(config)[tower]
-    if kind == "cross" and redraw != "both":
+    if class_of(node, SCORER).reads_pairs and redraw != "both":
         return f"a cross-encoder reads a pair in one text; give loss.echoes.{name}.redraw=both, not {redraw}"
     if first not in objective.learners:
         return f"no term trains {first}, so that it is read without dropout both times; echo a learner"

@@ -16,7 +16,7 @@ def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
     warm-up is less than a step, or whose lists never reach some part of the curriculum.
     """
     for stage in stay:
-        if stage.run != "train":
+        if not stage.kind.trains:
             continue
         optim, data, curriculum = (build(stage.config[group], group) for group in ("optim", "data", "curriculum"))
         if optim.warmup and not optim.rises:

@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 
 from retrieval_kd.text.lines import at_home
 
-VERBS = ("train", "mine", "score", "evaluate")
 GROUPS = ("corpus", "student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "evaluation", "optim")
 HALVES = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}  # what `precision` may say, and the type of torch
 EVERYWHERE = "any"  # `+at.any.<key>` is an override for every stage: how a key that only some stages have passes Hydra

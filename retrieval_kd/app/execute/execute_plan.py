@@ -102,7 +102,7 @@ def _shared(stage: Stage) -> bool:
 
 
 def _manifest(plan: Plan, stage: Stage, part: Path, seconds: float) -> dict[str, Any]:
-    names = {"name": stage.name, "recipe": plan.recipe, "verb": stage.run, "key": stage.key}
+    names = {"name": stage.name, "recipe": plan.recipe, "run": stage.run, "key": stage.key}
     return manifest(
         part,
         stage={**names, "seed": stage.config.get("seed")},

@@ -11,13 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.execute.artifacts import write_json
 from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.app.stages.tracking import Sink, Subject
 from retrieval_kd.app.stages.work import Work
 
-Verb = Callable[[DictConfig, Work], dict[str, Any]]
 _log = logging.getLogger(__name__)
-
-TOGETHER = "train"  # the verb that all processes perform; of any other they take over some of the work
 
 
 @dataclass(frozen=True)
@@ -46,26 +44,22 @@ class Task:
         return Task(**{str(key): value for key, value in values.items()})
 
 
-def verb(run: str) -> Verb:
-    """The stage function of a verb; imports what it needs."""
-    function: Verb = getattr(importlib.import_module(f"retrieval_kd.app.stages.{run}"), run)
-    return function
-
-
-def assistant(run: str) -> Callable[[DictConfig, Work], None]:
-    """What takes over some of a verb's work."""
-    function: Callable[[DictConfig, Work], None] = importlib.import_module(f"retrieval_kd.app.stages.{run}").assist
+def function_at(place: str) -> Callable[[DictConfig, Work], Any]:
+    """The function that a kind of stage names as `module:name`; imports what it needs."""
+    module, _, name = place.partition(":")
+    function: Callable[[DictConfig, Work], Any] = getattr(importlib.import_module(module), name)
     return function
 
 
 def run_stage(task: Task, *, rank: int = 0) -> None:
-    """Calls the verb's function; on rank 0 tracks it, and leaves metrics.json in its folder. Other ranks take part in a
-    training, and assist with anything else.
+    """Calls the function of the stage's kind; on rank 0 tracks it, and leaves metrics.json in its folder. Other ranks
+    call its helper, where the kind has one, and else the function too.
     """
-    if rank and task.run != TOGETHER:
-        assist(task)
+    kind = KINDS[task.run]
+    if rank and kind.helper is not None:
+        help_with(task, kind.helper)
         return
-    function = verb(task.run)
+    function = function_at(kind.function)
     _threads(task.machine)
     folder = Path(task.folder)
     sinks = _sinks(task) if rank == 0 else []
@@ -80,12 +74,12 @@ def run_stage(task: Task, *, rank: int = 0) -> None:
             sink.finish(metrics)
 
 
-def assist(task: Task) -> None:
-    """Takes over some of what the first process encodes or scores, for a verb that has something to share."""
+def help_with(task: Task, helper: str) -> None:
+    """Takes over some of what the first process encodes or scores."""
     _threads(task.machine)
     work = Work(Path(task.folder), Path(task.artifacts), task.machine)
     try:
-        assistant(task.run)(OmegaConf.create(task.config), work)
+        function_at(helper)(OmegaConf.create(task.config), work)
     except Exception as failure:  # the first process does without, or tells of the fault
         _log.error("%s: a process that helped has stopped (%s)", task.stage, failure)
 

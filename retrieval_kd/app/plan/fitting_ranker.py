@@ -1,23 +1,14 @@
-"""Which ranker reads which kind of scorer: where nobody names one, it follows from the student."""
+"""Which ranker ranks by which kind of scorer: where nobody names one, it follows from the student."""
 
 from collections.abc import Mapping
 from typing import Any
 
-READS_KIND = {"retrieval_kd.ranking.dense.": "dual", "retrieval_kd.ranking.late.": "late"}
-RANKER_OF = {"dual": "dense", "late": "late", "cross": "rerank"}
-KINDS = {"asymmetric": "dual"}  # modules whose scorer is of another one's kind
-
-
-def kind_of(target: str | None) -> str | None:
-    """dual, late or cross, by the scorer's module; None for what a ranker cannot read."""
-    module = (target or "").rpartition(".")[0].rpartition(".")[2]
-    kind = KINDS.get(module, module)
-    return kind if kind in RANKER_OF else None
+from retrieval_kd.app.plan.class_facts import fact, texts
 
 
 def fitting_ranker(config: Mapping[str, Any]) -> str | None:
-    """The option of the ranker that reads the config's student, where the config's own ranker reads another kind."""
-    target = str((config.get("ranker") or {}).get("_target_"))
-    reads = next((kind for prefix, kind in READS_KIND.items() if target.startswith(prefix)), None)
-    kind = kind_of((config.get("student") or {}).get("_target_"))
-    return RANKER_OF[kind] if reads is not None and kind is not None and reads != kind else None
+    """The option of the ranker that ranks by the config's student, where the config's own ranker cannot."""
+    ranker, student = (str((config.get(group) or {}).get("_target_")) for group in ("ranker", "student"))
+    ranks_by, kind = texts(ranker, "ranks_by"), fact(student, "kind")
+    fitting: str | None = fact(student, "ranker")
+    return fitting if ranks_by and kind is not None and kind not in ranks_by else None

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from retrieval_kd.app.cli.overrides import Override, has
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.cli.user_errors import refuse
-from retrieval_kd.app.plan import key_groups
+from retrieval_kd.app.plan import resolved_config
 from retrieval_kd.app.plan.compose_overrides import composed, overrides_of, root_of
 from retrieval_kd.app.plan.content_digests import unreached
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
@@ -75,7 +75,7 @@ def draft_of(texts: Sequence[str], options: Options) -> Draft:
     refuse(wrong)
     stay, left = kept(stages(made), asked=root.stage)
     done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
-    plan = _plan(key_groups.resolved(root), done, left, notes(overrides, made, stay))
+    plan = _plan(resolved_config.resolved(root), done, left, notes(overrides, made, stay))
     away = unreached(stage.config for stage in stay)
     return Draft(plan, tuple(overrides), root, tuple(made), tuple(stay), options, tuple(unkeyed), tuple(away))
 

@@ -11,21 +11,22 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from retrieval_kd.app.cli.overrides import Override, has, read
-from retrieval_kd.app.cli.schema import VERBS
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan.apply_overrides import apply
 from retrieval_kd.app.plan.fitting_ranker import fitting_ranker
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.errors import UserError
 
 SCORERS = ("student", "teacher")  # groups that belong to the stage that names them, keys and all
 START = "student.checkpoint"
-RANKS = ("mine", "evaluate")  # verbs that rank by the student
 
 
 @dataclass(frozen=True)
 class Command:
-    """One line of `stages`: a verb and the overrides of its `with`; `title` is its row in the table of results."""
+    """One entry of `stages`: `run` names its kind, `overrides` are those of its `with`, `title` is its row in the table
+    of results.
+    """
 
     name: str
     run: str
@@ -68,11 +69,10 @@ def commands(stages: DictConfig, options: Options) -> list[Command]:
 
 def _command(name: str, entry: Any, options: Options) -> Command:
     if not isinstance(entry, Mapping) or not set(entry) <= {"run", "with", "title"}:
-        raise UserError(f"stages.{name}: give {{run: {'|'.join(VERBS)}, with: [words]}}, not {entry!r}")
-    if entry.get("run") not in VERBS:
-        raise UserError(
-            f"stages.{name}.run={entry.get('run')}: there is no such verb{did_you_mean(str(entry.get('run')), VERBS)}"
-        )
+        raise UserError(f"stages.{name}: give {{run: {'|'.join(KINDS)}, with: [words]}}, not {entry!r}")
+    run = str(entry.get("run"))
+    if run not in KINDS:
+        raise UserError(f"stages.{name}.run={run}: there is no such kind of stage{did_you_mean(run, list(KINDS))}")
     texts = entry.get("with") or []
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UserError(f"stages.{name}.with: give a list of words such as student=colbert, not {texts!r}")
@@ -88,7 +88,7 @@ def _command(name: str, entry: Any, options: Options) -> Command:
         )
         if fault:
             raise UserError(f"stages.{name}.with: {fault}")
-    return Command(name, str(entry["run"]), overrides, str(entry.get("title") or name))
+    return Command(name, run, overrides, str(entry.get("title") or name))
 
 
 def composed(command: Command, said: Sequence[Override], options: Options) -> Composed:
@@ -99,7 +99,7 @@ def composed(command: Command, said: Sequence[Override], options: Options) -> Co
     chosen |= command.choices | {override.key: override for override in here if override.chooses}
     choices = [override.text for override in chosen.values()]
     base = options.compose(choices)
-    ranker = fitting_ranker(base) if command.run in RANKS and "ranker" not in chosen else None
+    ranker = fitting_ranker(base) if KINDS[command.run].ranks and "ranker" not in chosen else None
     base = options.compose([*choices, f"ranker={ranker}"]) if ranker else base
     verdicts = [(override, _verdict(override, command, base)) for override in everywhere if not override.chooses]
     values = [override for override, verdict in verdicts if verdict == "applied"] + [

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from retrieval_kd.app.plan.class_facts import fact
+
 Node = Mapping[str, Any]
 TOWER = "student.passages_of"  # whose scorer reads the passages of a student with a query tower alone
 REDRAWN = ("passage", "query", "both")  # what an echo may read with dropout of its own
@@ -129,7 +131,7 @@ def scorers(node: Node, path: str) -> Iterator[tuple[str, Node]]:
 
 def reads_text(node: Node) -> bool:
     """Whether a scorer can be asked about any passage: not one with stored scores, be they a member's."""
-    return all("checkpoint" in one for _, one in scorers(node, ""))
+    return all(fact(str(one.get("_target_")), "reads_texts") is not False for _, one in scorers(node, ""))
 
 
 def passages_of(config: Node) -> str | None:

@@ -134,17 +134,18 @@ def parameters(target: str) -> Parameters | None:
     return _arguments(found, tree) if found and tree else None
 
 
-@lru_cache
-def keyless(target: str) -> frozenset[str]:
-    """The arguments that a class's KEYLESS names: what says how something is computed and not what."""
+def class_and_bases(target: str) -> Iterator[ast.ClassDef]:
+    """The source of the class that `target` names, then of its bases within this package, nearest first."""
     module, _, name = target.rpartition(".")
     tree = _source(module)
     found = _class(tree, name) if tree else None
-    for line in found.body if found else ():
-        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "KEYLESS":
-            assert isinstance(line.value, ast.Call), "KEYLESS is frozenset({…})"
-            return frozenset(ast.literal_eval(line.value.args[0]))
-    return frozenset()
+    if found is None or tree is None:
+        return
+    yield found
+    for base in found.bases:
+        if isinstance(base, ast.Name):
+            home = module if _class(tree, base.id) else _imported_from(base.id, tree)
+            yield from class_and_bases(f"{home}.{base.id}") if home else ()
 
 
 @lru_cache

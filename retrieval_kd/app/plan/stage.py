@@ -1,4 +1,4 @@
-"""A stage: a verb, the config it reads and the key of what it makes; which stages stay in a plan."""
+"""A stage: its kind, the config it reads and the key of what it makes; which stages stay in a plan."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.app.plan import artifact_references, key_groups, roles, signatures
+from retrieval_kd.app.plan import artifact_references, class_facts, resolved_config, roles, signatures
 from retrieval_kd.app.plan.content_digests import with_digests
 from retrieval_kd.app.plan.recipe import Composed
-from retrieval_kd.app.plan.revision import revision
+from retrieval_kd.app.plan.stage_kinds import KINDS, StageKind, whom
 from retrieval_kd.errors import UserError
 
 KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that say how, not what
@@ -19,8 +19,8 @@ KEYED_IN_PART = ("optim", "ranker", "evaluation")  # groups with options that sa
 
 @dataclass(frozen=True)
 class Stage:
-    """A verb with the config it reads, cut out of the `whole`; both hold references to earlier stages. `key` names what
-    it makes, and is the digest of `key_of`.
+    """One stage of a recipe: `run` names its kind, `config` is what it reads, cut out of the `whole`; both hold
+    references to earlier stages. `key` names what it makes, and is the digest of `key_of`.
     """
 
     name: str
@@ -31,6 +31,16 @@ class Stage:
     inputs: tuple[str, ...]
     key: str = ""
     key_of: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def kind(self) -> StageKind:
+        """What stages like this do."""
+        return KINDS[self.run]
+
+    @property
+    def judges(self) -> str | None:
+        """Whom it evaluates: student or teacher; None where it evaluates nobody."""
+        return whom(self.config) if self.kind.evaluates else None
 
     @property
     def artifact(self) -> str:
@@ -53,7 +63,7 @@ def stages(composed: Sequence[Composed]) -> list[Stage]:
     made: list[Stage] = []
     for one in composed:
         command, whole = one.command, _resolved(one)
-        config = key_groups.pruned(command.run, whole)
+        config = KINDS[command.run].read_of(whole)
         stage = Stage(
             command.name, command.run, command.title, config, whole, tuple(artifact_references.inputs(config))
         )
@@ -69,7 +79,7 @@ def stages(composed: Sequence[Composed]) -> list[Stage]:
 
 def _resolved(one: Composed) -> dict[str, Any]:
     try:
-        return key_groups.resolved(one.config)
+        return resolved_config.resolved(one.config)
     except UserError as fault:
         raise UserError(f"stage {one.command.name}: {fault}") from None
 
@@ -83,7 +93,7 @@ def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], li
     for stage in reversed(listed):
         if stage.name != asked and _teaches_nobody(stage, by_name):
             left.append(Left(stage.name, "no teacher is read"))
-        elif stage.run == "evaluate" or stage.name in needed:
+        elif stage.kind.evaluates or stage.name in needed:
             stay.append(stage)
             needed |= set(stage.inputs)
         else:
@@ -93,7 +103,7 @@ def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], li
 
 def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
     """An evaluate stage for the teachers of a train stage that reads none but stored scores."""
-    if stage.run != "evaluate" or key_groups.whom(stage.config) != "teacher":
+    if stage.judges != "teacher":
         return False
     trained = [by_name[name] for name in artifact_references.inputs(stage.config["student"])]
     nodes = [node for other in trained for node in (other.config.get("teacher") or {}).values()]
@@ -111,7 +121,7 @@ def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
     faults: dict[str, None] = {}
     corpora: dict[str, str] = {}
     for stage in listed:
-        if key_groups.missing(stage.config):
+        if resolved_config.missing(stage.config):
             continue
         try:
             made[stage.name] = _keyed(stage, made, corpora)
@@ -128,13 +138,14 @@ def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
 def _keyed_part(node: Any, group: str) -> Any:
     if not isinstance(node, dict):
         return node
-    beside = signatures.keyless(str(node["_target_"])) if "_target_" in node and group in KEYED_IN_PART else ()
+    keyed = group not in KEYED_IN_PART or "_target_" not in node
+    beside = () if keyed else class_facts.texts(str(node["_target_"]), "KEYLESS")
     return {key: _keyed_part(value, group) for key, value in node.items() if key not in beside}
 
 
 def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
     wired = artifact_references.replaced(keyed_part(stage.config), lambda name, role: _input_key(made, name, role))
-    read = {"verb": stage.run, "revision": revision(stage.run), "config": with_digests(wired, corpora)}
+    read = {"run": stage.run, "revision": stage.kind.revision, "config": with_digests(wired, corpora)}
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(canonical.encode()).hexdigest()
     return replace(stage, key=key, key_of=read)
@@ -148,10 +159,7 @@ def _input_key(made: dict[str, Stage], name: str, role: str | None) -> str:
 
 def path_of(stage: Stage, role: str | None, artifacts: Path) -> str:
     """Where the artifact of a stage lies, as other stages read it: a scorer's folder or a run."""
-    folder = artifacts / stage.artifact
-    if stage.run == "train":
-        return str(folder / "payload" / (role or "student"))
-    return str(folder / "run.trec" if stage.run == "evaluate" else folder / "payload" / "run.trec")
+    return str(artifacts / stage.artifact / stage.kind.makes.format(role=role or "student"))
 
 
 def descendants(listed: Sequence[Stage], name: str) -> list[Stage]:

@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 
 from retrieval_kd.app.cli.overrides import Override, has
 from retrieval_kd.app.cli.schema import GROUPS
-from retrieval_kd.app.plan.key_groups import READS
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.stage import Stage
@@ -47,7 +46,7 @@ def _arrives(override: Override, one: Composed, stay: Mapping[str, Stage]) -> bo
     stage = stay.get(one.command.name)
     if stage is None or override not in one.applied:
         return False
-    if override.key in READS[stage.run] and stage.whole.get(override.key) is None:
+    if override.key in stage.kind.reads and stage.whole.get(override.key) is None:
         return True  # null is read by being left out of the key
     return has(stage.config, override.key.rpartition(".")[0] if override.deletes else override.key)
 
@@ -76,7 +75,7 @@ def notes(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequenc
             said.append(f"{override.said} is set aside in {', '.join(aside)} (own {override.group})")
     for stage in stay:
         unread = sorted(set(stage.whole.get("teacher") or {}) - set(stage.config.get("teacher") or {}))
-        if stage.run == "train" and unread:
+        if stage.kind.trains and unread:
             said.append(f"{stage.name} does not load {', '.join(unread)}: no term of its loss names that teacher")
     return said
 

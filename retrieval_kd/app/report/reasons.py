@@ -70,7 +70,7 @@ def _difference(plan: Plan, key: str, before: Leaves, after: Leaves) -> str:
         made_by = next((one.name for one in plan.stages if one.key == reference["stage"]), "an earlier stage")
         return f"what {made_by} makes is not the same"
     if key == "revision":
-        return f"the code of {after['verb']} has revision {new}, not {old}"
+        return f"the code of {after['run']} has revision {new}, not {old}"
     if all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in (old, new)):
         return f"the content of {name} is not the same"
     return f"{name} {_shown(old)} → {_shown(new)}"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.plan import key_groups
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.app.report.record_table import rendered
@@ -51,7 +50,7 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
 
 
 def _sealed(plan: Plan) -> list[Stage]:
-    judged = [stage for stage in plan.stages if stage.run == "evaluate"]
+    judged = [stage for stage in plan.stages if stage.kind.evaluates]
     return [stage for stage in judged if artifacts.is_sealed(plan.artifacts / stage.artifact)]
 
 
@@ -60,7 +59,7 @@ def _rows(plan: Plan, stage: Stage, overrides: str) -> Iterable[Row]:
     folder = plan.artifacts / stage.artifact
     metrics, manifest = artifacts.metrics(folder), json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     several = not any(split in metrics for split in SPLITS)
-    last = stage.name == plan.stages[-1].name and key_groups.whom(stage.config) == "student"
+    last = stage.name == plan.stages[-1].name and stage.judges == "student"
     for role, values in metrics.items() if several else [(metrics.get("role"), metrics)]:
         yield {
             "kind": "evaluation",

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.plan import key_groups
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
 
@@ -32,7 +31,7 @@ def rows(plan: Plan) -> list[Row]:
 
 def objective(plan: Plan) -> float | None:
     """What a sweeper gets: the dev nDCG@10 of the plan's last evaluation of the student, never test; else None."""
-    judged = [stage for stage in plan.stages if stage.run == "evaluate" and key_groups.whom(stage.config) == "student"]
+    judged = [stage for stage in plan.stages if stage.judges == "student"]
     folder = plan.artifacts / judged[-1].artifact if judged else None
     if folder is None or not artifacts.is_sealed(folder):
         return None
@@ -46,13 +45,13 @@ def split_of(metrics: dict[str, Any]) -> str:
 
 
 def _evaluated(plan: Plan) -> list[Stage]:
-    listed = [stage for stage in plan.stages if stage.run == "evaluate"]
+    listed = [stage for stage in plan.stages if stage.kind.evaluates]
     return [stage for stage in listed if artifacts.is_sealed(plan.artifacts / stage.artifact)]
 
 
 def _rows(root: Path, stage: Stage) -> Iterator[Row]:
     found = artifacts.metrics(root / stage.artifact)
-    if key_groups.whom(stage.config) == "student":
+    if stage.judges == "student":
         yield _row(stage.title, found, stage.artifact)
     elif "role" in found:
         yield _row(f"{stage.title} ({found['role']})", found, stage.artifact)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.plan import key_groups
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.app.report.results import OBJECTIVE, split_of
@@ -11,7 +10,7 @@ from retrieval_kd.app.report.results import OBJECTIVE, split_of
 
 def comparisons(plan: Plan) -> list[str]:
     """A sentence on the student's last evaluation against that of the scorer it started from, if the plan has both."""
-    judged = [stage for stage in plan.stages if stage.run == "evaluate" and key_groups.whom(stage.config) == "student"]
+    judged = [stage for stage in plan.stages if stage.judges == "student"]
     students = [stage for stage in judged if "student" in stage.config and _folder(plan, stage).is_dir()]
     if not students:
         return []

@@ -12,9 +12,9 @@ from retrieval_kd.app.report.results import Row
 
 
 def plan_table(plan: Plan) -> Table:
-    """Stage, verb, key, and whether it is made already."""
+    """Stage, its kind, key, and whether it is made already."""
     table = Table(title=f"plan of {plan.recipe}", title_justify="left", box=None, pad_edge=False)
-    for column in ("stage", "verb", "key", "state"):
+    for column in ("stage", "kind", "key", "state"):
         table.add_column(column, no_wrap=True)
     again = {stage.name for stage in descendants(plan.stages, plan.fresh)} if plan.fresh else set()
     for stage in plan.stages:

@@ -1,10 +1,10 @@
-"""The verbs of a recipe: train, mine, score, evaluate.
+"""What each kind of stage does: train, mine, score, evaluate.
 
-Here: one file a verb, with `REVISION` (raised whenever the verb's numbers may change) and one function
-`(config, work) -> metrics`. `config` holds only what the verb reads, artifacts already turned into paths; `work` is the
-folder being filled.
+Here: one file a kind, with one function `(config, work) -> metrics`, and one that helps it from other processes where
+work can be shared. `config` holds only what the kind reads, artifacts already turned into paths; `work` is the folder
+being filled.
 
 Not here: plans, keys, sealing. A stage does not know which recipe it stands in.
 
-To add one: see the sign of app/.
+To add one: its function here, and its declaration in `plan/stage_kinds.py`.
 """

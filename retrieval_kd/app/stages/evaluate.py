@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.check.depths import proposed_fault
-from retrieval_kd.app.plan.fitting_ranker import kind_of
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import reads_text
 from retrieval_kd.app.stages.open_rankers import open_ranker, placed, teacher_ranker
@@ -20,8 +20,6 @@ from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
-
-REVISION = 3
 
 
 def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def _refuse_short_lists(everyone: dict[str, dict[str, Any]], evaluation: dict[st
     """Raises UserError for a late-interaction teacher that would be judged over fewer passages than a measure looks at,
     which is known only now that the collection is.
     """
-    late = [node for node in everyone.values() if kind_of(node.get("_target_")) == "late"]
+    late = [node for node in everyone.values() if fact(str(node.get("_target_")), "exhaustive") == "small"]
     if evaluation["whom"] == "teacher" and late and passages > evaluation["exhaustive"]:
         if fault := proposed_fault(evaluation):
             raise UserError(fault)

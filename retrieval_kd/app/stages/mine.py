@@ -15,8 +15,6 @@ from retrieval_kd.ranking.ranker import mine as mined
 from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 
-REVISION = 3
-
 _log = logging.getLogger(__name__)
 
 

@@ -75,13 +75,13 @@ def teacher_ranker(
     tokens = tokens_per_group(scorer)
     given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
     kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
-    if scorer.kind == "dual":
+    if scorer.exhaustive == "always":
         return excluding_query(Dense(**given, **kept), asked=but_itself)
-    if scorer.kind == "late" and passages <= evaluation["exhaustive"]:
+    if scorer.exhaustive == "small" and passages <= evaluation["exhaustive"]:
         return excluding_query(Late(**given, **kept), asked=but_itself)
     place, inner = f"{role}.candidates", {**given, "scratch": work.scratch}
     some = {
         "candidates": ranker_of(evaluation["candidates"], inner, but_itself=but_itself, named=place),
         "candidates_per_query": evaluation["candidates_per_query"],
     }
-    return (Late if scorer.kind == "late" else Rerank)(**given, **some, **kept)
+    return (Late if scorer.exhaustive == "small" else Rerank)(**given, **some, **kept)

@@ -17,8 +17,6 @@ from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.run import Run
 
-REVISION = 2
-
 
 def score(config: DictConfig, work: Work) -> dict[str, Any]:
     """Scores data.candidates, and the judged positives of every training query; the payload is run.trec.

@@ -21,8 +21,6 @@ from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
-REVISION = 5
-
 _log = logging.getLogger(__name__)
 
 

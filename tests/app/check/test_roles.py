@@ -67,7 +67,7 @@ def test_a_student_that_reads_through_another_cannot_be_tied(plan: Planned) -> N
 
 
 def test_it_is_ranked_as_a_dual_student_is(plan: Planned) -> None:
-    with pytest.raises(UserError, match="ranks by a late student, and this one is dual: say ranker=dense"):
+    with pytest.raises(UserError, match="ranks by a late student, and this one is dual: give ranker=dense"):
         plan(*SMALL_TOWER, "ranker=late")
 
 

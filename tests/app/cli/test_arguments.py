@@ -39,7 +39,7 @@ REFUSED = [
     (["teacher=none", "loss=listwise_kl"], "means the only role of the teacher group, which has none: say teacher="),
     (["teacher=cascade", "loss=listwise_kl"], "say loss.terms.kl.guide=late"),
     (["teacher.late.checkpoint=minilm"], "say loss=tight_coupling"),
-    (["student=colbert", "ranker=dense"], "ranks by a dual student, and this one is late: say ranker=late"),
+    (["student=colbert", "ranker=dense"], "ranks by a dual student, and this one is late: give ranker=late"),
     (
         ["teacher=cross_encoder", "loss=listwise_kl", "loss.terms.kl.over=pool"],
         "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores, states: say",
@@ -76,7 +76,7 @@ REFUSED = [
     (["evaluation.whom=everybody"], "evaluation.whom=everybody: give student or teacher"),
     (["data.candidates=lost.trec"], "data.candidates=lost.trec: there is no such file"),
     (["student.checkpoint=./lost"], "student.checkpoint=./lost: "),
-    (["stages.train.run=trian"], "stages.train.run=trian: there is no such verb; did you mean train?"),
+    (["stages.train.run=trian"], "stages.train.run=trian: there is no such kind of stage; did you mean train?"),
     (["curriculum._target_=subprocess.Popen"], "give a class that an option of curriculum names"),
     (["--config-dir=lost"], "--config-dir=lost: there is no such folder"),
     (["--config-name=other"], "--config-name: there is one root config"),

@@ -1,12 +1,15 @@
-"""EncodeOptions a plan: what is made, what is not made again, and what an artifact holds."""
+"""Executing a plan: what is made, what is not made again, and what an artifact holds."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from retrieval_kd.app.stages.work import Work
+from tests.app import free_stages
 from tests.app.conftest import write_collection
 
 pytestmark = pytest.mark.slow
@@ -17,7 +20,7 @@ LADDER = "experiment=ladder"
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """The verbs called since the last time it was asked."""
+    """The kinds of stages made since the last time it was asked."""
     path = tmp_path / "calls"
     monkeypatch.setenv("CALLS", str(path))
 
@@ -29,9 +32,9 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     return since
 
 
-def artifacts(verb: str = "") -> list[Path]:
+def artifacts(kind: str = "") -> list[Path]:
     return sorted(
-        path for path in Path("artifacts").glob(f"{verb}*-*") if path.is_dir() and not path.name.startswith("corpus-")
+        path for path in Path("artifacts").glob(f"{kind}*-*") if path.is_dir() and not path.name.startswith("corpus-")
     )
 
 
@@ -90,20 +93,14 @@ def test_an_artifact_holds_what_made_it_and_what_came_of_it(program: Program) ->
 
 
 def test_a_stage_gets_paths_where_its_config_names_artifacts(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retrieval_kd.app.execute import run_stage
-    from tests.app import verbs
-
     seen: dict[str, str] = {}
 
-    def watched(run: str) -> object:
-        def call(config: object, work: object) -> object:
-            if run == "train":
-                seen[str(config.student.checkpoint)] = str(config.data.candidates)  # type: ignore[attr-defined]
-            return verbs.verb(run)(config, work)
+    def watched(config: DictConfig, work: Work) -> dict[str, Any]:
+        seen[str(config.student.checkpoint)] = str(config.data.candidates)
+        return made(config, work)
 
-        return call
-
-    monkeypatch.setattr(run_stage, "verb", watched)
+    made = free_stages.train
+    monkeypatch.setattr(free_stages, "train", watched)
     program(LADDER)
     wired = [path for path in seen if path != "None"]
     assert all(Path(path, "model.safetensors").is_file() for path in wired)

@@ -18,8 +18,8 @@ def config(**weights: float) -> Mapping[str, Any]:
     ends = {"kl": ("student", "late"), "cross_kl": ("late", "cross")}
     terms = {name: {"learner": one, "guide": other, "weight": 1.0} for name, (one, other) in ends.items()}
     weighed = {name: {**term, "weight": weights.get(name, 1.0)} for name, term in terms.items()}
-    late = {"_target_": "x.Late", "checkpoint": None, "projection": 8}
-    cross = {"_target_": "x.Cross", "checkpoint": "there"}
+    late = {"_target_": "retrieval_kd.scorers.late.Late", "checkpoint": None, "projection": 8}
+    cross = {"_target_": "retrieval_kd.scorers.cross.Cross", "checkpoint": "there"}
     return {"loss": {"terms": weighed, "echoes": {}}, "teacher": {"late": late, "cross": cross}}
 
 

@@ -1,4 +1,4 @@
-"""Verbs that make what the real ones make, at no cost; as a script, the program with these verbs in place of them.
+"""Stages that make what the real ones make, at no cost; as a script, the program with these in place of them.
 
 CALLS names a file that gets a line a call; SECONDS is how long a training step sleeps.
 """
@@ -6,16 +6,19 @@ CALLS names a file that gets a line a call; SECONDS is how long a training step 
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from retrieval_kd.app.plan.stage_kinds import KINDS, StageKind
 from retrieval_kd.app.stages.work import Work
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Counts steps in a file, from where a killed one stopped."""
+    note("train", work)
     _all_ranks_are_here(work.artifacts / ".ranks" / work.folder.name)
     counter = work.folder / "state-counter.ckpt"
     began = int(counter.read_text()) if counter.exists() else 0
@@ -40,12 +43,14 @@ def _all_ranks_are_here(folder: Path) -> None:
 
 def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     """A run of one line."""
+    note("mine", work)
     (work.payload / "run.trec").write_text("q0 Q0 p1 1 1.0 stub\n")
     return {}
 
 
 def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     """A run of one line, and means that depend on who is judged."""
+    note("evaluate", work)
     (work.folder / "run.trec").write_text("q4 Q0 p4 1 1.0 stub\n")
     rows = [{"query": query, "nDCG@10": value} for query, value in (("q4", 0.25), ("q5", 1.0))]
     (work.folder / "per_query-test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -57,26 +62,28 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     return {"late": found} if config.evaluation.whom == "teacher" else found
 
 
-def verb(run: str) -> Any:
-    """The verb of this name, which notes its calls."""
-
-    def noted(config: DictConfig, work: Work) -> dict[str, Any]:
-        if "CALLS" in os.environ:
-            with open(os.environ["CALLS"], "a") as calls:
-                calls.write(f"{run} {work.folder.name}\n")
-        return {"train": train, "mine": mine, "evaluate": evaluate}[run](config, work)
-
-    return noted
+def note(kind: str, work: Work) -> None:
+    """A line in the file that CALLS names, if it does."""
+    if "CALLS" in os.environ:
+        with open(os.environ["CALLS"], "a") as calls:
+            calls.write(f"{kind} {work.folder.name}\n")
 
 
-def assistant(run: str) -> Any:
-    """What helps a verb, which does nothing."""
-    return lambda config, work: None
+def help_nobody(config: DictConfig, work: Work) -> None:
+    """What helps a stage, which does nothing."""
+
+
+def free_kinds() -> dict[str, StageKind]:
+    """The kinds of stages, with these functions in the place of theirs."""
+    place = "tests.app.free_stages"
+    return {
+        name: replace(kind, function=f"{place}:{name}", helper=kind.helper and f"{place}:help_nobody")
+        for name, kind in KINDS.items()
+    }
 
 
 if __name__ == "__main__":
-    from retrieval_kd.app.execute import run_stage
     from retrieval_kd.app.main import main
 
-    run_stage.verb, run_stage.assistant = verb, assistant
+    KINDS.update(free_kinds())
     main()
