@@ -69,5 +69,5 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         if name in was
     ]
     return [
-        f"{where} was {was} and is {value}" for where, was, value in pairs if abs(was - value) > 1e-3 * abs(was) + 1e-5
+        f"{where} was {was} and is {value}" for where, was, value in pairs if abs(was - value) > 1e-3 * abs(was) + 2e-3
     ]

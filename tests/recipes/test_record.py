@@ -30,9 +30,11 @@ def test_a_record_is_appended_once_compared_and_rendered(
     rows = [json.loads(line) for line in before.splitlines()]
     final = [row for row in rows if row["kind"] == "evaluation" and row["final"]]
     assert [row["title"] for row in final] == ["student"]
-    (compared,) = [row for row in rows if row["kind"] == "comparison"]
-    assert compared["against"]["recipe"] == "baseline"
-    assert compared["queries"] == final[0]["test"]["queries"] == 15
+    compared = [row for row in rows if row["kind"] == "comparison"]
+    beside = {row["artifact"] for row in rows if row["kind"] == "evaluation"} - {final[0]["artifact"]}
+    (with_control,) = [row for row in compared if row["against"]["recipe"] == "baseline"]
+    assert {row["against"]["artifact"] for row in compared} == {*beside, with_control["against"]["artifact"]}
+    assert {row["queries"] for row in compared} == {final[0]["test"]["queries"]} == {15}
     assert str(tmp_path) not in before
     text = (tmp_path / "experiments/listwise_kl/README.md").read_text()
     assert "| **student** |" in text
@@ -42,6 +44,7 @@ def test_a_record_is_appended_once_compared_and_rendered(
     assert run(["experiment=baseline", *longer]) == 0
     for words in (longer, common):
         assert run(["record", "experiment=baseline", *words]) == 0
-    lines = (tmp_path / "experiments/baseline/results.jsonl").read_text().splitlines()
-    pairs = [{row["artifact"], row["against"]["artifact"]} for row in map(json.loads, lines) if "against" in row]
-    assert len(pairs) == 1, "two students of a recipe are compared once, whichever is recorded again"
+    rows = [json.loads(line) for line in (tmp_path / "experiments/baseline/results.jsonl").read_text().splitlines()]
+    students = {row["artifact"] for row in rows if row.get("final")}
+    pairs = [{row["artifact"], row["against"]["artifact"]} for row in rows if "against" in row]
+    assert pairs.count(students) == 1, "two students of a recipe are compared once, whichever is recorded again"

@@ -20,8 +20,9 @@ Row = dict[str, Any]
 
 
 def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIMENTS) -> Path:
-    """Appends the plan's sealed evaluations to experiments/<recipe>/results.jsonl, compares its last student with the
-    other students of the recipe and of the baseline, and renders the table into the README beside it.
+    """Appends the plan's sealed evaluations to experiments/<recipe>/results.jsonl, compares its last student with what
+    its run measured beside it, with other students of the recipe and those of the baseline, and renders the table into
+    the README beside it.
 
     Raises UserError where the folder or its README is not there, or nothing is sealed.
     """
@@ -36,14 +37,16 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
     if not found:
         raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
     rows = _joined(_read(folder), found)
+    controls = _read(experiments / CONTROL)
     for one in [row for row in found if row["final"]]:
-        others = [row for row in (*rows, *_read(experiments / CONTROL)) if row["kind"] == "evaluation" and row["final"]]
+        others = [row for row in (*rows, *controls) if row["kind"] == "evaluation"]
+        others = [row for row in others if row["final"] or row in found]
         turned = {row["artifact"] for row in rows if row.get("against", {}).get("artifact") == one["artifact"]}
         new = [row for row in others if row["artifact"] not in turned]  # the others were compared with this one
         rows = _joined(rows, _compared(one, new, plan.artifacts))
     with atomic_write(folder / "results.jsonl") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    readme_text = rendered(readme.read_text(encoding="utf-8"), rows, where=str(readme))
+    readme_text = rendered(readme.read_text(encoding="utf-8"), rows, controls, where=str(readme))
     with atomic_write(readme) as file:
         file.write(readme_text)
     return folder

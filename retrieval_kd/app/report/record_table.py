@@ -1,73 +1,136 @@
-"""The record as Markdown: a table of evaluations and one of comparisons, between two marks of a README."""
+"""The record as Markdown: one table between the marks of a README, whose rows say whether the teacher helps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retrieval_kd.app.report.results import SPLITS
+from retrieval_kd.app.report.results import OBJECTIVE, SPLITS
 from retrieval_kd.errors import UserError
 
 BEGIN, END = "<!-- results: make record -->", "<!-- end of results -->"
+ROWS = 12  # at most; all that was recorded stays in results.jsonl
+SHUFFLED = ".loss.shuffle="  # in the overrides of a run whose teacher's scores were shuffled
 Row = dict[str, Any]
 
 
-def rendered(text: str, rows: Sequence[Row], *, where: str) -> str:
-    """The README with the tables between its marks. Raises UserError if it has none."""
+def rendered(text: str, rows: Sequence[Row], controls: Sequence[Row], *, where: str) -> str:
+    """The README with the table between its marks; `controls` are the rows of the recipe without a teacher. Raises
+    UserError if it has no marks.
+    """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise UserError(f"{where}: put the lines {BEGIN} and {END} where the tables belong")
-    return f"{before}{BEGIN}\n{tables(rows)}\n{END}{after}"
+        raise UserError(f"{where}: put the lines {BEGIN} and {END} where the table belongs")
+    return f"{before}{BEGIN}\n{table(rows, controls)}\n{END}{after}"
 
 
-def tables(rows: Sequence[Row]) -> str:
-    """Every evaluation, then every comparison, then the words of runs that had some, each under its number."""
-    judged = list(_once(row for row in rows if row["kind"] == "evaluation"))
-    compared = [row for row in rows if row["kind"] == "comparison"]
-    said = dict.fromkeys(one["words"] for row in (*judged, *compared) for one in (row, row.get("against", row)))
-    numbers = {words: f"[{place}]" for place, words in enumerate(filter(None, said), 1)}
-    parts = [list(_evaluations(judged, numbers))]
-    if compared:
-        parts.append(list(_comparisons(compared, numbers)))
-    if numbers:
-        parts.append([f"- {number} `{words}`" for words, number in numbers.items()])
-    return "\n" + "\n\n".join("\n".join(part) for part in parts) + "\n"
+def table(rows: Sequence[Row], controls: Sequence[Row]) -> str:
+    """The recipe's student as dev chooses among its settings, with what its run measured beside it; then the students
+    of other runs against it: controls without a teacher, its own with a shuffled one, its other settings.
+    """
+    students = _students(rows)
+    if not students:
+        return ""
+    student = max((row for row in students if not _shuffled(row)), key=_dev, default=students[-1])
+    others = list(_others(student, students, _students(controls)))
+    beside = [row for row in rows if row["kind"] == "evaluation" and not row["final"] and _same(row, student)]
+    room = max(1, ROWS - 1 - len(others))  # its start comes first
+    shown = [*((row["title"], row) for row in beside[:room]), (f"**{student['title']}**", student), *others][:ROWS]
+    differences = _differences(student, [*rows, *controls])
+    numbers = {words: f"[{place}]" for place, words in enumerate(dict.fromkeys(_words(shown)), 1)}
+    parts = [_explained(student), "\n".join(_lines(shown, differences, numbers))]
+    parts += ["\n".join(f"- {number} `{words}`" for words, number in numbers.items())] if numbers else []
+    return "\n" + "\n\n".join(parts) + "\n"
 
 
-def _once(rows: Iterable[Row]) -> Iterator[Row]:
-    """What several runs share is told for the first of them; the student that is a run's result, for each."""
-    told = set()
-    for row in rows:
-        if row["final"] or row["artifact"] not in told:
-            yield row
-        if not row["final"]:
-            told.add(row["artifact"])
+def _students(rows: Sequence[Row]) -> list[Row]:
+    """The student that each run ended with."""
+    return [row for row in rows if row["kind"] == "evaluation" and row["final"]]
 
 
-def _evaluations(rows: Sequence[Row], said: Mapping[str, str]) -> Iterator[str]:
-    splits = [next(split for split in SPLITS if split in row) for row in rows]
-    measures = list(dict.fromkeys(name for row, split in zip(rows, splits, strict=True) for name in row[split]))
-    measures = [name for name in measures if name != "queries"]
-    yield f"| system | words | split | {' | '.join(measures)} | dev {measures[0]} | queries |"
-    yield "|---|---|---|" + "---|" * (len(measures) + 2)
-    for row, split in zip(rows, splits, strict=True):
-        numbers = [_short(row[split].get(name)) for name in measures]
-        dev = _short(row.get("dev", {}).get(measures[0]))
-        title = f"**{row['title']}**" if row["final"] else row["title"]
-        cells = [title, said.get(row["words"], ""), split, *numbers, dev, str(row[split]["queries"])]
+def _others(student: Row, students: Sequence[Row], controls: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+    """(what it is, the row) of the students that it is compared with, the most telling first."""
+    alike = [row for row in controls if row["corpus"] == student["corpus"] and row["recipe"] != student["recipe"]]
+    if alike:
+        chosen, best = max(alike, key=_dev), max(alike, key=_result)
+        yield "control: no teacher, chosen by dev", chosen
+        if best is not chosen:
+            yield f"control: no teacher, the best on {_split(best)}", best
+    rest = [row for row in students if row is not student]
+    yield from (("control: the teacher's scores shuffled", row) for row in rest if _shuffled(row))
+    yield from (("another setting", row) for row in sorted(rest, key=_dev, reverse=True) if not _shuffled(row))
+
+
+def _explained(student: Row) -> str:
+    split = _split(student)
+    return (
+        f"{student[split]['queries']} {split} queries. Differences are those of **{student['title']}** to the row in "
+        f"{OBJECTIVE}, with the 95 % interval of the paired t-test; p is that of the paired randomisation test after "
+        "Holm over the rows of this table; MDE is the minimum detectable effect at 80 % power. Settings are chosen by "
+        "dev. Every other run and pair is in `results.jsonl`."
+    )
+
+
+def _lines(
+    shown: Sequence[tuple[str, Row]], differences: Mapping[str, Row], numbers: Mapping[str, str]
+) -> Iterator[str]:
+    from retrieval_kd.measures.compare import holm, interval
+
+    measures = [name for name in shown[0][1][_split(shown[0][1])] if name != "queries"]
+    yield f"| system | words | {' | '.join(measures)} | dev {measures[0]} | difference | 95 % interval | p | MDE |"
+    yield "|---|---|" + "---|" * (len(measures) + 5)
+    told = [differences.get(row["artifact"]) for _, row in shown]
+    corrected = iter(holm([one["p_randomised"] for one in told if one is not None]))
+    for (title, row), one in zip(shown, told, strict=True):
+        values = [_short(row[_split(row)].get(name)) for name in measures]
+        cells = [title, numbers.get(row["words"], ""), *values, _short(row.get("dev", {}).get(measures[0]))]
+        if one is None:
+            cells += [""] * 4
+        else:
+            low, high = interval(one["difference"], one["detectable"], one["queries"])
+            cells += [_signed(one["difference"]), f"{_signed(low)} to {_signed(high)}", f"{next(corrected):.2g}"]
+            cells += [_short(one["detectable"])]
         yield f"| {' | '.join(cells)} |"
 
 
-def _comparisons(rows: Sequence[Row], said: Mapping[str, str]) -> Iterator[str]:
-    yield "| student | against | difference | p (t-test) | p (randomisation) | seen with 80 % power | queries |"
-    yield "|---|---|---|---|---|---|---|"
+def _differences(student: Row, rows: Sequence[Row]) -> dict[str, Row]:
+    """Artifact → the comparison of the student with it, whichever of them was recorded later."""
+    found = {}
     for row in rows:
-        other = row["against"]
-        against = f"{other['recipe']} {said.get(other['words'], '')}".strip()
-        found = [f"{row['difference']:+.3f} {row['measure']}", f"{row['p']:.2g}", f"{row['p_randomised']:.2g}"]
-        power = f"{row['detectable']:.3f}".lstrip("0")
-        student = f"{row['recipe']} {said.get(row['words'], '')}".strip()
-        yield f"| {student} | {against} | {' | '.join(found)} | {power} | {row['queries']} |"
+        if row["kind"] == "comparison" and row["artifact"] == student["artifact"]:
+            found[row["against"]["artifact"]] = row
+        elif row["kind"] == "comparison" and row["against"]["artifact"] == student["artifact"]:
+            found[row["artifact"]] = {**row, "difference": -row["difference"]}
+    return found
+
+
+def _words(shown: Sequence[tuple[str, Row]]) -> Iterator[str]:
+    return (row["words"] for _, row in shown if row["words"])
+
+
+def _shuffled(row: Row) -> bool:
+    return SHUFFLED in row["words"] or row["words"].startswith(SHUFFLED[1:])
+
+
+def _same(row: Row, student: Row) -> bool:
+    """Whether two rows are of one run."""
+    return bool(row["words"] == student["words"] and row["corpus"] == student["corpus"])
+
+
+def _split(row: Row) -> str:
+    return next(split for split in SPLITS if split in row)
+
+
+def _result(row: Row) -> float:
+    return float(row[_split(row)].get(OBJECTIVE, 0.0))
+
+
+def _dev(row: Row) -> float:
+    return float((row["dev"] if "dev" in row else row[_split(row)]).get(OBJECTIVE, 0.0))
 
 
 def _short(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}".lstrip("0")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"
