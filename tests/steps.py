@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 
 Rows = Sequence[Sequence[int]]
 
@@ -19,7 +19,7 @@ def step(
     dark: Rows | None = None,
     queries_per_pool: int | None = None,
     stored: Mapping[str, Tensor] | None = None,
-    lesson: Lesson | None = None,
+    step_weights: StepWeights | None = None,
 ) -> Candidates:
     """All queries on one rank. Unless said: one pool, the positive of each query in its first column, and nothing else
     judged.
@@ -46,5 +46,5 @@ def step(
         texts={},
         stored=stored or {},
         local=queries,
-        lesson=lesson,
+        step_weights=step_weights,
     )

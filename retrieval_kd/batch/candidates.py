@@ -21,11 +21,11 @@ class Texts(NamedTuple):
     passage: Tokens
 
 
-class Lesson(NamedTuple):
+class StepWeights(NamedTuple):
     """What a curriculum says of a step: which candidates count, how much each query counts, and what label each has."""
 
     keep: Bool[Tensor, "query candidate"]
-    pace: Float[Tensor, "query"]
+    query_weight: Float[Tensor, "query"]
     labels: Float[Tensor, "query candidate"]
 
 
@@ -54,7 +54,7 @@ class Candidates:
     stored: Mapping[str, Float[Tensor, "query candidate"]] = field(default_factory=dict)
     first: int = 0
     local: int = 0
-    lesson: Lesson | None = None
+    step_weights: StepWeights | None = None
 
     @property
     def queries_per_pool(self) -> int:
@@ -73,13 +73,13 @@ class Candidates:
         known = self.present
         for scores in self.stored.values():
             known = known & ~scores.isnan()
-        return known if self.lesson is None else known & self.lesson.keep
+        return known if self.step_weights is None else known & self.step_weights.keep
 
     @property
     def pooled(self) -> Bool[Tensor, "query pool"]:
         """Guided terms on the pool: present and kept, never dark."""
         mask = self.spread(self.present & ~self.dark)
-        return mask if self.lesson is None else mask & self._others_or(self.lesson.keep)
+        return mask if self.step_weights is None else mask & self._others_or(self.step_weights.keep)
 
     @property
     def negatives(self) -> Bool[Tensor, "query pool"]:
@@ -92,17 +92,17 @@ class Candidates:
         return torch.where(self.positive < 0, self.positive, self.positive % self.present.shape[1])
 
     @property
-    def pace(self) -> Float[Tensor, "query"] | None:
-        return None if self.lesson is None else self.lesson.pace
+    def query_weight(self) -> Float[Tensor, "query"] | None:
+        return None if self.step_weights is None else self.step_weights.query_weight
 
     @property
     def labels(self) -> Float[Tensor, "query candidate"]:
-        """The lesson's labels; before a lesson, the judged grades, 0 where nobody looked."""
+        """The curriculum's labels; before a curriculum gave any, the judged grades, 0 where nobody looked."""
         grades = self.relevance.clamp(min=0).to(torch.get_default_dtype())
-        return grades if self.lesson is None else self.lesson.labels
+        return grades if self.step_weights is None else self.step_weights.labels
 
-    def taught(self, lesson: Lesson) -> "Candidates":
-        return replace(self, lesson=lesson)
+    def weighted(self, step_weights: StepWeights) -> "Candidates":
+        return replace(self, step_weights=step_weights)
 
     def spread(self, own: Tensor) -> Tensor:
         """A field of the candidates as each query sees its whole pool: [query candidate] → [query pool]."""
@@ -122,7 +122,7 @@ class Candidates:
         def moved(value: Any) -> Any:
             if isinstance(value, Tensor | Tokens):
                 return move(value)
-            if isinstance(value, Texts | Lesson):
+            if isinstance(value, Texts | StepWeights):
                 return type(value)(*map(moved, value))
             return {key: moved(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 

@@ -1,4 +1,4 @@
-"""What counts, how much, and when: a lesson for every step.
+"""What counts, how much, and when: the weights of every step.
 
 A curriculum sees the whole step, so ranks agree without talking; its state is its buffers, saved and resumed with the
 checkpoint. It takes no loss and loads no data. To add one: a file with a subclass of `curriculum.Curriculum`, an option

@@ -6,21 +6,21 @@ from typing import ClassVar
 
 from torch import nn
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
 
 class Curriculum(nn.Module, ABC):
-    """Gives each step's lesson; `judge` is the role whose scores it goes by, None if it needs none.
+    """Weighs each step's queries and candidates; `judge` is the role whose scores it goes by, None if it needs none.
 
-    What it can say beside "all that is listed counts as judged": `paces` queries, `filters` candidates, `labels` them,
-    or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
+    What it can say beside "all that is listed counts as judged": it `weights_queries`, `filters` candidates, `labels`
+    them, or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
     """
 
     judge: str | None = None
-    paces: ClassVar[bool] = False
+    weights_queries: ClassVar[bool] = False
     filters: ClassVar[bool] = False
     labels: ClassVar[bool] = False
     drops_dark: ClassVar[bool] = False
@@ -39,7 +39,7 @@ class Curriculum(nn.Module, ABC):
         return {} if self.judge is None else {self.judge: frozenset({Want("scores")})}
 
     @abstractmethod
-    def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
+    def weigh(self, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
         """What counts in this step; `progress` runs from 0 to 1 over the training."""
 
     def refresh(self, run: Run, judgments: Judgments) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View, wanted
@@ -83,7 +83,7 @@ class FalseNegatives(Curriculum):
         fewer = f", or curriculum.keep_at_least={negatives - 1}" if negatives else ""
         return f"{said}; give data.negatives={self.keep_at_least + 1} or more{fewer}"
 
-    def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
+    def weigh(self, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
         scores = wanted(views[self.judge].scores, "scores").detach()
         positive = batch.own_positive
         column = positive.clamp(min=0)[:, None]
@@ -92,7 +92,7 @@ class FalseNegatives(Curriculum):
         self._see(relevant.gather(1, column)[judged, 0])
         negative = (batch.listed & ~batch.dark & judged[:, None]).scatter(1, column, False)
         dropped = negative & (relevant >= self.bar) & ~lowest(scores, negative, self.keep_at_least)
-        return Lesson(~dropped, torch.ones_like(scores[:, 0]), batch.labels)
+        return StepWeights(~dropped, torch.ones_like(scores[:, 0]), batch.labels)
 
     def refresh(self, run: Run, judgments: Judgments) -> None:
         self.round += 1

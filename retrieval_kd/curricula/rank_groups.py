@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View
@@ -44,7 +44,7 @@ class RankGroups(Curriculum):
                     f"give data.last={begins + 1} or more, or leave the group out"
                 )
 
-    def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
+    def weigh(self, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
         judged = batch.own_positive >= 0
         column = batch.own_positive.clamp(min=0)[:, None]
         positive = torch.zeros_like(batch.present).scatter(1, column, judged[:, None])
@@ -55,7 +55,7 @@ class RankGroups(Curriculum):
             inside = ~positive & (batch.rank >= 1) & (batch.rank <= last)
             labels = torch.where(inside, 1 / place if label == RECIPROCAL else float(label), labels)
             keep = keep | inside
-        return Lesson(keep, torch.ones(len(keep), device=keep.device), labels)
+        return StepWeights(keep, torch.ones(len(keep), device=keep.device), labels)
 
     def _fit(self) -> bool:
         lasts = [last for last, _ in self.groups]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import torch
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.view import View, wanted
@@ -33,7 +33,7 @@ class SelfPaced(Curriculum):
     Reading: its equations are not public (methods §3). Raises UserError for a bar outside 0 to 1.
     """
 
-    paces = True
+    weights_queries = True
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class SelfPaced(Curriculum):
         """How sure the judge must be at this part of the training."""
         return self.first if self.schedule == "constant" else self.first + (self.last - self.first) * progress
 
-    def lesson(self, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
+    def weigh(self, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
         sure = confidence(wanted(views[self.judge].scores, "scores"), batch)
-        pace = sure if self.weighting == "soft" else (sure >= self.bar(progress)).to(sure.dtype)
-        return Lesson(torch.ones_like(batch.present), pace, batch.labels)
+        query_weight = sure if self.weighting == "soft" else (sure >= self.bar(progress)).to(sure.dtype)
+        return StepWeights(torch.ones_like(batch.present), query_weight, batch.labels)

@@ -1,4 +1,4 @@
-"""The training loop's one paragraph: look, learn the lesson, sum the arrows."""
+"""The training loop's one paragraph: look, weigh what counts, sum the arrows."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -48,8 +48,8 @@ class Distiller(pl.LightningModule):
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
         wants = self.wants(batch.step)
         views = self.look(batch, wants)
-        lesson = self.curriculum.lesson(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
-        losses = self.objective(views, batch.taught(lesson))
+        weights = self.curriculum.weigh(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
+        losses = self.objective(views, batch.weighted(weights))
         total = torch.stack(list(losses.values())).sum()
         self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
         self.log("train/loss", total.detach(), prog_bar=True)

@@ -10,14 +10,14 @@ from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
 
 
 def agreement(
-    first: PoolScores, second: PoolScores, *, present: PoolMask | None = None, pace: PerQuery | None = None
+    first: PoolScores, second: PoolScores, *, present: PoolMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """½ [KL(P_1 || P_2) + KL(P_2 || P_1)], mean over queries, P = softmax of the scores.
 
     Source: dual regularization, as SimXNS LEAD/util.py:453-457 computes it; R-Drop, Liang et al. (2021), eq. 2.
     """
-    there = listwise_kl(first, second, present=present, pace=pace)
-    back = listwise_kl(second, first, present=present, pace=pace)
+    there = listwise_kl(first, second, present=present, query_weight=query_weight)
+    back = listwise_kl(second, first, present=present, query_weight=query_weight)
     return (there + back) / 2
 
 
@@ -35,4 +35,4 @@ class Agreement(Term):
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         first, second = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
         present = batch.pooled if self.over == "pool" else batch.listed
-        return agreement(first, second, present=present, pace=self.pace(batch))
+        return agreement(first, second, present=present, query_weight=self.query_weight(batch))

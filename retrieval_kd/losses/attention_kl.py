@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean, upcast
+from retrieval_kd.losses.mean import upcast, weighted_mean
 from retrieval_kd.losses.term import Term, positive_number
 from retrieval_kd.scorers.view import Heads, View, Want, wanted
 from retrieval_kd.shapes import Attention, ListMask, PassageWords, PerQuery, QueryWords, Scalar
@@ -24,7 +24,7 @@ def attention_kl(
     query_mask: QueryWords,
     passage_mask: PassageWords,
     present: ListMask | None = None,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """KL(guide row || learner row), a flat mean over valid (query, candidate, query word) rows.
 
@@ -40,7 +40,7 @@ def attention_kl(
         distance="kl",
         per="row",
         soften_guide=False,
-        pace=pace,
+        query_weight=query_weight,
     )
 
 
@@ -54,7 +54,7 @@ def attention_distance(
     distance: Distance,
     per: Per,
     soften_guide: bool,
-    pace: PerQuery | None,
+    query_weight: PerQuery | None,
 ) -> Scalar:
     """How far the learner's rows are from the guide's: Σ g log(g / l) for `kl`, Σ (l - g)² for `mse`, over a passage's
     words; a mean over rows, or over pairs of the sums of their rows, as `per` says.
@@ -73,8 +73,8 @@ def attention_distance(
     cost = (divergence if distance == "kl" else (found - target) ** 2).sum(-1)
     valid = query_mask[:, None] & columns.any(-1)[:, :, None]
     if per == "row":
-        return paced_mean(cost, valid, pace)
-    return paced_mean(cost.masked_fill(~valid, 0.0).sum(-1), valid.any(-1), pace)
+        return weighted_mean(cost, valid, query_weight)
+    return weighted_mean(cost.masked_fill(~valid, 0.0).sum(-1), valid.any(-1), query_weight)
 
 
 _TINY = 1e-30
@@ -141,7 +141,7 @@ class AttentionKL(Term):
             passage_mask=passage_mask,
             present=batch.listed,
             **self.options,
-            pace=self.pace(batch),
+            query_weight=self.query_weight(batch),
         )
 
 

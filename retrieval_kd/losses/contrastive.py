@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import log_shares, paced_mean
+from retrieval_kd.losses.mean import log_shares, weighted_mean
 from retrieval_kd.losses.term import Over, Term, positive_number, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import Column, PerQuery, PoolMask, PoolScores, Scalar
@@ -15,7 +15,7 @@ def contrastive(
     *,
     present: PoolMask | None = None,
     temperature: float = 1.0,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """-log softmax(scores / temperature)[positive], mean over queries that have a positive.
 
@@ -27,7 +27,7 @@ def contrastive(
     if present is not None:
         present = present.scatter(1, column, judged[:, None] | present.gather(1, column))
     shares = log_shares(scores / temperature, present)
-    return paced_mean(-shares.gather(1, column)[:, 0], judged, pace)
+    return weighted_mean(-shares.gather(1, column)[:, 0], judged, query_weight)
 
 
 class Contrastive(Term):
@@ -52,4 +52,6 @@ class Contrastive(Term):
         negatives = batch.negatives.gather(1, batch.own_columns()) if own else batch.negatives
         positive = batch.own_positive if own else batch.positive
         scores = read(views[self.learner], self.over)
-        return contrastive(scores, positive, present=negatives, temperature=self.temperature, pace=self.pace(batch))
+        return contrastive(
+            scores, positive, present=negatives, temperature=self.temperature, query_weight=self.query_weight(batch)
+        )

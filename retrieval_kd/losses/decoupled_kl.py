@@ -21,7 +21,7 @@ def decoupled_kl(
     temperature: float = 1.0,
     alpha: float = 1.0,
     beta: float = 1.0,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """T² · mean over queries of alpha · KL(b_g || b_l) + beta · KL(r_g || r_l), with softmaxes at temperature T.
 
@@ -36,8 +36,8 @@ def decoupled_kl(
     options = {"learner_temperature": temperature, "guide_temperature": temperature, "scale": temperature**2}
     both = [_against_rest(scores / temperature, column, there, rest) for scores in (learner, guide)]
     judged = there.any(-1, keepdim=True).expand_as(both[0])
-    target = listwise_kl(*both, present=judged, scale=temperature**2, pace=pace)
-    return alpha * target + beta * listwise_kl(learner, guide, present=rest, **options, pace=pace)
+    target = listwise_kl(*both, present=judged, scale=temperature**2, query_weight=query_weight)
+    return alpha * target + beta * listwise_kl(learner, guide, present=rest, **options, query_weight=query_weight)
 
 
 def _against_rest(scores: PoolScores, column: torch.Tensor, there: PoolMask, rest: PoolMask) -> torch.Tensor:
@@ -80,4 +80,6 @@ class DecoupledKL(Term):
         learner, guide = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
         pool = self.over == "pool"
         positive, present = (batch.positive, batch.pooled) if pool else (batch.own_positive, batch.listed)
-        return decoupled_kl(learner, guide, positive, present=present, **self.options, pace=self.pace(batch))
+        return decoupled_kl(
+            learner, guide, positive, present=present, **self.options, query_weight=self.query_weight(batch)
+        )

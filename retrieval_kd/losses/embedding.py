@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize as unit
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean, upcast
+from retrieval_kd.losses.mean import upcast, weighted_mean
 from retrieval_kd.losses.term import Term, linear_map
 from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want
@@ -21,9 +21,10 @@ def embedding(
     *,
     present: Bool[Tensor, "text"] | None = None,
     normalize: bool = True,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
-    """|learner - guide|², of unit vectors if `normalize`, mean over present texts; `pace` has an entry for each text.
+    """|learner - guide|², of unit vectors if `normalize`, mean over present texts; `query_weight` has one for each
+    text.
 
     Source: EmbedDistill, Kim et al. (2023), abstract. Reading: its equations were not read (methods §7b).
     """
@@ -31,7 +32,7 @@ def embedding(
         learner, guide = unit(learner, dim=-1), unit(guide, dim=-1)
     valid = torch.ones_like(learner[:, 0], dtype=torch.bool) if present is None else present
     distance = ((learner - guide).masked_fill(~valid[:, None], 0.0) ** 2).sum(-1)
-    return paced_mean(distance, valid, pace)
+    return weighted_mean(distance, valid, query_weight)
 
 
 class Embedding(Term):
@@ -66,12 +67,14 @@ class Embedding(Term):
         return {self.learner: vectors, self.guide: vectors}
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        learner, guide, pace = views[self.learner].vectors, views[self.guide].vectors, self.pace(batch)
-        spread = None if pace is None else pace[:, None].expand(batch.present.shape).reshape(-1)
-        queries = self._distance(learner["query"], guide["query"], batch.listed.any(1), pace)
+        learner, guide, query_weight = views[self.learner].vectors, views[self.guide].vectors, self.query_weight(batch)
+        spread = None if query_weight is None else query_weight[:, None].expand(batch.present.shape).reshape(-1)
+        queries = self._distance(learner["query"], guide["query"], batch.listed.any(1), query_weight)
         lists = learner["passage"].flatten(0, 1), guide["passage"].flatten(0, 1)
         return queries + self._distance(*lists, batch.listed.reshape(-1), spread)
 
-    def _distance(self, learner: Tensor, guide: Tensor, present: Tensor | None, pace: Tensor | None) -> Tensor:
+    def _distance(self, learner: Tensor, guide: Tensor, present: Tensor | None, query_weight: Tensor | None) -> Tensor:
         target = self.guided(guide)
-        return embedding(self.map(upcast(learner)), target, present=present, normalize=self.normalize, pace=pace)
+        return embedding(
+            self.map(upcast(learner)), target, present=present, normalize=self.normalize, query_weight=query_weight
+        )

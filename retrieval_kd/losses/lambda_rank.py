@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean
+from retrieval_kd.losses.mean import weighted_mean
 from retrieval_kd.losses.rank_net import ordered_pairs, pair_costs
 from retrieval_kd.losses.term import Term, read, want
 from retrieval_kd.scorers.view import View, Want
@@ -18,7 +18,7 @@ _LEAST = 1e-4  # of an ideal DCG, as in the code
 
 
 def lambda_rank(
-    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """|1/r_i - 1/r_j| · log(1 + exp(-(s_i - s_j))), mean over all pairs of the batch with label i > label j.
 
@@ -26,11 +26,11 @@ def lambda_rank(
     Source: CL-DRD, Zeng, Zamani & Vinay (2022); lambda_rank.py:53-96 of its code.
     """
     gain = _differences(1 / _ranks(scores, present))
-    return paced_mean(gain * pair_costs(scores, present), ordered_pairs(labels, present), pace)
+    return weighted_mean(gain * pair_costs(scores, present), ordered_pairs(labels, present), query_weight)
 
 
 def lambda_ndcg(
-    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """|1/log2(1 + r_i) - 1/log2(1 + r_j)| · |2^y_i - 2^y_j| / the ideal DCG · log(1 + exp(-(s_i - s_j))), mean over the
     same pairs; y are the labels from 0 on, r as in `lambda_rank`.
@@ -39,7 +39,7 @@ def lambda_ndcg(
     falling below 1e-4.
     """
     gain = _differences(1 / (1 + _ranks(scores, present)).log2()) * _differences(_gains(labels, present))
-    return paced_mean(gain * pair_costs(scores, present), ordered_pairs(labels, present), pace)
+    return weighted_mean(gain * pair_costs(scores, present), ordered_pairs(labels, present), query_weight)
 
 
 def _differences(values: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def _gains(labels: Tensor, present: Tensor | None) -> Tensor:
 
 
 class LambdaRank(Term):
-    """LambdaRank by the lesson's labels, of `metric` rr (reciprocal rank) or ndcg: of the own list, or of the pool
+    """LambdaRank by the curriculum's labels, of `metric` rr (reciprocal rank) or ndcg: of the own list, or of the pool
     where `others` labels the passages that only other queries list (CL-DRD's in-batch negatives: -0.5), without those
     judged relevant to the query.
     """
@@ -76,7 +76,7 @@ class LambdaRank(Term):
 
     @property
     def reads_labels(self) -> bool:
-        """Whether it goes by the lesson's labels."""
+        """Whether it goes by the curriculum's labels."""
         return True
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
@@ -89,4 +89,4 @@ class LambdaRank(Term):
             own = batch.own_columns()
             labels = torch.full_like(scores, self.others).scatter(1, own, labels)
             present = batch.negatives.scatter(1, own, present)
-        return self.loss(scores, labels, present=present, pace=self.pace(batch))
+        return self.loss(scores, labels, present=present, query_weight=self.query_weight(batch))

@@ -28,14 +28,14 @@ def layer_kl(
     *,
     present: PoolMask | None = None,
     weight_temperature: float = 10.0,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """Σ_k w_k KL(P(guide_k) || P(learner_k)), w = softmax_k(-contrastive(guide_k) / weight_temperature), w detached.
 
     Blocks are paired already; KL is a mean over queries. Source: LEAD, Sun et al. (2024), util.py:539-559 of its code.
     """
     weights = informativeness(guide, positive, negatives=present, temperature=weight_temperature)
-    return _weighed(weights, learner, guide, present=present, pace=pace)
+    return _weighed(weights, learner, guide, present=present, query_weight=query_weight)
 
 
 def informativeness(
@@ -47,10 +47,17 @@ def informativeness(
 
 
 def _weighed(
-    weights: Tensor, learner: LayerScores, guide: LayerScores, *, present: PoolMask | None, pace: PerQuery | None
+    weights: Tensor,
+    learner: LayerScores,
+    guide: LayerScores,
+    *,
+    present: PoolMask | None,
+    query_weight: PerQuery | None,
 ) -> Scalar:
     pairs = zip(learner, guide, strict=True)
-    divergence = torch.stack([listwise_kl(one, other, present=present, pace=pace) for one, other in pairs])
+    divergence = torch.stack(
+        [listwise_kl(one, other, present=present, query_weight=query_weight) for one, other in pairs]
+    )
     return (weights * divergence).sum()
 
 
@@ -127,7 +134,7 @@ class LayerKL(Term):
             temperature=self.weight_temperature,
         )
         present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature
-        return _weighed(weights, learner, target, present=present, pace=self.pace(batch))
+        return _weighed(weights, learner, target, present=present, query_weight=self.query_weight(batch))
 
     def _scores(self, view: View, layers: list[int]) -> Tensor:
         found = view.pool_layers if self.over == "pool" else view.layers

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import log_shares, paced_mean
+from retrieval_kd.losses.mean import log_shares, weighted_mean
 from retrieval_kd.losses.term import Over, Term, positive_number, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
@@ -17,7 +17,7 @@ def listwise_kl(
     learner_temperature: float = 1.0,
     guide_temperature: float = 1.0,
     scale: float = 1.0,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """scale · mean over queries of KL(P_g || P_l), P_g = softmax(guide / guide_temperature), P_l = softmax(learner /
     learner_temperature).
@@ -30,7 +30,7 @@ def listwise_kl(
     share = target.exp() if present is None else target.exp() * present
     divergence = (share * (target - found).masked_fill(share == 0, 0.0)).sum(-1)
     valid = divergence.new_ones(divergence.shape).bool() if present is None else present.any(-1)
-    return scale * paced_mean(divergence, valid, pace)
+    return scale * weighted_mean(divergence, valid, query_weight)
 
 
 class ListwiseKL(Term):
@@ -64,4 +64,4 @@ class ListwiseKL(Term):
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         learner, guide = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
         present = batch.pooled if self.over == "pool" else batch.listed
-        return listwise_kl(learner, guide, present=present, **self.options, pace=self.pace(batch))
+        return listwise_kl(learner, guide, present=present, **self.options, query_weight=self.query_weight(batch))

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean
+from retrieval_kd.losses.mean import weighted_mean
 from retrieval_kd.losses.term import Term, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import Column, ListMask, ListScores, PerQuery, Scalar
@@ -20,7 +20,7 @@ def margin_mse(
     positive: Column,
     *,
     present: ListMask | None = None,
-    pace: PerQuery | None = None,
+    query_weight: PerQuery | None = None,
 ) -> Scalar:
     """((learner⁺ - learner⁻) - (guide⁺ - guide⁻))², mean over (query, negative) pairs; -1 is a query without a
     positive.
@@ -33,11 +33,11 @@ def margin_mse(
     difference = (learner - guide).masked_fill(~there, 0.0)  # a stored guide is NaN where it has no score
     error = (difference.gather(1, column) - difference) ** 2
     valid = (there & there.gather(1, column) & judged[:, None]).scatter(1, column, False)
-    return paced_mean(error, valid, pace)
+    return weighted_mean(error, valid, query_weight)
 
 
 def margin_mse_of_all(
-    learner: ListScores, guide: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+    learner: ListScores, guide: ListScores, *, present: ListMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """((l_i - l_j) - (g_i - g_j))², mean over all present i and j of each list, i = j included; no judgment is needed.
 
@@ -46,7 +46,7 @@ def margin_mse_of_all(
     there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
     difference = (learner - guide).masked_fill(~there, 0.0)
     error = (difference[:, :, None] - difference[:, None, :]) ** 2
-    return paced_mean(error, there[:, :, None] & there[:, None, :], pace)
+    return weighted_mean(error, there[:, :, None] & there[:, None, :], query_weight)
 
 
 class MarginMSE(Term):
@@ -64,7 +64,7 @@ class MarginMSE(Term):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         learner, guide = read(views[self.learner], "list"), self.guided(read(views[self.guide], "list"))
-        present, pace = batch.listed, self.pace(batch)
+        present, query_weight = batch.listed, self.query_weight(batch)
         if self.pairs == "all":
-            return margin_mse_of_all(learner, guide, present=present, pace=pace)
-        return margin_mse(learner, guide, batch.own_positive, present=present, pace=pace)
+            return margin_mse_of_all(learner, guide, present=present, query_weight=query_weight)
+        return margin_mse(learner, guide, batch.own_positive, present=present, query_weight=query_weight)

@@ -1,4 +1,4 @@
-"""Means over what is valid, weighted by pace; and logits where only some entries count."""
+"""Means over what is valid, weighted by query; and logits where only some entries count."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,15 +7,15 @@ from torch import Tensor
 from retrieval_kd.shapes import Scalar
 
 
-def paced_mean(
-    items: Float[Tensor, "*item"], valid: Bool[Tensor, "*item"], pace: Float[Tensor, "query"] | None = None
+def weighted_mean(
+    items: Float[Tensor, "*item"], valid: Bool[Tensor, "*item"], query_weight: Float[Tensor, "query"] | None = None
 ) -> Scalar:
-    """Σ pace · item / Σ pace over valid items; items carry the pace of their query, the first axis. No item at all: 0
-    with a graph.
+    """Σ w · item / Σ w over valid items, where w is the `query_weight` of the item's query, the first axis. No item at
+    all: 0 with a graph.
     """
     weight = valid.to(items.dtype)
-    if pace is not None:
-        weight = weight * pace.to(items.dtype).reshape(-1, *[1] * (items.dim() - 1))
+    if query_weight is not None:
+        weight = weight * query_weight.to(items.dtype).reshape(-1, *[1] * (items.dim() - 1))
     total = weight.sum()
     return (items.masked_fill(~valid, 0.0) * weight).sum() / torch.where(total > 0, total, 1.0)
 

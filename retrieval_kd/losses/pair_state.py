@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean, upcast
+from retrieval_kd.losses.mean import upcast, weighted_mean
 from retrieval_kd.losses.term import Term, linear_map
 from retrieval_kd.scorers.scorer import Size
 from retrieval_kd.scorers.view import View, Want, wanted
@@ -17,7 +17,7 @@ States = Float[Tensor, "query candidate dim"]
 
 
 def pair_state(
-    learner: States, guide: States, *, present: ListMask | None = None, pace: PerQuery | None = None
+    learner: States, guide: States, *, present: ListMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """(learner - guide)², mean over components, then over present (query, candidate) pairs.
 
@@ -25,7 +25,7 @@ def pair_state(
     """
     there = torch.ones_like(guide[..., 0], dtype=torch.bool) if present is None else present
     distance = ((learner - guide).masked_fill(~there[..., None], 0.0) ** 2).mean(-1)
-    return paced_mean(distance, there, pace)
+    return weighted_mean(distance, there, query_weight)
 
 
 class PairState(Term):
@@ -50,4 +50,4 @@ class PairState(Term):
         query = upcast(views[self.learner].vectors["query"])[:, None].expand_as(passage)
         found = self.map(torch.cat([query, passage, query * passage], dim=-1))
         target = self.guided(wanted(views[self.guide].states, "states"))
-        return pair_state(found, target, present=batch.listed, pace=self.pace(batch))
+        return pair_state(found, target, present=batch.listed, query_weight=self.query_weight(batch))

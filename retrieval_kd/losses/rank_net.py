@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.losses.mean import paced_mean
+from retrieval_kd.losses.mean import weighted_mean
 from retrieval_kd.losses.term import Term, read, want
 from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import ListMask, ListScores, PerQuery, Scalar
@@ -32,17 +32,17 @@ def pair_costs(scores: ListScores, present: ListMask | None) -> Pairs:
 
 
 def rank_net(
-    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None
+    scores: ListScores, labels: ListScores, *, present: ListMask | None = None, query_weight: PerQuery | None = None
 ) -> Scalar:
     """log(1 + exp(-(s_i - s_j))), mean over all pairs of the batch with label i > label j.
 
     Source: Burges et al. (2005), eq. 3 with target probability 1.
     """
-    return paced_mean(pair_costs(scores, present), ordered_pairs(labels, present), pace)
+    return weighted_mean(pair_costs(scores, present), ordered_pairs(labels, present), query_weight)
 
 
 class RankNet(Term):
-    """RankNet of the own list in the order of the guide's scores, or of the lesson's labels where there is no guide."""
+    """RankNet of the own list in the order of the guide's scores; without a guide, of the curriculum's labels."""
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
@@ -59,7 +59,7 @@ class RankNet(Term):
 
     @property
     def reads_labels(self) -> bool:
-        """Whether it goes by the lesson's labels."""
+        """Whether it goes by the curriculum's labels."""
         return self.guide is None
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
@@ -69,4 +69,4 @@ class RankNet(Term):
         scores = read(views[self.learner], "list")
         labels = batch.labels if self.guide is None else self.guided(read(views[self.guide], "list"))
         known = batch.listed & ~torch.isnan(labels)
-        return rank_net(scores, labels.to(scores.dtype), present=known, pace=self.pace(batch))
+        return rank_net(scores, labels.to(scores.dtype), present=known, query_weight=self.query_weight(batch))

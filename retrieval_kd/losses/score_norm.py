@@ -11,13 +11,13 @@ from retrieval_kd.scorers.view import View, Want
 from retrieval_kd.shapes import ListMask, ListScores, PerQuery, Scalar
 
 
-def score_norm(scores: ListScores, *, present: ListMask | None = None, pace: PerQuery | None = None) -> Scalar:
-    """sqrt(Σ s²) over all present scores of the step, each query's squares times its pace.
+def score_norm(scores: ListScores, *, present: ListMask | None = None, query_weight: PerQuery | None = None) -> Scalar:
+    """sqrt(Σ s²) over all present scores of the step, each query's squares times its weight.
 
     Source: `reg_lambda` of CL-DRD, Zeng, Zamani & Vinay (2022), nway_listwise_1.py of its code.
     """
     there = scores if present is None else scores.masked_fill(~present, 0.0)
-    return vector_norm(there if pace is None else there * pace.sqrt()[:, None])
+    return vector_norm(there if query_weight is None else there * query_weight.sqrt()[:, None])
 
 
 class ScoreNorm(Term):
@@ -32,4 +32,6 @@ class ScoreNorm(Term):
         return {self.learner: want("list")}
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        return score_norm(read(views[self.learner], "list"), present=batch.listed, pace=self.pace(batch))
+        return score_norm(
+            read(views[self.learner], "list"), present=batch.listed, query_weight=self.query_weight(batch)
+        )

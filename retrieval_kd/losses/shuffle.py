@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.scorers.view import View
 
 _OWN, _POOL, _QUERIES, _PASSAGES = 11, 12, 13, 14  # what a generator is for, so that no two draws share one
@@ -29,10 +29,10 @@ class Orders(NamedTuple):
 def orders(seed: int, batch: Candidates) -> Orders:
     """Permutations of each query's candidates, of its pool, and of the step's texts, as a function of (seed, step).
 
-    What guided terms never read (absent, without a stored score, in the pool dark) stays where it is. A lesson changes
-    nothing, so that the curriculum and the terms see one order.
+    What guided terms never read (absent, without a stored score, in the pool dark) stays where it is. A curriculum
+    changes nothing, so that the curriculum and the terms see one order.
     """
-    bare = replace(batch, lesson=None)
+    bare = replace(batch, step_weights=None)
     listed, queries = bare.listed, bare.listed.any(1)
     return Orders(
         _permuted(listed, [seed, _OWN, batch.step]),
@@ -53,8 +53,10 @@ def relabelled(seed: int | None, batch: Candidates) -> Candidates:
     if seed is None:
         return batch
     labels = batch.labels.gather(1, orders(seed, batch).own)
-    lesson = batch.lesson or Lesson(torch.ones_like(batch.present), torch.ones_like(labels[:, 0]), labels)
-    return batch.taught(lesson._replace(labels=labels))
+    step_weights = batch.step_weights or StepWeights(
+        torch.ones_like(batch.present), torch.ones_like(labels[:, 0]), labels
+    )
+    return batch.weighted(step_weights._replace(labels=labels))
 
 
 def _permuted(moves: Tensor, seed: list[int]) -> Tensor:

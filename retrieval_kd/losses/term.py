@@ -19,7 +19,7 @@ Number = TypeVar("Number", int, float)
 
 
 class Term(nn.Module, ABC):
-    """`learner` follows `guide` (None: judgments) with a weight. `paced`: a curriculum's pace weights its mean.
+    """`learner` follows `guide` (None: judgments) with a weight. `paced`: a curriculum's query weights weight its mean.
 
     `detach_guide`: no gradient into the guide. `absolute` says that it reads scores as they stand, so that a constant
     added to all of a query's scores changes it; most terms read differences alone. `over`: whose candidates it reads.
@@ -57,7 +57,7 @@ class Term(nn.Module, ABC):
 
     @property
     def reads_labels(self) -> bool:
-        """Whether it goes by the lesson's labels."""
+        """Whether it goes by the curriculum's labels."""
         return False
 
     def setup(self, sizes: Mapping[str, Size]) -> None:
@@ -72,8 +72,8 @@ class Term(nn.Module, ABC):
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         """The unweighted loss."""
 
-    def pace(self, batch: Candidates) -> PerQuery | None:
-        return batch.pace if self.paced else None
+    def query_weight(self, batch: Candidates) -> PerQuery | None:
+        return batch.query_weight if self.paced else None
 
     def guided(self, scores: Tensor) -> Tensor:
         """A guide's numbers, cut off from its gradient unless the option says otherwise."""

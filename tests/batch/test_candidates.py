@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from retrieval_kd.batch.candidates import Lesson, Texts
+from retrieval_kd.batch.candidates import StepWeights, Texts
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokenisation, apart
 from tests.steps import step
 
 
-def lesson(keep: list[list[int]], labels: list[list[float]] | None = None) -> Lesson:
+def weigh(keep: list[list[int]], labels: list[list[float]] | None = None) -> StepWeights:
     kept = torch.tensor(keep).bool()
-    return Lesson(kept, torch.tensor([1.0, 3.0]), torch.tensor(labels or kept.float().tolist()))
+    return StepWeights(kept, torch.tensor([1.0, 3.0]), torch.tensor(labels or kept.float().tolist()))
 
 
 def test_an_absent_candidate_counts_nowhere() -> None:
@@ -36,15 +36,15 @@ def test_a_passage_judged_relevant_is_no_rival_but_guided_terms_see_it() -> None
     assert batch.pooled.all()
 
 
-def test_what_a_lesson_drops_is_dropped_from_its_own_query_alone() -> None:
-    batch = step([[1, 1], [1, 1]]).taught(lesson([[1, 0], [1, 1]]))
+def test_what_a_curriculum_drops_is_dropped_from_its_own_query_alone() -> None:
+    batch = step([[1, 1], [1, 1]]).weighted(weigh([[1, 0], [1, 1]]))
     assert batch.listed.tolist() == [[True, False], [True, True]]
     assert batch.pooled.tolist() == [[True, False, True, True], [True, True, True, True]]
     assert batch.negatives.tolist() == [[False, False, True, True], [True, True, False, True]]
 
 
-def test_a_lesson_drops_in_the_pool_of_its_own_query_where_there_are_several_pools() -> None:
-    batch = step([[1, 1], [1, 1]], queries_per_pool=1).taught(lesson([[1, 0], [0, 1]]))
+def test_a_curriculum_drops_in_the_pool_of_its_own_query_where_there_are_several_pools() -> None:
+    batch = step([[1, 1], [1, 1]], queries_per_pool=1).weighted(weigh([[1, 0], [0, 1]]))
     assert batch.pooled.tolist() == [[True, False], [False, True]]
 
 
@@ -71,32 +71,32 @@ def test_the_positives_column_of_the_own_list_is_that_of_the_pool_without_the_li
     assert step([[1, 1, 1]] * 3, positive=[1, -1, 8]).own_positive.tolist() == [1, -1, 2]
 
 
-def test_labels_are_the_grades_until_a_lesson_gives_others() -> None:
+def test_labels_are_the_grades_until_a_curriculum_gives_others() -> None:
     batch = step([[1, 1], [1, 1]], relevance=[[2, -1], [1, 0]])
     assert batch.labels.tolist() == [[2.0, 0.0], [1.0, 0.0]]
-    taught = batch.taught(lesson([[1, 1], [1, 1]], [[0.5, 0.25], [0.0, 1.0]]))
+    taught = batch.weighted(weigh([[1, 1], [1, 1]], [[0.5, 0.25], [0.0, 1.0]]))
     assert taught.labels.tolist() == [[0.5, 0.25], [0.0, 1.0]]
 
 
-def test_there_is_no_pace_before_a_lesson() -> None:
+def test_there_are_no_query_weights_before_a_curriculum_gave_any() -> None:
     batch = step([[1, 1], [1, 1]])
-    assert batch.pace is None
-    pace = batch.taught(lesson([[1, 1], [1, 1]])).pace
-    assert pace is not None
-    assert pace.tolist() == [1.0, 3.0]
+    assert batch.query_weight is None
+    query_weight = batch.weighted(weigh([[1, 1], [1, 1]])).query_weight
+    assert query_weight is not None
+    assert query_weight.tolist() == [1.0, 3.0]
 
 
 def test_a_batch_moves_to_a_device_with_all_it_holds() -> None:
     tokens = apart(Ragged.of([[5], [6]]), Frame((2,), (3,), 8))
-    batch = step([[1], [1]], stored={"file": torch.zeros(2, 1)}).taught(lesson([[1], [1]]))
+    batch = step([[1], [1]], stored={"file": torch.zeros(2, 1)}).weighted(weigh([[1], [1]]))
     batch = replace(batch, texts={Tokenisation("t"): Texts(None, tokens)}).to("meta")
-    assert batch.lesson is not None
+    assert batch.step_weights is not None
     texts = batch.texts[Tokenisation("t")]
     parts = [
         batch.present,
         batch.known_positives,
         batch.stored["file"],
-        *batch.lesson,
+        *batch.step_weights,
         texts.passage.ids,
         texts.passage.word,
     ]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.losses.term import Term
 from retrieval_kd.scorers.view import View, Want
 
@@ -55,13 +55,13 @@ def batch(listed: int = LISTED, *, empty: bool = False, dtype: torch.dtype = tor
         texts={},
         local=QUERIES,
     )
-    return made.taught(lesson(made, dtype=dtype))
+    return made.weighted(weigh(made, dtype=dtype))
 
 
-def lesson(made: Candidates, *, dtype: torch.dtype = torch.float64) -> Lesson:
-    """Everything counts, at a pace of its own for each query; the labels of a list are all different."""
+def weigh(made: Candidates, *, dtype: torch.dtype = torch.float64) -> StepWeights:
+    """Everything counts, at a query_weight of its own for each query; the labels of a list are all different."""
     labels = torch.arange(made.present.shape[1], 0, -1, dtype=dtype).expand(made.present.shape).clone()
-    return Lesson(torch.ones_like(made.present), torch.tensor([1.0, 0.5, 2.0, 1.5], dtype=dtype), labels)
+    return StepWeights(torch.ones_like(made.present), torch.tensor([1.0, 0.5, 2.0, 1.5], dtype=dtype), labels)
 
 
 def view(
@@ -154,10 +154,10 @@ def permuted(made: Step, order: Tensor) -> Step:
     small = {name: moved(value) for name, value in found.items() if isinstance(value, Tensor) and name != "positive"}
     new_column = columns.argsort(1).gather(1, made.batch.positive.clamp(min=0)[:, None])[:, 0]
     positive = torch.where(made.batch.positive < 0, -1, new_column)
-    assert made.batch.lesson is not None
-    taught = Lesson(*map(moved, made.batch.lesson))
+    assert made.batch.step_weights is not None
+    taught = StepWeights(*map(moved, made.batch.step_weights))
     views = {role: shown.map(moved) for role, shown in made.views.items()}
-    return Step(replace(made.batch, **small, positive=positive, lesson=taught), views)
+    return Step(replace(made.batch, **small, positive=positive, step_weights=taught), views)
 
 
 def value(term: Term, made: Step | tuple[Candidates, Mapping[str, View]]) -> Tensor:

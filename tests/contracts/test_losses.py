@@ -14,7 +14,7 @@ from torch import Tensor
 
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import with_roles_named
-from retrieval_kd.batch.candidates import Lesson
+from retrieval_kd.batch.candidates import StepWeights
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.term import Term
 from tests.contracts import made_steps as steps
@@ -90,10 +90,10 @@ def changed(made: Step, change: Callable[[Tensor], Tensor], roles: Collection[st
 
 
 def in_float32(made: Step) -> Step:
-    lesson = made.batch.lesson
-    assert lesson is not None
-    single = Lesson(lesson.keep, lesson.pace.float(), lesson.labels.float())
-    return changed(made, Tensor.float)._replace(batch=made.batch.taught(single))
+    step_weights = made.batch.step_weights
+    assert step_weights is not None
+    single = StepWeights(step_weights.keep, step_weights.query_weight.float(), step_weights.labels.float())
+    return changed(made, Tensor.float)._replace(batch=made.batch.weighted(single))
 
 
 @pytest.mark.parametrize("name", names("loss"))
@@ -210,12 +210,12 @@ def test_an_absent_candidate_changes_nothing_whatever_its_score(name: str, arrow
 @pytest.mark.parametrize(("name", "arrow"), arrows())
 def test_a_candidate_that_the_curriculum_drops_changes_nothing_in_its_own_row(name: str, arrow: str) -> None:
     term = term_of(name, arrow)
-    lesson = steps.batch().lesson
-    assert lesson is not None
-    keep = lesson.keep.clone()
+    step_weights = steps.batch().step_weights
+    assert step_weights is not None
+    keep = step_weights.keep.clone()
     keep[steps.DROPPED] = False
     made = steps.step(term)
-    made = made._replace(batch=made.batch.taught(lesson._replace(keep=keep)))
+    made = made._replace(batch=made.batch.weighted(step_weights._replace(keep=keep)))
     query, candidate = steps.DROPPED
     column = query % steps.PER_POOL * steps.LISTED + candidate
 
@@ -304,10 +304,10 @@ def test_a_paced_term_is_a_mean_weighted_by_pace_and_another_does_not_hear_it(na
     term = term_of(name, arrow)
     made = steps.step(term)
 
-    def at(*pace: float) -> Tensor:
-        assert made.batch.lesson is not None
-        lesson = made.batch.lesson._replace(pace=torch.tensor(pace, dtype=torch.float64))
-        return steps.value(term, made._replace(batch=made.batch.taught(lesson)))
+    def at(*query_weight: float) -> Tensor:
+        assert made.batch.step_weights is not None
+        step_weights = made.batch.step_weights._replace(query_weight=torch.tensor(query_weight, dtype=torch.float64))
+        return steps.value(term, made._replace(batch=made.batch.weighted(step_weights)))
 
     everyone = at(1, 1, 1, 1)
     torch.testing.assert_close(at(0.25, 0.25, 0.25, 0.25), everyone)

@@ -1,4 +1,4 @@
-"""The pure functions that others may rely on: names, arguments, their kinds and defaults; `pace` may be there too."""
+"""The pure functions that others may rely on: names, arguments, kinds, defaults; `query_weight` may be there too."""
 
 import importlib
 import inspect
@@ -48,8 +48,8 @@ TABLE: dict[str, tuple[list[str], dict[str, object]]] = {
 def test_a_pure_function_has_the_arguments_that_others_rely_on(name: str) -> None:
     module, _, function = name.rpartition(".")
     found = dict(inspect.signature(getattr(importlib.import_module(module), function)).parameters)
-    pace = found.pop("pace", None)
-    assert pace is None or (pace.kind is Parameter.KEYWORD_ONLY and pace.default is None)
+    query_weight = found.pop("query_weight", None)
+    assert query_weight is None or (query_weight.kind is Parameter.KEYWORD_ONLY and query_weight.default is None)
     by_position, by_keyword = TABLE[name]
     assert [key for key, one in found.items() if one.kind is Parameter.POSITIONAL_OR_KEYWORD] == by_position
     assert all(found[key].default is REQUIRED for key in by_position)

@@ -10,15 +10,15 @@ from tests.steps import step
 
 def test_everything_counts_at_pace_one_with_the_grades_as_labels() -> None:
     batch = step([[1, 1], [1, 0]], relevance=[[2, -1], [0, -1]])
-    lesson = Constant().lesson(batch, {}, 0.5)
-    assert lesson.keep.all()
-    assert lesson.pace.tolist() == [1, 1]
-    assert lesson.labels.tolist() == [[2, 0], [0, 0]]
+    step_weights = Constant().weigh(batch, {}, 0.5)
+    assert step_weights.keep.all()
+    assert step_weights.query_weight.tolist() == [1, 1]
+    assert step_weights.labels.tolist() == [[2, 0], [0, 0]]
 
 
 def test_a_batch_that_was_taught_nothing_counts_as_before() -> None:
     batch = step([[1, 1], [1, 0]], known_positives=[[1, 0, 0, 1], [0, 0, 1, 0]], dark=[[0, 1], [0, 0]])
-    taught = batch.taught(Constant().lesson(batch, {}, 0.0))
+    taught = batch.weighted(Constant().weigh(batch, {}, 0.0))
     for name in ("listed", "pooled", "negatives", "labels"):
         assert torch.equal(getattr(taught, name), getattr(batch, name))
 
@@ -29,4 +29,4 @@ def test_it_reads_nobody_holds_nothing_and_takes_a_new_run_calmly() -> None:
     assert curriculum.wants() == {}
     assert list(curriculum.buffers()) == list(curriculum.parameters()) == []
     curriculum.refresh(Run.of({"q": [("p", 1.0)]}), Judgments({}))
-    assert curriculum.lesson(step([[1]]), {}, 1.0).keep.tolist() == [[True]]
+    assert curriculum.weigh(step([[1]]), {}, 1.0).keep.tolist() == [[True]]

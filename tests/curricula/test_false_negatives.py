@@ -35,7 +35,7 @@ def filtering(**given: Any) -> FalseNegatives:
 
 def kept(made: FalseNegatives, scores: torch.Tensor, batch: Candidates | None = None) -> list[list[bool]]:
     batch = batch or step([[1] * scores.shape[1]] * len(scores))
-    return made.lesson(batch, {"cross": View(scores=scores)}, 0.0).keep.tolist()
+    return made.weigh(batch, {"cross": View(scores=scores)}, 0.0).keep.tolist()
 
 
 def mine_anew(made: FalseNegatives) -> None:
@@ -112,20 +112,20 @@ def test_a_bar_above_every_score_filters_nothing() -> None:
     batch, student = step([[1, 1, 1]] * 2), rows([0.0, 1.0, 2.0], [1.0, 0.0, 0.5])
     views = {"cross": View(scores=scores), "student": View(scores=student)}
     term = listwise("student", "cross", over="list")
-    lesson = made.lesson(batch, views, 0.0)
-    assert lesson.keep.all()
+    step_weights = made.weigh(batch, views, 0.0)
+    assert step_weights.keep.all()
     assert torch.equal(
-        term(views, batch.taught(lesson)), term(views, batch.taught(Constant().lesson(batch, views, 0.0)))
+        term(views, batch.weighted(step_weights)), term(views, batch.weighted(Constant().weigh(batch, views, 0.0)))
     )
 
 
 def test_what_is_dropped_is_no_rival_of_its_own_query_and_stays_one_of_others() -> None:
     batch = step([[1, 1], [1, 1]])
-    lesson = filtering().lesson(batch, {"cross": View(scores=scored([0.5, 0.9], [0.5, 0.1]))}, 0.0)
-    assert batch.taught(lesson).negatives.tolist() == [[False, False, True, True], [True, True, False, True]]
+    step_weights = filtering().weigh(batch, {"cross": View(scores=scored([0.5, 0.9], [0.5, 0.1]))}, 0.0)
+    assert batch.weighted(step_weights).negatives.tolist() == [[False, False, True, True], [True, True, False, True]]
 
 
-def test_a_lesson_is_the_same_on_every_rank() -> None:
+def test_the_weights_are_the_same_on_every_rank() -> None:
     scores, batch = scored([0.9, 0.7], [0.7, 0.2]), step([[1, 1], [1, 1]])
     here, there = filtering(), filtering()
     assert kept(here, scores, replace(batch, local=1)) == kept(there, scores, replace(batch, first=1, local=1))

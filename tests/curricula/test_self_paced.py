@@ -19,9 +19,9 @@ def paced(**given: Any) -> SelfPaced:
     return SelfPaced(**{"judge": "late", "first": 0.8, "last": 0.0, "schedule": "linear", "weighting": "hard", **given})
 
 
-def lesson_of(made: Curriculum, scores: torch.Tensor, progress: float, **batch: Any) -> torch.Tensor:
+def weights_of(made: Curriculum, scores: torch.Tensor, progress: float, **batch: Any) -> torch.Tensor:
     present = [[1] * scores.shape[1]] * len(scores)
-    return made.lesson(step(present, **batch), {"late": View(scores=scores)}, progress).pace
+    return made.weigh(step(present, **batch), {"late": View(scores=scores)}, progress).query_weight
 
 
 def test_confidence_is_the_positives_share_of_its_own_list() -> None:
@@ -47,22 +47,22 @@ def test_a_positive_that_the_judge_never_scored_and_an_empty_list_have_no_confid
 
 def test_the_bar_falls_over_the_training_and_lets_more_and_more_take_part() -> None:
     scores = rows([LN3, 0.0], [0.0, 0.0], [0.0, LN3])  # confidence 3/4, 1/2, 1/4
-    found = [lesson_of(paced(), scores, progress).tolist() for progress in (0.0, 0.25, 0.5, 0.75)]
+    found = [weights_of(paced(), scores, progress).tolist() for progress in (0.0, 0.25, 0.5, 0.75)]
     assert found == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
-    assert lesson_of(paced(first=0.5, schedule="constant"), scores, 0.9).tolist() == [1, 1, 0]
+    assert weights_of(paced(first=0.5, schedule="constant"), scores, 0.9).tolist() == [1, 1, 0]
 
 
 def test_soft_pace_is_the_confidence_itself() -> None:
     scores = rows([LN3, 0.0], [0.0, LN3])
-    assert lesson_of(paced(weighting="soft"), scores, 0.0).tolist() == pytest.approx([0.75, 0.25])
+    assert weights_of(paced(weighting="soft"), scores, 0.0).tolist() == pytest.approx([0.75, 0.25])
 
 
 def test_a_bar_of_0_is_plain_distillation() -> None:
     batch, scores = step([[1, 1], [1, 1]]), rows([LN3, 0.0], [-50.0, 50.0])
     views = {"late": View(scores=scores), "student": View(scores=rows([0.0, 1.0], [1.0, 0.0]))}
     term = listwise("student", "late", over="list")
-    zero, plain = paced(first=0.0).lesson(batch, views, 0.3), Constant().lesson(batch, views, 0.3)
-    assert torch.equal(term(views, batch.taught(zero)), term(views, batch.taught(plain)))
+    zero, plain = paced(first=0.0).weigh(batch, views, 0.3), Constant().weigh(batch, views, 0.3)
+    assert torch.equal(term(views, batch.weighted(zero)), term(views, batch.weighted(plain)))
     assert torch.equal(zero.labels, plain.labels)
     assert zero.keep.all()
 

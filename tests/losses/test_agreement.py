@@ -30,7 +30,7 @@ def test_shares_are_among_what_is_present() -> None:
 
 
 def test_queries_weigh_by_their_pace() -> None:
-    found = agreement(rows([LN3, 0.0], [0.0, 0.0]), rows([0.0, 0.0], [0.0, 0.0]), pace=torch.tensor([1.0, 3.0]))
+    found = agreement(rows([LN3, 0.0], [0.0, 0.0]), rows([0.0, 0.0], [0.0, 0.0]), query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx(BOTH / 4)
 
 

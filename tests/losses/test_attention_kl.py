@@ -25,7 +25,7 @@ LEARNER, GUIDE = words([[[0.5, 0.5], [0.5, 0.5]]]), words([[[0.75, 0.25], [0.5, 
 
 def distance(learner: Tensor, guide: Tensor, *, kind: Any = "kl", per: Any = "row", **given: Any) -> float:
     """With everything else as the plain divergence has it."""
-    plain = {"present": None, "soften_guide": False, "pace": None}
+    plain = {"present": None, "soften_guide": False, "query_weight": None}
     return attention_distance(learner, guide, distance=kind, per=per, **{**plain, **given}).item()
 
 
@@ -72,7 +72,7 @@ def test_a_passage_without_words_or_absent_is_skipped() -> None:
 def test_rows_weigh_by_their_querys_pace() -> None:
     learner, guide = words([[[0.5, 0.5]]], [[[0.5, 0.5]]]), words([[[0.75, 0.25]]], [[[0.5, 0.5]]])
     masks = {"query_mask": flags([1], [1]), "passage_mask": torch.ones(2, 1, 2, dtype=torch.bool)}
-    found = attention_kl(learner, guide, **masks, pace=torch.tensor([1.0, 3.0]))
+    found = attention_kl(learner, guide, **masks, query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
 
 

@@ -40,7 +40,7 @@ def test_a_query_without_a_positive_is_left_out_of_the_mean() -> None:
 
 
 def test_queries_weigh_by_their_pace() -> None:
-    found = contrastive(rows([LN3, 0.0], [0.0, 0.0]), torch.tensor([0, 0]), pace=torch.tensor([1.0, 3.0]))
+    found = contrastive(rows([LN3, 0.0], [0.0, 0.0]), torch.tensor([0, 0]), query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
 
 

@@ -25,8 +25,8 @@ def test_absent_texts_are_left_out_and_texts_weigh_by_pace() -> None:
     learner, guide = rows([1.0, 0.0], [1.0, 0.0], [9.0, 9.0]), rows([0.0, 1.0], [1.0, 0.0], [0.0, 0.0])
     present = torch.tensor([True, True, False])
     assert embedding(learner, guide, present=present).item() == 1
-    pace = torch.tensor([1.0, 3.0, 5.0])
-    assert embedding(learner, guide, present=present, pace=pace).item() == pytest.approx(2 / 4)
+    query_weight = torch.tensor([1.0, 3.0, 5.0])
+    assert embedding(learner, guide, present=present, query_weight=query_weight).item() == pytest.approx(2 / 4)
 
 
 def term(**given: Any) -> Embedding:

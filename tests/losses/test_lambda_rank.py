@@ -29,7 +29,7 @@ def test_a_rank_is_among_what_is_present() -> None:
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
     scores, labels = rows([LN3, 0.0], [LN3, 0.0]), rows([1.0, 0.0], [0.0, 1.0])
-    found = lambda_rank(scores, labels, pace=torch.tensor([1.0, 3.0]))
+    found = lambda_rank(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx((0.5 * math.log(4 / 3) + 3 * 0.5 * math.log(4)) / 4)
 
 
@@ -52,7 +52,7 @@ def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
     assert lambda_rank(scores + 9, labels).item() == pytest.approx(lambda_rank(scores, labels).item())
 
 
-def test_the_term_goes_by_the_lessons_labels_on_the_own_list() -> None:
+def test_the_term_goes_by_the_curriculums_labels_on_the_own_list() -> None:
     term = LambdaRank(learner="student", metric="rr", others=None, paced=True, weight=1.0)
     batch = step([[1, 1, 0]], relevance=[[-1, 1, -1]])
     found = term({"student": View(scores=rows([0.0, 0.0, 9.0]))}, batch)

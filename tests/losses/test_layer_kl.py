@@ -72,7 +72,7 @@ def test_pace_weighs_the_divergence_of_queries() -> None:
         blocks([[0.0, 0.0], [0.0, 0.0]]),
         blocks([[LN3, 0.0], [0.0, 0.0]]),
         torch.tensor([0, 0]),
-        pace=torch.tensor([1.0, 3.0]),
+        query_weight=torch.tensor([1.0, 3.0]),
     )
     assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
 

@@ -56,7 +56,7 @@ def test_with_nothing_present_at_all_it_is_zero_with_a_graph() -> None:
 
 def test_queries_weigh_by_their_pace() -> None:
     learner, guide = rows([0.0, 0.0], [LN3, 0.0]), rows([LN3, 0.0], [0.0, 0.0])
-    found = listwise_kl(learner, guide, pace=torch.tensor([1.0, 3.0]))
+    found = listwise_kl(learner, guide, query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx((kl(QUARTERS, HALVES) + 3 * kl(HALVES, QUARTERS)) / 4)
 
 

@@ -45,8 +45,11 @@ def test_pairs_are_the_mean_not_queries() -> None:
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
     learner, guide = rows(LEARNER, [4.0, 1.0, 0.0]), rows(GUIDE, [1.0, 1.0, 0.0])
-    present, pace = flags([1, 1, 1], [1, 1, 0]), torch.tensor([1.0, 3.0])
-    assert margin_mse(learner, guide, torch.tensor([0, 0]), present=present, pace=pace).item() == (1 + 4 + 3 * 9) / 5
+    present, query_weight = flags([1, 1, 1], [1, 1, 0]), torch.tensor([1.0, 3.0])
+    assert (
+        margin_mse(learner, guide, torch.tensor([0, 0]), present=present, query_weight=query_weight).item()
+        == (1 + 4 + 3 * 9) / 5
+    )
 
 
 def test_a_constant_added_to_either_sides_scores_changes_nothing() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from retrieval_kd.batch.candidates import Lesson
+from retrieval_kd.batch.candidates import StepWeights
 from retrieval_kd.losses.agreement import Agreement
 from retrieval_kd.losses.contrastive import Contrastive
 from retrieval_kd.losses.listwise_kl import ListwiseKL
@@ -47,9 +47,9 @@ def test_every_loss_is_named_and_weighted() -> None:
 
 def test_pace_reaches_the_terms_that_are_paced_alone() -> None:
     objective = Objective({"hard": contrastive("student"), "kl": listwise("student", "late")})
-    lesson = Lesson(torch.ones(2, 1, dtype=torch.bool), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
+    step_weights = StepWeights(torch.ones(2, 1, dtype=torch.bool), torch.tensor([1.0, 3.0]), torch.ones(2, 1))
     views = {"student": View(pool=rows([LN3, 0.0], [0.0, 0.0])), "late": View(pool=rows([0.0, 0.0], [0.0, 0.0]))}
-    losses = objective(views, step([[1], [1]]).taught(lesson))
+    losses = objective(views, step([[1], [1]]).weighted(step_weights))
     assert losses["hard"].item() == pytest.approx((math.log(4 / 3) + LN2) / 2)
     assert losses["kl"].item() == pytest.approx(kl((0.5, 0.5), (0.75, 0.25)) / 4)
 

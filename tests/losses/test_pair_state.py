@@ -21,8 +21,10 @@ def test_it_is_a_mean_over_components_and_then_over_present_pairs() -> None:
     learner, guide = states([[1.0, 2.0], [5.0, 5.0]], [[0.0, 0.0], [1.0, 0.0]]), states(*[[[0.0, 0.0]] * 2] * 2)
     assert pair_state(learner, guide).item() == pytest.approx((2.5 + 25 + 0 + 0.5) / 4)
     assert pair_state(learner, guide, present=flags([1, 0], [1, 1])).item() == pytest.approx((2.5 + 0 + 0.5) / 3)
-    pace = torch.tensor([1.0, 3.0])
-    assert pair_state(learner, guide, present=flags([1, 0], [1, 1]), pace=pace).item() == pytest.approx(4 / 7)
+    query_weight = torch.tensor([1.0, 3.0])
+    assert pair_state(learner, guide, present=flags([1, 0], [1, 1]), query_weight=query_weight).item() == pytest.approx(
+        4 / 7
+    )
 
 
 def test_what_is_absent_reaches_no_gradient_and_nobody_is_zero_with_a_graph() -> None:

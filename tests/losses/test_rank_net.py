@@ -31,7 +31,7 @@ def test_it_is_the_mean_over_all_pairs_of_the_batch() -> None:
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
     scores, labels = rows([LN3, 0.0], [0.0, 0.0]), rows([1.0, 0.0], [1.0, 0.0])
-    found = rank_net(scores, labels, pace=torch.tensor([1.0, 3.0]))
+    found = rank_net(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
     assert found.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
 
 

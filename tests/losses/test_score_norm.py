@@ -14,7 +14,7 @@ def test_it_is_the_norm_of_all_present_scores_of_the_step() -> None:
 
 
 def test_a_querys_squares_weigh_by_its_pace() -> None:
-    assert score_norm(rows([3.0], [4.0]), pace=torch.tensor([4.0, 0.0])).item() == pytest.approx(6)
+    assert score_norm(rows([3.0], [4.0]), query_weight=torch.tensor([4.0, 0.0])).item() == pytest.approx(6)
 
 
 def test_without_any_score_it_is_zero_with_a_graph() -> None:

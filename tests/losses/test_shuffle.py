@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from retrieval_kd.batch.candidates import Lesson
+from retrieval_kd.batch.candidates import StepWeights
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.losses.shuffle import orders, relabelled, shuffled
 from retrieval_kd.scorers.view import View
@@ -27,11 +27,11 @@ def test_a_list_is_permuted_among_what_is_listed_and_a_pool_among_what_is_pooled
     assert own[2, 3] in (0, 1, 2, 3), "a dark example of the own list moves with the others"
 
 
-def test_an_order_is_a_function_of_seed_and_step_and_a_lesson_changes_nothing() -> None:
+def test_an_order_is_a_function_of_seed_and_step_and_a_curriculum_changes_nothing() -> None:
     batch = step(PRESENT)
     own, pool, *_ = orders(5, batch)
-    lesson = Lesson(batch.present & False, torch.zeros(4), torch.zeros(4, 4))
-    for same in (batch, batch.taught(lesson), replace(batch, first=2, local=2)):
+    step_weights = StepWeights(batch.present & False, torch.zeros(4), torch.zeros(4, 4))
+    for same in (batch, batch.weighted(step_weights), replace(batch, first=2, local=2)):
         assert torch.equal(orders(5, same).own, own)
         assert torch.equal(orders(5, same).pool, pool)
     for other in (orders(6, batch), orders(5, replace(batch, step=1))):
@@ -86,10 +86,10 @@ def test_all_that_a_guide_says_of_a_candidate_moves_together() -> None:
 def test_labels_go_the_way_of_the_guides_scores() -> None:
     batch = step([[1, 1, 1, 1]] * 3)
     labels = torch.arange(12.0).reshape(3, 4)
-    taught = batch.taught(Lesson(batch.present, torch.tensor([1.0, 2.0, 3.0]), labels))
+    taught = batch.weighted(StepWeights(batch.present, torch.tensor([1.0, 2.0, 3.0]), labels))
     found = relabelled(2, taught)
     assert torch.equal(found.labels, labels.gather(1, orders(2, batch).own))
-    assert torch.equal(found.pace, taught.pace)
+    assert torch.equal(found.query_weight, taught.query_weight)
     assert torch.equal(relabelled(2, batch).labels, batch.labels.gather(1, orders(2, batch).own))
 
 

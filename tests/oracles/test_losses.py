@@ -132,7 +132,7 @@ def attention_of(query_words: list[int]) -> dict[str, Any]:
         "passage_mask": columns,
         "present": None,
         "soften_guide": True,
-        "pace": None,
+        "query_weight": None,
     }
 
 

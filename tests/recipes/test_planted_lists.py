@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from retrieval_kd.batch.candidates import Candidates, Lesson
+from retrieval_kd.batch.candidates import Candidates, StepWeights
 from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.curricula.false_negatives import FalseNegatives
 from retrieval_kd.curricula.self_paced import SelfPaced
@@ -22,22 +22,22 @@ STEPS = ("optim.lr=5e-3", "data.last=60", "data.queries_per_step=20")
 
 
 class Watched:
-    """The steps of a training, as its curriculum saw them: batch, the judge's scores, lesson; and the filter's bar."""
+    """The steps of a training, as its curriculum saw them: batch, the judge's scores, weights; and the filter's bar."""
 
     def __init__(self, kind: type[Curriculum], patch: pytest.MonkeyPatch) -> None:
-        self.steps: list[tuple[Candidates, Tensor, Lesson]] = []
+        self.steps: list[tuple[Candidates, Tensor, StepWeights]] = []
         self.bars: list[float] = []
-        taught = kind.lesson
+        weighed = kind.weigh
 
-        def lesson(made: Any, batch: Candidates, views: Mapping[str, View], progress: float) -> Lesson:
-            found: Lesson = taught(made, batch, views, progress)
+        def weigh(made: Any, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
+            found: StepWeights = weighed(made, batch, views, progress)
             scores = views[made.judge].scores
             assert scores is not None
             self.steps.append((batch, scores, found))
             self.bars += [float(made.bar)] if isinstance(made, FalseNegatives) else []
             return found
 
-        patch.setattr(kind, "lesson", lesson)
+        patch.setattr(kind, "weigh", weigh)
 
 
 def dropped(watched: Watched, classroom: Classroom, folder: Path) -> tuple[float, float]:
@@ -45,13 +45,13 @@ def dropped(watched: Watched, classroom: Classroom, folder: Path) -> tuple[float
     names = list(classroom.corpus(folder).collection)
     twin_of = torch.tensor([names.index(f"{name}{TWIN}") if f"{name}{TWIN}" in names else -1 for name in names])
     there, gone, others, lost = 0, 0, 0, 0
-    for batch, _, lesson in watched.steps:
+    for batch, _, step_weights in watched.steps:
         positive = batch.passage_id[:, :1]
         negative = batch.present & (batch.passage_id != positive)
         false = negative & (batch.passage_id == twin_of[positive])
-        there, gone = there + int(false.sum()), gone + int((false & ~lesson.keep).sum())
+        there, gone = there + int(false.sum()), gone + int((false & ~step_weights.keep).sum())
         rest = negative & ~false
-        others, lost = others + int(rest.sum()), lost + int((rest & ~lesson.keep).sum())
+        others, lost = others + int(rest.sum()), lost + int((rest & ~step_weights.keep).sum())
     assert there > 50
     return gone / there, lost / others
 

@@ -22,7 +22,7 @@ _SHOWS = {  # feature of a view → a loss that reads it
 def of_training(config: Node, *, ranked: bool) -> Unread:
     """Keys of a train stage that cannot act beside its others."""
     made = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
-    yield from _of_lessons(**made)
+    yield from _of_query_weights(**made)
     yield from _of_lists(**made)
     yield from _of_optim(made["loss"], made["optim"])
     yield from _of_teachers(made["loss"], config)
@@ -33,8 +33,8 @@ def groups(config: Node) -> Unread:
     """Whole groups and nodes of a train stage that teach nothing there."""
     objective, data, curriculum = (build(config[group], group) for group in ("loss", "data", "curriculum"))
     terms = dict(objective.terms.items())
-    only_paces = curriculum.paces and not (curriculum.filters or curriculum.labels)
-    if only_paces and not any(term.paced for term in terms.values()):
+    weights_alone = curriculum.weights_queries and not (curriculum.filters or curriculum.labels)
+    if weights_alone and not any(term.paced for term in terms.values()):
         yield (
             "curriculum",
             f"no term of the loss is paced; give loss.terms.{next(iter(terms))}.paced=true or curriculum=constant",
@@ -80,10 +80,10 @@ def _alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
     return f"{roles.path(first)}.dropout=0 reads {role} alike both times; give {roles.path(first)}.dropout, as 0.1"
 
 
-def _of_lessons(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
-    if not curriculum.paces:
+def _of_query_weights(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
+    if not curriculum.weights_queries:
         for name in loss.terms:
-            yield f"loss.terms.{name}.paced", "the curriculum gives every query pace 1; say curriculum=self_paced"
+            yield f"loss.terms.{name}.paced", "the curriculum gives every query the weight 1; say curriculum=self_paced"
     if data.refresh_every is None:
         for key in curriculum.moved:
             yield f"curriculum.{key}", "the bar moves at a re-mining alone; give data.refresh_every"

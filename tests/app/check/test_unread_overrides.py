@@ -76,7 +76,7 @@ UNREAD = {  # words → the refusal, and the words that end it
         r"curriculum\.last=0\.3 has no effect: .* say curriculum\.schedule=linear",
         ("curriculum.schedule=linear",),
     ),
-    "a paced term without a pace": (
+    "a paced term without a query_weight": (
         (*KL, "loss.terms.contrastive.paced=true"),
         r"loss\.terms\.contrastive\.paced=true has no effect: .* say curriculum=self_paced",
         ("curriculum=self_paced",),
@@ -146,7 +146,7 @@ UNREAD = {  # words → the refusal, and the words that end it
         r"curriculum=self_paced has no effect: a bar of 0 lets everything count; give curriculum\.first",
         ("curriculum.last=0.3",),
     ),
-    "the pace of a positive alone": (
+    "the query_weight of a positive alone": (
         (*KL, "curriculum=self_paced", "data.negatives=0"),
         r"curriculum=self_paced has no effect: a positive that is listed alone has the whole share; give data",
         ("data.negatives=1",),

@@ -37,10 +37,10 @@ def test_a_moving_bar_survives_a_break(ground: Ground, tmp_path: Path) -> None:
     mined = Run.read(ground.candidates)
 
     class Broken(FalseNegatives):
-        def lesson(self, batch: Any, views: Any, progress: float) -> Any:
+        def weigh(self, batch: Any, views: Any, progress: float) -> Any:
             if batch.step == 3:
                 raise KeyboardInterrupt
-            return super().lesson(batch, views, progress)
+            return super().weigh(batch, views, progress)
 
     def trained(curriculum: FalseNegatives, folder: Path) -> None:
         made = taught(ground, curriculum)
@@ -63,9 +63,9 @@ def test_a_control_shows_the_judge_shuffled_and_the_student_as_it_is(ground: Gro
         judge = "dual"
         views: dict[str, View]
 
-        def lesson(self, batch: Any, views: Any, progress: float) -> Any:
+        def weigh(self, batch: Any, views: Any, progress: float) -> Any:
             self.__dict__["views"] = views
-            return super().lesson(batch, views, progress)
+            return super().weigh(batch, views, progress)
 
     curriculum = Noting()
     node = {**training.loss_node("listwise_kl", {"dual": {}}), "shuffle": 7}
