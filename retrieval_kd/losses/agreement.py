@@ -1,11 +1,9 @@
 """Agreement of two readings: half the symmetric divergence of their distributions."""
 
-from collections.abc import Mapping
-
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.guided import GuidedTerm
 from retrieval_kd.losses.listwise_kl import listwise_kl
-from retrieval_kd.losses.term import Over, Term, read, want
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.losses.term import Over
 from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
 
 
@@ -21,18 +19,11 @@ def agreement(
     return (there + back) / 2
 
 
-class Agreement(Term):
+class Agreement(GuidedTerm):
     """Two readings of one scorer agree: `guide` names an echo of `learner`. No stop-gradient on either side."""
 
     def __init__(self, *, learner: str, guide: str, over: Over, detach_guide: bool, paced: bool, weight: float) -> None:
-        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
-        self.guide: str = guide
-        self.over = over
+        super().__init__(learner=learner, guide=guide, over=over, weight=weight, paced=paced, detach_guide=detach_guide)
 
-    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
-        return {self.learner: want(self.over), self.guide: want(self.over)}
-
-    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        first, second = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
-        present = batch.pooled if self.over == "pool" else batch.listed
-        return agreement(first, second, present=present, query_weight=self.query_weight(batch))
+    def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
+        return agreement(learner, guide, present=self.present(batch), query_weight=self.query_weight(batch))

@@ -1,14 +1,12 @@
 """Decoupled distillation: the positive against the rest, and the rest among themselves, each with a weight."""
 
-from collections.abc import Mapping
-
 import torch
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.guided import GuidedTerm
 from retrieval_kd.losses.listwise_kl import listwise_kl
 from retrieval_kd.losses.mean import log_shares
-from retrieval_kd.losses.term import Over, Term, from_zero, positive_number, read, want
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.losses.term import Over, from_zero, positive_number
 from retrieval_kd.shapes import Column, PerQuery, PoolMask, PoolScores, Scalar
 
 
@@ -48,7 +46,7 @@ def _against_rest(scores: PoolScores, column: torch.Tensor, there: PoolMask, res
     return torch.cat([shares.gather(1, column), others.clamp(min=lowest / 2)], dim=1)
 
 
-class DecoupledKL(Term):
+class DecoupledKL(GuidedTerm):
     """Decoupled distillation over the pool or the own list; it needs judged positives."""
 
     def __init__(
@@ -64,22 +62,15 @@ class DecoupledKL(Term):
         paced: bool,
         weight: float,
     ) -> None:
-        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
-        self.guide: str = guide
-        self.over: Over = over
+        super().__init__(learner=learner, guide=guide, over=over, weight=weight, paced=paced, detach_guide=detach_guide)
         self.options = {
             "temperature": positive_number("temperature", temperature),
             "alpha": from_zero("alpha", alpha),
             "beta": from_zero("beta", beta),
         }
 
-    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
-        return {self.learner: want(self.over), self.guide: want(self.over)}
-
-    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        learner, guide = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
-        pool = self.over == "pool"
-        positive, present = (batch.positive, batch.pooled) if pool else (batch.own_positive, batch.listed)
+    def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
+        positive = batch.positive if self.over == "pool" else batch.own_positive
         return decoupled_kl(
-            learner, guide, positive, present=present, **self.options, query_weight=self.query_weight(batch)
+            learner, guide, positive, present=self.present(batch), **self.options, query_weight=self.query_weight(batch)
         )

@@ -1,11 +1,9 @@
 """Listwise distillation: the learner's distribution over passages follows the guide's."""
 
-from collections.abc import Mapping
-
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.guided import GuidedTerm
 from retrieval_kd.losses.mean import log_shares, weighted_mean
-from retrieval_kd.losses.term import Over, Term, positive_number, read, want
-from retrieval_kd.scorers.view import View, Want
+from retrieval_kd.losses.term import Over, positive_number
 from retrieval_kd.shapes import PerQuery, PoolMask, PoolScores, Scalar
 
 
@@ -33,7 +31,7 @@ def listwise_kl(
     return scale * weighted_mean(divergence, valid, query_weight)
 
 
-class ListwiseKL(Term):
+class ListwiseKL(GuidedTerm):
     """KL(guide || learner) over the pool or the own list."""
 
     def __init__(
@@ -49,19 +47,14 @@ class ListwiseKL(Term):
         paced: bool,
         weight: float,
     ) -> None:
-        super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
-        self.guide: str = guide
-        self.over = over
+        super().__init__(learner=learner, guide=guide, over=over, weight=weight, paced=paced, detach_guide=detach_guide)
         self.options = {
             "learner_temperature": positive_number("learner_temperature", learner_temperature),
             "guide_temperature": positive_number("guide_temperature", guide_temperature),
             "scale": scale,
         }
 
-    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
-        return {self.learner: want(self.over), self.guide: want(self.over)}
-
-    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        learner, guide = read(views[self.learner], self.over), self.guided(read(views[self.guide], self.over))
-        present = batch.pooled if self.over == "pool" else batch.listed
-        return listwise_kl(learner, guide, present=present, **self.options, query_weight=self.query_weight(batch))
+    def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
+        return listwise_kl(
+            learner, guide, present=self.present(batch), **self.options, query_weight=self.query_weight(batch)
+        )

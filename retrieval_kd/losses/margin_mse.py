@@ -1,15 +1,13 @@
 """MarginMSE: the learner's margin between the positive and a negative follows the guide's."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 
 from retrieval_kd.batch.candidates import Candidates
+from retrieval_kd.losses.guided import GuidedTerm
 from retrieval_kd.losses.mean import weighted_mean
-from retrieval_kd.losses.term import Term, read, want
-from retrieval_kd.scorers.view import View, Want
-from retrieval_kd.shapes import Column, ListMask, ListScores, PerQuery, Scalar
+from retrieval_kd.shapes import Column, ListMask, ListScores, PerQuery, PoolScores, Scalar
 
 MarginPairs = Literal["positive", "all"]
 
@@ -49,22 +47,18 @@ def margin_mse_of_all(
     return weighted_mean(error, there[:, :, None] & there[:, None, :], query_weight)
 
 
-class MarginMSE(Term):
+class MarginMSE(GuidedTerm):
     """MarginMSE of the own list: margins to the `positive`, or between `all` pairs, which needs no judgment."""
 
     def __init__(
         self, *, learner: str, guide: str, pairs: MarginPairs, detach_guide: bool, paced: bool, weight: float
     ) -> None:
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
-        self.guide: str = guide
         self.pairs: MarginPairs = pairs
 
-    def wants(self, step: int) -> Mapping[str, frozenset[Want]]:
-        return {self.learner: want("list"), self.guide: want("list")}
-
-    def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        learner, guide = read(views[self.learner], "list"), self.guided(read(views[self.guide], "list"))
-        present, query_weight = batch.listed, self.query_weight(batch)
+    def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
         if self.pairs == "all":
-            return margin_mse_of_all(learner, guide, present=present, query_weight=query_weight)
-        return margin_mse(learner, guide, batch.own_positive, present=present, query_weight=query_weight)
+            return margin_mse_of_all(learner, guide, present=self.present(batch), query_weight=self.query_weight(batch))
+        return margin_mse(
+            learner, guide, batch.own_positive, present=self.present(batch), query_weight=self.query_weight(batch)
+        )

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from tests.house.tree import ROOT
 
 CONF = ROOT / "conf"
-NO_FORMS = ("experiment", "hydra")  # recipes and Hydra's own: what to do, not what to build
+NO_FORMS = ("experiment", "stages", "hydra")  # recipes, their parts and Hydra's own: what to do, not what to build
 
 
 def groups() -> list[str]:

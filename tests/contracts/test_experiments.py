@@ -1,12 +1,15 @@
 """What every recipe promises, asked of all files in conf/experiment/ as they come: it composes and it plans."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from retrieval_kd.app.check.checked_plan import checked_plan
 from retrieval_kd.app.cli.schema import register
@@ -54,12 +57,22 @@ def recipe(name: str) -> dict[str, object]:
     return found
 
 
+@cache
+def stages_of(name: str) -> dict[str, Any]:
+    """The stages of a recipe, those of the parts that it names among them, as written."""
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = OmegaConf.to_container(Options().compose([f"experiment={name}"]).stages, resolve=False)
+    assert isinstance(found, dict)
+    return {str(stage): entry for stage, entry in found.items()}
+
+
 @pytest.mark.parametrize("stage", SHARED)
 def test_what_recipes_share_is_written_alike(stage: str) -> None:
     found: dict[str, list[str]] = {}
     for name in HERE:
-        stages = recipe(name)["stages"]
-        assert isinstance(stages, dict)
+        stages = stages_of(name)
         if stage in stages and stage not in OF_THEIR_OWN.get(name, ()):
             found.setdefault(str((stages[stage]["run"], stages[stage]["with"])), []).append(name)
     assert len(found) == 1, found
@@ -81,9 +94,8 @@ def test_a_recipe_composes_and_holds_choices_and_stages_and_no_values(name: str,
 
 @pytest.mark.parametrize("name", HERE)
 def test_a_recipe_plans_all_of_its_stages_or_says_why_not(name: str, words: list[str], options: Options) -> None:
+    stages = list(options.compose([f"experiment={name}"]).stages)
     plan = planned(name, words, options)
-    stages = recipe(name)["stages"]
-    assert isinstance(stages, dict)
     assert {stage.name for stage in plan.stages} | {left.name for left in plan.left} == set(stages)
     assert [stage.name for stage in plan.stages] == [name for name in stages if name in {s.name for s in plan.stages}]
     assert all(left.why for left in plan.left)
@@ -94,8 +106,7 @@ def test_a_recipe_plans_all_of_its_stages_or_says_why_not(name: str, words: list
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_a_stage_that_trains_a_teacher_names_every_group_itself(name: str) -> None:
-    stages = recipe(name)["stages"]
-    assert isinstance(stages, dict)
+    stages = stages_of(name)
     for stage in stages.values():
         chosen = {word.partition("=")[0] for word in stage.get("with", [])}
         assert stage["run"] != "train" or "student" not in chosen or chosen >= NAMED

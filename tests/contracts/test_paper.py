@@ -20,7 +20,7 @@ from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
 from tests.contracts.options import CONF, file_of, groups, names
-from tests.contracts.test_experiments import recipe
+from tests.contracts.test_experiments import stages_of
 from tests.house.tree import ROOT
 from tests.planted import planted_backbone
 
@@ -175,12 +175,10 @@ def plan(request: pytest.FixtureRequest, words: list[str]) -> Plan:
 
 @pytest.mark.parametrize("plan", TWINS, indirect=True)
 def test_a_twin_plans_all_of_its_stages_and_sets_nothing_aside(plan: Plan) -> None:
-    stages = recipe(f"paper/{plan.recipe}")["stages"]
-    assert isinstance(stages, dict)
-    assert [stage.name for stage in plan.stages] == list(stages)
+    assert [stage.name for stage in plan.stages] == list(stages_of(f"paper/{plan.recipe}"))
     assert plan.left == ()
     assert plan.notes == TOLD.get(plan.recipe, ())
-    assert len({stage.artifact for stage in plan.stages}) == len(stages)
+    assert len({stage.artifact for stage in plan.stages}) == len(plan.stages)
     assert plan.stages[-1].run == "evaluate"
 
 
@@ -247,10 +245,4 @@ def test_a_twin_runs_to_its_end_with_one_step_a_training(
     assert run([*said, *ONE_STEP, *MORE.get(twin, [])]) == 0, capsys.readouterr().err
     trained = [json.loads(path.read_text()) for path in tmp_path.glob("train-*/metrics.json")]
     assert {metrics["steps"] for metrics in trained} == {1}
-    assert len(trained) == sum(stage["run"] == "train" for stage in stages_of(twin).values())
-
-
-def stages_of(twin: str) -> Mapping[str, Any]:
-    found = recipe(f"paper/{twin}")["stages"]
-    assert isinstance(found, dict)
-    return found
+    assert len(trained) == sum(stage["run"] == "train" for stage in stages_of(f"paper/{twin}").values())

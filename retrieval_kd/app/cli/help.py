@@ -30,7 +30,7 @@ Examples:
 --config-dir=<folder> adds option files of your own; --hydra-help tells about Hydra itself.
 """
 
-_PARTS = ("scorer", "hydra")  # groups that other options are made of
+_PARTS = ("scorer", "stages", "hydra")  # groups that other options are made of
 
 
 def help_text(folders: Sequence[Path], *, program: str) -> str:
