@@ -52,6 +52,11 @@ def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
             f"{lists.deeper(looked_at)}, or evaluation.measures without it (+at.{name}.evaluation.measures=… for this "
             "stage alone)"
         )
+    elif lists is not None and not lists.of_file and depth > lists.passages:
+        yield (
+            f"stage {name}: evaluation.depth={depth}: {lists.said}: give evaluation.depth={lists.passages}, or "
+            f"{lists.deeper(depth)}"
+        )
 
 
 def proposed_fault(evaluation: Node) -> str | None:

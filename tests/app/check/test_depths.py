@@ -37,6 +37,11 @@ CONTRADICT = [
         ["data.first=101", "data.last=200", "+at.mined.mining.last=100"],
         "data.last=200: the lists of data.candidates have 100 passages: give ranks up to 100",
     ),
+    (
+        ["+at.student.ranker=rerank", "evaluation.depth=200"],
+        "evaluation.depth=200: ranker.candidates_per_query=100 gives lists of 100: give evaluation.depth=100, or "
+        "ranker.candidates_per_query=200",
+    ),
     (["mining.first=91"], "data.last=30: the lists of data.candidates have 10 passages"),
     (["data.negatives=31"], "ranks 1 to 30 hold 30: give fewer, or data.last=31"),
     (
