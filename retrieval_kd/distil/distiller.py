@@ -51,8 +51,8 @@ class Distiller(pl.LightningModule):
         weights = self.curriculum.weigh(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
         losses = self.objective(views, batch.weighted(weights))
         total = torch.stack(list(losses.values())).sum()
-        self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
-        self.log("train/loss", total.detach(), prog_bar=True)
+        self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()}, logger=False)
+        self.log("train/loss", total.detach(), prog_bar=True, logger=False)
         return total
 
     def wants(self, step: int) -> Wants:
@@ -106,7 +106,7 @@ class Distiller(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        self.optim.bound(self.owned())
+        self.optim.clip_gradients(self.owned())
 
     def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
         """What each role's encoders are to read of the batch, and what is kept of it, (role, kind) → request."""

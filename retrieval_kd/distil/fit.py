@@ -2,17 +2,23 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import DoublePrecision, HalfPrecision
+from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.forecast import Forecast
+from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, shown
 from retrieval_kd.distil.states import Keep, StateFiles, newest
 from retrieval_kd.distil.stopping import Stop
@@ -20,6 +26,8 @@ from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.text.progress import is_terminal
 
 _PATIENCE = timedelta(days=1)  # of ranks that wait while the first one mines the collection anew
+_LOG_EVERY = 10  # steps between two rows of metrics, unless the Trainer's options say otherwise
+_PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 _HARMLESS = (
     ".*in eval mode at the start of training.*",  # frozen roles are meant to be
     ".*treespec, LeafSpec.*",
@@ -27,13 +35,29 @@ _HARMLESS = (
 )
 
 
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Leaves torch's switches as they were: the Trainer turns them on for good."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+@_as_before()
 def fit(
     distiller: Distiller,
     data: ListsDataModule,
     *,
     folder: Path,
     save_every: int,
-    log: Callable[..., None],
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
+    options: Mapping[str, Any] | None = None,
     accelerator: str = "auto",
     devices: int = 1,
     nodes: int = 1,
@@ -42,33 +66,32 @@ def fit(
 ) -> pl.Trainer:
     """Train to `optim.steps`, from the last saved state in `folder` where there is one; `tell` gets what memory a step
     will need.
+
+    `options` are Lightning's Trainer's own: log_every_n_steps, profiler (its report lies in `folder`), benchmark,
+    deterministic, detect_anomaly.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     optim, keep = distiller.optim, Keep(folder, save_every)
-    several = devices * nodes > 1
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        strategy=_ddp() if several else "auto",
-        max_steps=optim.steps,
-        max_epochs=-1,
-        precision=None if optim.precision in _THROUGHOUT else optim.precision,  # type: ignore[arg-type]
-        plugins=[StateFiles(), *_THROUGHOUT.get(optim.precision, lambda: ())()],
+        strategy=_ddp() if devices * nodes > 1 else "auto",
+        **_steps_and_precision(optim),
         reload_dataloaders_every_n_epochs=0 if data.data.refresh_every is None else 1,
-        logger=False,
+        logger=list(loggers),
         callbacks=[
-            Meter(data.data.queries_per_step, log),
+            *callbacks,
+            Meter(data.data.queries_per_step),
             keep,  # a step is logged, then saved: killed in between, it is trained and logged again
             *([Forecast(tell)] if tell is not None else []),
             *([shown(data.data.queries_per_step)] if progress else []),
             Stop(keep),
         ],
-        enable_checkpointing=False,
         enable_progress_bar=progress and is_terminal(),
-        enable_model_summary=False,
-        use_distributed_sampler=False,
         default_root_dir=folder,
+        **_NOT_LIGHTNINGS,
+        **_trainer_options(options or {}, folder),
     )
     state = newest(folder, tell=tell or (lambda _: None))
     distiller.train()
@@ -78,6 +101,30 @@ def fit(
         trainer.fit(distiller, data, ckpt_path=state)
     distiller.teacher_cache.write()
     return trainer
+
+
+_NOT_LIGHTNINGS: dict[str, Any] = {
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+}
+
+
+def _steps_and_precision(optim: OptimConfig) -> dict[str, Any]:
+    throughout = _THROUGHOUT.get(optim.precision)
+    return {
+        "max_steps": optim.steps,
+        "max_epochs": -1,
+        "precision": None if throughout else optim.precision,
+        "plugins": [StateFiles(), *(throughout() if throughout else ())],
+    }
+
+
+def _trainer_options(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    given = {"log_every_n_steps": _LOG_EVERY, **options}
+    name = given.pop("profiler", None)
+    profiler: Profiler | None = _PROFILERS[name](dirpath=folder, filename="profile") if name else None
+    return {**given, "profiler": profiler}
 
 
 class _Double(DoublePrecision):

@@ -53,11 +53,13 @@ class OptimConfig:
         for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
             raise UserError(fault)
         options = self.schedule_options
-        if self.rises >= self.steps:
+        if self.num_warmup_steps >= self.steps:
             raise UserError(
                 f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up"
             )
-        if options and (wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=self.rises, steps=self.steps)):
+        if options and (
+            wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=self.num_warmup_steps, steps=self.steps)
+        ):
             raise UserError(wrong)
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
@@ -70,11 +72,11 @@ class OptimConfig:
             raise UserError(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
 
     @property
-    def rises(self) -> int:
+    def num_warmup_steps(self) -> int:
         """The steps of the warm-up."""
         return warmup_steps(self.warmup, self.steps)
 
-    def bound(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
+    def clip_gradients(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
         """Clips the gradients: a learner with a `clip` of its own by itself, all others together."""
         together: list[nn.Parameter] = []
         for role, named in owned.items():
@@ -102,13 +104,13 @@ class OptimConfig:
                     groups.append(
                         {"params": some, "lr": own["lr"], "weight_decay": own["weight_decay"] if decayed else 0.0}
                     )
-        betas, one = (self.betas[0], self.betas[1]), fused and self._fuses(groups)
+        betas, one = (self.betas[0], self.betas[1]), fused and self._can_fuse(groups)
         optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one or None)
         return optimizer, scheduler(
-            self.schedule, optimizer, warmup=self.rises, steps=self.steps, options=self.schedule_options
+            self.schedule, optimizer, warmup=self.num_warmup_steps, steps=self.steps, options=self.schedule_options
         )
 
-    def _fuses(self, groups: Sequence[Mapping[str, Any]]) -> bool:
+    def _can_fuse(self, groups: Sequence[Mapping[str, Any]]) -> bool:
         """Whether a fused step makes the same numbers up to rounding: not of 16-bit weights, and not behind a gradient
         scaler, whose factor it would take out only after the gradients were clipped.
         """

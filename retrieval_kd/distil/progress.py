@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,12 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 class Meter(Callback):
-    """Hands a row of metrics on every few steps: losses by term, learning rate, queries and real tokens a second,
-    padding, peak memory.
+    """Logs a row of metrics every `log_every_n_steps` of the Trainer and at the last step: losses by term, learning
+    rate, queries and real tokens a second, padding, peak memory.
+
+    The step of a row is the number of steps taken. The Trainer itself logs none of this (logger=False): it counts steps
+    from 0, leaves out the last ones, and would log only after the state was saved.
     """
 
-    def __init__(self, queries_per_step: int, report: Callable[..., None], every: int = 10) -> None:
-        self.queries, self.report, self.every = queries_per_step, report, every
+    def __init__(self, queries_per_step: int) -> None:
+        self.queries = queries_per_step
         self.since, self.steps, self.count = time.perf_counter(), 0, Count()
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -34,12 +36,12 @@ class Meter(Callback):
         assert isinstance(module, Distiller)
         self.steps += 1
         self.count = Count(self.count.computed + module.count.computed, self.count.real + module.count.real)
-        if trainer.global_step % self.every and trainer.global_step != trainer.max_steps:
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined] # set by the Trainer's logger connector
+        if trainer.global_step % every and trainer.global_step != trainer.max_steps:
             return
         seconds = time.perf_counter() - self.since
         row = {
-            "step": trainer.global_step,
-            **{name: float(value) for name, value in trainer.callback_metrics.items()},
+            **{name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "queries_per_second": self.queries * self.steps / seconds,
             "real_tokens_per_second": self.count.real * trainer.world_size / seconds,
@@ -51,7 +53,8 @@ class Meter(Callback):
                 f"the loss is {row['train/loss']} at step {trainer.global_step}: "
                 "lower optim.lr, and look at scales and temperatures"
             )
-        self.report(**row)
+        for logger in trainer.loggers:
+            logger.log_metrics(row, trainer.global_step)
         self.since, self.steps, self.count = time.perf_counter(), 0, Count()
 
 

@@ -282,7 +282,7 @@ def stepped(config: Node) -> Any:
     for step in range(optim.steps):
         for value in model.parameters():
             value.grad = torch.arange(value.numel()).reshape(value.shape).sub(2.5).mul(1.0 + step % 3)
-        optim.bound(owned)
+        optim.clip_gradients(owned)
         optimizer.step()
         schedule.step()
     return [value.tolist() for value in model.parameters()]

@@ -132,7 +132,7 @@ def test_a_learner_with_a_clip_of_its_own_is_bounded_by_itself() -> None:
     for part, gradient in zip(parts.values(), (3.0, 8.0, 4.0), strict=True):
         part.weight.grad = torch.full((1, 1), gradient)
     owned = {role: list(part.named_parameters()) for role, part in parts.items()}
-    training.adamw(clip=1.0, learners={"late": {"clip": 2.0}}).bound(owned)
+    training.adamw(clip=1.0, learners={"late": {"clip": 2.0}}).clip_gradients(owned)
     found = {role: part.weight.grad.item() for role, part in parts.items() if part.weight.grad is not None}
     assert found == pytest.approx({"student": 0.6, "late": 2.0, "cross": 0.8}, abs=1e-5)  # |(3, 4)| is 5
 

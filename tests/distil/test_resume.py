@@ -4,7 +4,6 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from retrieval_kd.app.stages.tracking import JsonLines
+from retrieval_kd.app.stages.loggers import JsonLines
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.distil import fit
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.states import Keep
 from retrieval_kd.errors import UserError
@@ -108,7 +106,6 @@ def test_the_number_of_workers_and_of_checkpoints_changes_no_bit(ground: Ground,
 def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
 ) -> None:
-    monkeypatch.setattr(fit, "Meter", partial(fit.Meter, every=1))
     saved = Keep.save
 
     def killed(keep: Keep, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -128,8 +125,8 @@ def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
 
 def logged(ground: Ground, made: Mortal, folder: Path) -> None:
     """A training that saves every two steps and logs to a file."""
-    sink = JsonLines(folder / "metrics.jsonl")
-    training.train(ground, made, folder, save_every=2, log=lambda **row: sink.log(row))
+    loggers = [JsonLines(folder / "metrics.jsonl")]
+    training.train(ground, made, folder, save_every=2, loggers=loggers, options={"log_every_n_steps": 1})
 
 
 def test_a_finished_training_leaves_no_half_written_state(ground: Ground, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A training of a few steps over the planted collection, put together from the options as the train stage does it."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from retrieval_kd.app.plan.instantiate import build
@@ -161,7 +163,9 @@ def train(
     save_every: int = 100,
     devices: int = 1,
     tell: Callable[[str], None] | None = None,
-    log: Callable[..., None] = lambda **row: None,
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
+    options: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> None:
     """Trains to the end, in `folder`; `values` go into `lists`."""
@@ -170,7 +174,9 @@ def train(
         lists(ground, made, folder, **values),
         folder=folder,
         save_every=save_every,
-        log=log,
+        loggers=loggers,
+        callbacks=callbacks,
+        options=options,
         accelerator="cpu",
         devices=devices,
         progress=False,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from retrieval_kd.app.check.callbacks import callback_faults
 from retrieval_kd.app.check.depths import depth_faults
 from retrieval_kd.app.check.forms import form_faults
 from retrieval_kd.app.check.roles import lacking_tower_faults
@@ -18,6 +19,7 @@ from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.app.plan.stage_kinds import whom
+from retrieval_kd.app.plan.trainer_options import trainer_faults, unknown_options
 from retrieval_kd.errors import UserError
 
 
@@ -38,6 +40,7 @@ def faults_of(
         found += forms
         if stage.kind.trains and not forms:
             found += train_faults(with_forms(stage.whole, made_by), overrides, options)
+            found += callback_faults(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
         if not forms:
             found += scorer_faults(with_forms(stage.config, made_by), made_by)
             found += form_faults(stage.config, made_by)
@@ -59,7 +62,11 @@ def root_faults(key: str, value: Any) -> Iterator[str]:
     accepts = signatures.accepted({}, key)
     if accepts is not None:
         yield from signatures.value_faults(value, accepts, key)
-    elif key in ("machine", "tracking"):
+    elif key == "machine":
+        options = value.get("trainer", {})
+        found = list(unknown_options(options)) or list(signatures.faults(value, key))
+        yield from found or trainer_faults(options)
+    elif key == "tracking":
         yield from signatures.faults(value, key)
 
 

@@ -118,9 +118,9 @@ def _of_optim(loss: Any, optim: Any) -> Unread:
     for key in ("lr", "weight_decay", "clip"):
         if all(key in optim.learners.get(role, {}) for role in loss.learners):
             yield f"optim.{key}", f"every learner has its own; leave optim.learners.<role>.{key} out"
-    if optim.warmup and not optim.rises:
+    if optim.warmup and not optim.num_warmup_steps:
         yield "optim.warmup", no_warmup(optim)
-    if optim.schedule == "linear_from_start" and not optim.rises:
+    if optim.schedule == "linear_from_start" and not optim.num_warmup_steps:
         yield "optim.schedule", "without a warm-up it is linear; give optim.warmup, or say optim.schedule=linear"
 
 

@@ -19,7 +19,7 @@ def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
         if not stage.kind.trains:
             continue
         optim, data, curriculum = (build(stage.config[group], group) for group in ("optim", "data", "curriculum"))
-        if optim.warmup and not optim.rises:
+        if optim.warmup and not optim.num_warmup_steps:
             yield f"{stage.name}: optim.warmup={no_warmup(optim)}"
         for sentence in curriculum.unreached(_ranks(data)):
             yield f"{stage.name}: {sentence}"

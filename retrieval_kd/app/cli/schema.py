@@ -1,14 +1,26 @@
 """The root of the configuration: its keys, their types, and the names that the rest of app/ agrees on."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from retrieval_kd.text.lines import at_home
 
-GROUPS = ("corpus", "student", "teacher", "loss", "curriculum", "data", "ranker", "mining", "evaluation", "optim")
+GROUPS = (
+    "corpus",
+    "student",
+    "teacher",
+    "loss",
+    "curriculum",
+    "data",
+    "ranker",
+    "mining",
+    "evaluation",
+    "optim",
+    "callbacks",
+)
 HALVES = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}  # what `precision` may say, and the type of torch
 EVERYWHERE = "any"  # `+at.any.<key>` is an override for every stage: how a key that only some stages have passes Hydra
 
@@ -37,6 +49,7 @@ class Root:
     mining: Any = None
     evaluation: Any = None
     optim: Any = None
+    callbacks: dict[str, Any] = field(default_factory=dict)
     machine: Any = None
     tracking: Any = None
 
@@ -66,9 +79,22 @@ class Machine:
     remember: bool
     fused: bool
     compile: bool
+    trainer: dict[str, Any]
 
 
-FORMS = {key: f"{__name__}.{form.__name__}" for key, form in (("evaluation", Evaluation), ("machine", Machine))}
+@dataclass
+class TrainerOptions:
+    """What `machine.trainer` holds: arguments of Lightning's Trainer that change nothing of what is learned."""
+
+    log_every_n_steps: int
+    profiler: Literal["simple", "advanced", "pytorch"] | None
+    detect_anomaly: bool
+    deterministic: Literal["warn"] | bool | None
+    benchmark: bool | None
+
+
+_NOT_BUILT = {"evaluation": Evaluation, "machine": Machine, "machine.trainer": TrainerOptions}
+FORMS = {key: f"{__name__}.{form.__name__}" for key, form in _NOT_BUILT.items()}
 ROOT = f"{__name__}.{Root.__name__}"
 
 

@@ -20,7 +20,7 @@ from retrieval_kd.io.locks import locked as lock_file
 _log = logging.getLogger(__name__)
 
 # what a stage that was killed goes on from; whatever else it left is made again
-_FOR_RESUMING = ("state-*.ckpt", "mined-*.trec", "metrics.jsonl", "wandb_id", SCRATCH)
+_FOR_RESUMING = ("state-*.ckpt", "mined-*.trec", "metrics.jsonl", "tracker-*.json", SCRATCH)
 # what a sealed artifact has no use for
 _UNSEALED = ("state*", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
 

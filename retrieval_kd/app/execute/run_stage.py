@@ -2,18 +2,21 @@
 
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.execute.artifacts import write_json
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.stage_kinds import KINDS
-from retrieval_kd.app.stages.tracking import Sink, Subject
+from retrieval_kd.app.stages.tracking import RunInfo
 from retrieval_kd.app.stages.work import Work
+
+if TYPE_CHECKING:
+    from retrieval_kd.app.stages.loggers import StageLogger
 
 _log = logging.getLogger(__name__)
 
@@ -62,16 +65,18 @@ def run_stage(task: Task, *, rank: int = 0) -> None:
     function = function_at(kind.function)
     _threads(task.machine)
     folder = Path(task.folder)
-    sinks = _sinks(task) if rank == 0 else []
-    work = Work(folder, Path(task.artifacts), task.machine, task.tracking, task.save_every, tuple(sinks))
-    metrics: dict[str, Any] | None = None
+    loggers = _loggers(task, rank)
+    work = Work(folder, Path(task.artifacts), task.machine, task.tracking, task.save_every, tuple(loggers))
+    status = "failed"
     try:
         metrics = function(OmegaConf.create(task.config), work)
         if rank == 0:
             write_json(folder / "metrics.json", metrics)
+            work.log(None, **dict(_numbers(metrics)))
+        status = "success"
     finally:
-        for sink in sinks:
-            sink.finish(metrics)
+        for logger in loggers:
+            logger.close(status)
 
 
 def help_with(task: Task, helper: str) -> None:
@@ -84,12 +89,25 @@ def help_with(task: Task, helper: str) -> None:
         _log.error("%s: a process that helped has stopped (%s)", task.stage, failure)
 
 
-def _sinks(task: Task) -> list[Sink]:
+def _loggers(task: Task, rank: int) -> "list[StageLogger]":
+    """Those of the first rank write; callbacks want a logger on every rank, so the others have one that does not."""
+    from retrieval_kd.app.stages.loggers import Silent
+
+    if rank:
+        return [Silent()]
     artifact = Path(task.folder).name.removesuffix(".part")
-    found: list[Sink] = build(task.tracking, "tracking").follow(
-        Subject(task.recipe, task.stage, task.run, artifact, task.config), Path(task.folder)
-    )
-    return found
+    info = RunInfo(task.recipe, task.stage, task.run, artifact, task.config)
+    opened: list[StageLogger] = build(task.tracking, "tracking").open(info, Path(task.folder))
+    return opened
+
+
+def _numbers(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """test/nDCG@10 for {test: {nDCG@10: …}}; texts and lists have their file alone."""
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{key}/")
+        elif isinstance(value, int | float):
+            yield f"{prefix}{key}", value
 
 
 def _threads(machine: dict[str, Any]) -> None:

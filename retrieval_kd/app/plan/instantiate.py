@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.plan.callbacks import INSTEAD
 from retrieval_kd.errors import UserError
 
 SCORER = "scorer"
@@ -65,6 +66,8 @@ def forbidden(node: Any, group: str, where: str = "") -> Iterator[str]:
     for path, key, value in _special(node, where or group):
         if key != _TARGET:
             yield f"{path}.{key}={value!r}: leave {key} out; of Hydra's own keys a node may hold {_TARGET} alone"
+        elif value not in allowed and value in INSTEAD:
+            yield f"{path}.{key}={value} does not work here: {INSTEAD[value]}"
         elif value not in allowed:
             yield f"{path}.{key}={value}: give a class that an option of {group} names: {', '.join(sorted(allowed))}"
 

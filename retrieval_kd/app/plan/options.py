@@ -21,6 +21,7 @@ from retrieval_kd.errors import UserError
 CONFIG = "config"
 ROOT_KEYS = tuple(key.name for key in fields(Root))
 CHOSEN = (*GROUPS, "machine", "tracking", "experiment")
+COMBINED = ("callbacks",)  # groups of which several options may be chosen: callbacks=[lr_monitor,device_stats]
 
 
 class Options:
@@ -84,14 +85,15 @@ class Options:
             return (
                 f"{override.said}: {override.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
             )
-        if override.deletes or override.adds or not isinstance(override.value, str):
+        several = override.key in COMBINED and isinstance(override.value, list)
+        values = override.value if several else [override.value]
+        if override.deletes or override.adds or not all(isinstance(value, str) for value in values):
             return f"{override.said}: give one option of this group, as in {override.key}={self.names(override.key)[0]}"
         names = self.names(override.key)
-        if override.value in names:
+        unknown = [value for value in values if value not in names]
+        if not unknown:
             return None
-        return (
-            f"{override.said}: there is no such option{did_you_mean(override.value, names, prefix=override.key + '=')}"
-        )
+        return f"{override.said}: there is no such option{did_you_mean(unknown[0], names, prefix=override.key + '=')}"
 
     def fault_of_key(self, override: Override, configs: Sequence[DictConfig]) -> str | None:
         """What is wrong with an override whose key none of the configs has."""

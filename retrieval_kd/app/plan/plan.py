@@ -16,6 +16,7 @@ from retrieval_kd.app.plan.content_digests import unreached
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
 from retrieval_kd.app.plan.recipe import Composed, commands
 from retrieval_kd.app.plan.stage import Left, Stage, corpus_fits, kept, keyed, stages
+from retrieval_kd.app.plan.trainer_options import TRAINER, unknown_key
 from retrieval_kd.app.plan.unused_overrides import notes
 from retrieval_kd.text.lines import at_home
 
@@ -96,6 +97,13 @@ def _unknown_keys(overrides: Sequence[Override], root: DictConfig, options: Opti
     for override in overrides:
         if not override.chooses and override.group not in ROOT_KEYS and override.adds:
             found.append(str(options.fault_of_key(override, [])))
+        elif (
+            override.key.startswith(f"{TRAINER}.")
+            and not override.deletes
+            and not override.adds
+            and not has(root, override.key)
+        ):
+            found.append(unknown_key(override.key.removeprefix(f"{TRAINER}.")))
         elif override.group in OUTSIDE and not override.chooses and not has(root, override.key):
             there = ", ".join(f"{override.group}.{key}" for key in root[override.group] if key != "_target_") or "none"
             other = "; say tracking=wandb with it" if override.key == "tracking.mode" else ""

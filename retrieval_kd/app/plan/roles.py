@@ -16,6 +16,7 @@ def misshapen(config: Node) -> Iterator[str]:
     """What stands where a scorer, a term or an echo should."""
     loss = config.get("loss") or {}
     places = {"teacher": config.get("teacher"), "loss.terms": loss.get("terms"), "loss.echoes": loss.get("echoes")}
+    places["callbacks"] = config.get("callbacks")
     for role, node in group(config).items() if isinstance(places["teacher"] or {}, Mapping) else ():
         if isinstance(node, Mapping) and "members" in node:
             places[f"teacher.{role}.members"] = node["members"]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from retrieval_kd.app.cli.schema import FORMS, ROOT
 from retrieval_kd.app.cli.suggest import did_you_mean
 
+_READ = ("retrieval_kd", "pytorch_lightning")  # packages whose names are followed from module to module
 _TEXTS = ("str", "Path")
 _PLAIN: dict[str, tuple[type, ...]] = {
     "int": (int,),
@@ -131,6 +132,8 @@ def parameters(target: str) -> Parameters | None:
     module, _, name = target.rpartition(".")
     tree = _source(module)
     found = _class(tree, name) if tree else None
+    if found is None and tree and (home := _imported_from(name, tree)):
+        return parameters(f"{home}.{name}")  # a package's own name for it
     return _arguments(found, tree) if found and tree else None
 
 
@@ -150,13 +153,15 @@ def class_and_bases(target: str) -> Iterator[ast.ClassDef]:
 
 @lru_cache
 def _source(module: str) -> ast.Module | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):
+    """The syntax of a module, none of whose packages is imported for it; None where there is no such file."""
+    package, *inner = module.split(".")
+    spec = importlib.util.find_spec(package) if package else None
+    folders = spec.submodule_search_locations if spec else None
+    if not spec or not spec.origin or (inner and not folders):
         return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    stem = Path(folders[0], *inner) if folders else Path(spec.origin).with_suffix("")
+    files = [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+    return ast.parse(files[0].read_text(encoding="utf-8")) if files else None
 
 
 def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
@@ -192,9 +197,9 @@ def _of_base(base: ast.expr, tree: ast.Module) -> Parameters:
 
 
 def _imported_from(name: str, tree: ast.Module) -> str | None:
-    """The module of this package that a name is imported from."""
+    """The module of this package, or of Lightning, that a name is imported from."""
     for line in tree.body:
-        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("retrieval_kd"):
+        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith(_READ):
             if any((alias.asname or alias.name) == name for alias in line.names):
                 return line.module
     return None
@@ -224,6 +229,9 @@ def _accepts(annotation: ast.expr | None, tree: ast.Module) -> Accepts | None:
 def _generic(annotation: ast.Subscript, tree: ast.Module) -> Accepts | None:
     name = annotation.value.id if isinstance(annotation.value, ast.Name) else ""
     inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+    if name == "Optional":
+        accepts = _accepts(inner[0], tree)
+        return accepts and accepts._replace(null=True)
     if name == "Literal":
         return Accepts(frozenset(), tuple(ast.literal_eval(node) for node in inner))
     if name not in (*_LISTS, *_MAPPINGS):

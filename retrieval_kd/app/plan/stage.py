@@ -9,6 +9,7 @@ from typing import Any
 
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan import artifact_references, class_facts, resolved_config, roles, signatures
+from retrieval_kd.app.plan.callbacks import ONLOOKERS
 from retrieval_kd.app.plan.content_digests import with_digests
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.stage_kinds import KINDS, StageKind, whom
@@ -131,8 +132,15 @@ def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
 
 
 def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without what says how something is computed and not what: blocks, and memory for time."""
-    return {group: _keyed_part(node, group) for group, node in config.items()}
+    """The config without what says how something is computed and not what: blocks, memory for time, and callbacks that
+    only look on.
+    """
+    parts = {group: _keyed_part(node, group) for group, node in config.items()}
+    acting = {name: node for name, node in (config.get("callbacks") or {}).items() if node["_target_"] not in ONLOOKERS}
+    return {
+        **{group: part for group, part in parts.items() if group != "callbacks"},
+        **({"callbacks": acting} if acting else {}),
+    }
 
 
 def _keyed_part(node: Any, group: str) -> Any:

@@ -1,153 +1,176 @@
-"""Where metrics go: always metrics.jsonl in the artifact; W&B beside it where asked."""
+"""Where metrics go: always metrics.jsonl in the artifact, by a Lightning logger; W&B, TensorBoard or MLflow beside it
+where asked. What they write lies beside the artifacts.
+"""
 
-import json
+import importlib.util
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from netrc import NetrcParseError, netrc
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 from uuid import uuid4
 
+from retrieval_kd.app.stages.secrets import without_secrets
 from retrieval_kd.errors import UserError
-from retrieval_kd.io.atomic import atomic_write
+from retrieval_kd.text.lines import at_home
+
+if TYPE_CHECKING:  # Lightning costs a second, and a plan only looks at the options
+    from pytorch_lightning.loggers import Logger
+
+    from retrieval_kd.app.stages.loggers import StageLogger
 
 _log = logging.getLogger(__name__)
 
-
-class Sink(Protocol):
-    """Takes rows of metrics and the final ones."""
-
-    def log(self, row: dict[str, Any]) -> None:
-        """One row; `step` among its values, if it has one, is the optimiser step."""
-
-    def finish(self, metrics: dict[str, Any] | None) -> None:
-        """The stage is done with these metrics, or ended early (None)."""
+_ANSWERS = 20  # seconds within which W&B answers, or is given up
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is being tracked: one artifact. `recipe` and `stage` are names, `config` what the verb reads."""
+class RunInfo:
+    """What is tracked: one artifact. `recipe` and `stage` are names, `kind` is train, mine, score or evaluate, `config`
+    what the stage reads.
+    """
 
     recipe: str
     stage: str
-    run: str
+    kind: str
     artifact: str
     config: dict[str, Any]
-
-
-class JsonLines:
-    """Appends each row as a JSON object to a file that may be there already.
-
-    A stage that goes on from a saved state comes to steps again that a killed attempt had logged: the rows from there
-    on are cut, so that every step stands once. Half a line, at which an attempt was killed, is cut too.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._rows = path, _whole_rows(path)
-        self.last = max((row["step"] for row in self._rows if "step" in row), default=-1)
-
-    def log(self, row: dict[str, Any]) -> None:
-        """Written and closed at once: a killed run keeps all rows but at most the last."""
-        if row.get("step", self.last + 1) <= self.last:
-            self._rows = [kept for kept in self._rows if kept.get("step", -1) < row["step"]]
-            _write_rows(self._path, self._rows)
-        self.last = row.get("step", self.last)
-        self._rows.append(row)
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row, default=float) + "\n")
-
-    def finish(self, metrics: dict[str, Any] | None) -> None:
-        """The final metrics have their own file."""
-
-
-def _whole_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of the file, which has no half line after that; none where it is not there."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-    if not text.endswith("\n"):
-        _write_rows(path, rows)
-    return rows
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    with atomic_write(path) as file:
-        file.writelines(json.dumps(row, default=float) + "\n" for row in rows)
 
 
 class Files:
     """tracking=files: metrics.jsonl only."""
 
-    def follow(self, subject: Subject, folder: Path) -> list[Sink]:
-        """The sinks of one artifact, which is made in `folder`."""
+    def open(self, info: RunInfo, folder: Path) -> "list[StageLogger]":
+        """The loggers of one artifact, which is made in `folder`."""
+        from retrieval_kd.app.stages.loggers import JsonLines
+
         return [JsonLines(folder / "metrics.jsonl")]
 
 
-class Wandb:
-    """tracking=wandb: one W&B run for each artifact, group = recipe, job_type = verb."""
+class Tracker(Files):
+    """metrics.jsonl and one of Lightning's own loggers, fed in the background."""
+
+    def open(self, info: RunInfo, folder: Path) -> "list[StageLogger]":
+        from retrieval_kd.app.stages.loggers import BackgroundLogger
+
+        tracked = RunInfo(info.recipe, info.stage, info.kind, info.artifact, without_secrets(info.config))
+        has_secrets = tracked != info
+
+        def open_run(run: str | None) -> "Logger":
+            return self.logger(tracked, folder.parent, run, has_secrets=has_secrets)
+
+        name = type(self).__name__.lower()
+        return [*super().open(info, folder), BackgroundLogger(name, open_run, folder=folder, config=tracked.config)]
+
+    def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
+        """The logger of a run that was begun before, or (None) of a new one. `has_secrets`: some were left out of the
+        config, so the command line, which may hold them, must not be sent either.
+        """
+        raise NotImplementedError
+
+
+class Wandb(Tracker):
+    """tracking=wandb: one W&B run for each artifact, group = recipe, job_type = stage kind."""
 
     def __init__(self, *, mode: str, project: str, entity: str | None) -> None:
         if mode not in ("offline", "online"):
             raise UserError(f"tracking.mode={mode}: give offline or online")
+        if mode == "online" and not _has_wandb_key():
+            raise UserError("tracking.mode=online: W&B has no API key here; run `wandb login`, or set WANDB_API_KEY")
         self._mode, self._project, self._entity = mode, project, entity
 
-    def follow(self, subject: Subject, folder: Path) -> list[Sink]:
-        """The sinks of one artifact; a resumed one goes on in its own run, behind what that has. W&B's files lie beside
-        the artifacts.
-        """
+    def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
+        os.environ.setdefault("WANDB_SILENT", "true")  # of what it says before there is a run
+
         import wandb
 
-        lines, resumed = JsonLines(folder / "metrics.jsonl"), (folder / "wandb_id").exists()
-        run = wandb.init(
+        from retrieval_kd.app.stages.lightning_loggers import FinishingWandbLogger
+
+        begun = wandb.init(
             project=self._project,
             entity=self._entity,
             mode=self._mode,  # type: ignore[arg-type]
-            group=subject.recipe,
-            job_type=subject.run,
-            name=f"{subject.recipe}/{subject.stage}",
-            id=_run_id(folder),
+            group=info.recipe,
+            job_type=info.kind,
+            name=f"{info.recipe}/{info.stage}",
+            id=run or uuid4().hex[:12],
             resume="allow",
-            config=subject.config,
-            dir=os.fspath(folder.parent),
-            reinit="finish_previous",
-            settings=wandb.Settings(silent=True),
+            dir=os.fspath(artifacts),
+            reinit="create_new",  # a run that is not done uploading is another artifact's
+            settings=wandb.Settings(
+                silent=True,
+                init_timeout=_ANSWERS,
+                finish_timeout=_ANSWERS,
+                finish_timeout_raises=True,
+                x_disable_meta=has_secrets,
+            ),
         )
         if self._mode == "online":
-            _log.info("W&B: %s", run.url)
-        return [lines, _WandbRun(run, behind=lines.last if resumed else -1)]
+            _log.info("W&B: %s", begun.url)
+        return FinishingWandbLogger(experiment=begun, id=begun.id)
 
 
-def _run_id(folder: Path) -> str:
-    """The run's id, kept in the artifact: a resumed stage goes on in its run, one made afresh gets another."""
-    path = folder / "wandb_id"
-    if not path.exists():
-        path.write_text(uuid4().hex[:12], encoding="utf-8")
-    return path.read_text(encoding="utf-8")
+class TensorBoard(Tracker):
+    """tracking=tensorboard: one run for each artifact, named recipe/stage; `folder` None: tensorboard/ beside the
+    artifacts.
+    """
+
+    def __init__(self, *, folder: str | None) -> None:
+        _needs("tensorboard", extra="tensorboard")
+        self._folder = folder
+
+    def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        folder = at_home(self._folder) if self._folder else artifacts / "tensorboard"
+        version = run or f"{info.artifact}-{uuid4().hex[:4]}"
+        return TensorBoardLogger(folder, name=f"{info.recipe}/{info.stage}", version=version, default_hp_metric=False)
 
 
-class _WandbRun:
-    """A run of W&B, which takes nothing back: what a killed attempt logged up to step `behind` is not logged again."""
+class MLflow(Tracker):
+    """tracking=mlflow: one run for each artifact in `experiment`, named recipe/stage; `uri` None: a database of one
+    file, mlflow.db, beside the artifacts.
+    """
 
-    def __init__(self, run: Any, *, behind: int = -1) -> None:
-        self._run, self._behind = run, behind
+    def __init__(self, *, uri: str | None, experiment: str) -> None:
+        _needs("mlflow", extra="mlflow")
+        self._uri, self._experiment = uri, experiment
 
-    def log(self, row: dict[str, Any]) -> None:
-        if row.get("step", self._behind + 1) <= self._behind:
-            return
-        values = {key: value for key, value in row.items() if key != "step"}
-        self._run.log(values, step=row.get("step"))
+    def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent that nobody asked for
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        for talkative in ("mlflow", "alembic", "pytorch_lightning.loggers.mlflow", "urllib3.connectionpool"):
+            logging.getLogger(talkative).setLevel(logging.ERROR)
 
-    def finish(self, metrics: dict[str, Any] | None) -> None:
-        self._run.summary.update(dict(_flat(metrics or {})))
-        self._run.finish(exit_code=0 if metrics is not None else 1)
+        from retrieval_kd.app.stages.lightning_loggers import RenamingMLFlowLogger
+
+        return RenamingMLFlowLogger(
+            experiment_name=self._experiment,
+            run_name=f"{info.recipe}/{info.stage}",
+            tracking_uri=self._uri or f"sqlite:///{artifacts.resolve()}/mlflow.db",
+            artifact_location=None if self._uri else (artifacts.resolve() / "mlflow").as_uri(),
+            tags={"recipe": info.recipe, "kind": info.kind, "artifact": info.artifact},
+            run_id=run,
+        )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """test/nDCG@10 for {test: {nDCG@10: …}}."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}/")
-        else:
-            yield f"{prefix}{key}", value
+def _needs(module: str, *, extra: str) -> None:
+    """Raises UserError where an extra of this package is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise UserError(f"tracking={extra} needs the package {module}: pip install 'retrieval_kd[{extra}]'")
+
+
+def _has_wandb_key() -> bool:
+    """Whether W&B can log in without asking, which a background run cannot answer."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    for path in filter(None, (os.environ.get("NETRC"), "~/.netrc", "~/_netrc")):
+        try:
+            if netrc(os.path.expanduser(path)).authenticators(host):
+                return True
+        except (OSError, NetrcParseError):
+            continue
+    return False

@@ -62,7 +62,8 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     )
     _remark(module)
     began = time.perf_counter()
-    trainer = fit(distiller, module, tell=_log.info, **_given(work))
+    callbacks = build(plain.get("callbacks") or {}, "callbacks").values()
+    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], **_given(work))
     if rank() == 0:
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         for role in {*objective.learners, *objective.tied[1:]}:
@@ -108,7 +109,8 @@ def _given(work: Work) -> dict[str, Any]:
     """What a training is given beside what it trains: where it writes, and the machine."""
     machine = ("accelerator", "devices", "nodes")
     given: dict[str, Any] = {name: work.machine[name] for name in machine if name in work.machine}
-    return {"folder": work.folder, "save_every": work.save_every, "log": work.log, **given}
+    options = work.machine.get("trainer") or {}
+    return {"folder": work.folder, "save_every": work.save_every, "loggers": work.loggers, "options": options, **given}
 
 
 def _miner(

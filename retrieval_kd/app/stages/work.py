@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from retrieval_kd.app.stages.tracking import Sink
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
 
 SCRATCH = ".scratch"
 
@@ -14,8 +15,8 @@ class Work:
     """The folder that a stage fills. It survives a kill, so a stage may resume from what it finds there (its states are
     only for that, and are gone once the artifact is sealed).
 
-    `artifacts` is the root, for caches; `machine`, `tracking` and `save_every` are outside the key; `sinks` get what is
-    logged.
+    `artifacts` is the root, for caches; `machine`, `tracking` and `save_every` are outside the key; `loggers` get what
+    is logged, a training's by its Trainer.
     """
 
     folder: Path
@@ -23,7 +24,7 @@ class Work:
     machine: dict[str, Any] = field(default_factory=dict)
     tracking: dict[str, Any] = field(default_factory=dict)
     save_every: int = 100
-    sinks: tuple[Sink, ...] = ()
+    loggers: "tuple[Logger, ...]" = ()
 
     @property
     def scratch(self) -> Path:
@@ -37,7 +38,7 @@ class Work:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def log(self, **values: Any) -> None:
-        """Hands a row of metrics to every sink: metrics.jsonl, and W&B where it tracks. Only the first rank has any."""
-        for sink in self.sinks:
-            sink.log(values)
+    def log(self, step: int | None = None, **metrics: float) -> None:
+        """Hands metrics to every logger, `step` being the optimiser step if there is one."""
+        for logger in self.loggers:
+            logger.log_metrics(metrics, step)

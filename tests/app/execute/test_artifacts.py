@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.stages.tracking import JsonLines
+from retrieval_kd.app.stages.loggers import JsonLines
 from retrieval_kd.app.stages.work import Work
 
 
@@ -26,7 +26,7 @@ def test_what_was_begun_is_there_when_it_is_begun_again(tmp_path: Path) -> None:
     folder = tmp_path / "train-0123"
     part = artifacts.begin(folder, config={}, inputs={})
     (part / ".scratch" / "vectors").mkdir()
-    goes_on = ["metrics.jsonl", "mined-25.trec", "state-7-0123456789abcdef.ckpt", "wandb_id"]
+    goes_on = ["metrics.jsonl", "mined-25.trec", "state-7-0123456789abcdef.ckpt", "tracker-wandb.json"]
     for name in goes_on:
         (part / name).write_text("step 7")
     again = artifacts.begin(folder, config={}, inputs={})
@@ -87,9 +87,9 @@ def test_a_discarded_artifact_is_gone_sealed_or_not(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_work_logs_rows_to_every_sink(tmp_path: Path) -> None:
-    sinks = (JsonLines(tmp_path / "first.jsonl"), JsonLines(tmp_path / "second.jsonl"))
-    work = Work(tmp_path, tmp_path, sinks=sinks)
+def test_work_logs_rows_to_every_logger(tmp_path: Path) -> None:
+    loggers = (JsonLines(tmp_path / "first.jsonl"), JsonLines(tmp_path / "second.jsonl"))
+    work = Work(tmp_path, tmp_path, loggers=loggers)
     work.log(step=10, loss=0.5)
     work.log(step=20, loss=0.25)
     for name in ("first", "second"):

@@ -89,7 +89,9 @@ def test_an_artifact_holds_what_made_it_and_what_came_of_it(program: Program) ->
     assert len(manifest["files"]["payload/student/model.safetensors"]) == 64
     assert manifest["inputs"]["lexical"]["payload/run.trec"]
     assert json.loads((folder / "metrics.json").read_text()) == {"steps": 3, "began": 0}
-    assert [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row.get("step") for row in rows] == [1, 2, 3, None]
+    assert rows[-1] == {"steps": 3, "began": 0}  # the final metrics, logged as the others are
 
 
 def test_a_stage_gets_paths_where_its_config_names_artifacts(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
