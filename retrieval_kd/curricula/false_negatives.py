@@ -72,9 +72,9 @@ class FalseNegatives(Curriculum):
         if node["margin_first"] == node["margin_last"]:
             found["rounds"] = f"the margin is the same in every round; give another {at}.margin_last"
         if node["probability"] == "against_positive":
-            half = f"by {at}.probability=against_positive every positive has 1/2; say {at}.probability=sigmoid"
+            half = f"by {at}.probability=against_positive every positive has 1/2; set {at}.probability=sigmoid"
             return found | dict.fromkeys(("statistic", "quantile", "momentum"), half)
-        return found | ({} if node["statistic"] == "quantile" else {"quantile": f"say {at}.statistic=quantile"})
+        return found | ({} if node["statistic"] == "quantile" else {"quantile": f"set {at}.statistic=quantile"})
 
     def idle(self, negatives: int) -> str | None:
         if self.keep_at_least < negatives:

@@ -55,10 +55,10 @@ class SelfPaced(Curriculum):
         """Keys without effect → why, and what would make them act."""
         if node["weighting"] == "soft":
             return dict.fromkeys(
-                ("first", "last", "schedule"), f"{at}.weighting=soft has no bar; say {at}.weighting=hard"
+                ("first", "last", "schedule"), f"{at}.weighting=soft has no bar; set {at}.weighting=hard"
             )
         if node["schedule"] == "constant":
-            return {"last": f"the bar stays at {at}.first; say {at}.schedule=linear"}
+            return {"last": f"the bar stays at {at}.first; set {at}.schedule=linear"}
         return {}
 
     def idle(self, negatives: int) -> str | None:

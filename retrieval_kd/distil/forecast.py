@@ -59,7 +59,7 @@ def sentence(weights: int, groups: Footprint, *, recompute: bool, has: int) -> s
     if needs < has:
         return said
     way = "a smaller optim.tokens_per_group or data.queries_per_step" if recompute else "optim.recompute=true"
-    return f"{said}; there are {_told(has)}: say {way}"
+    return f"{said}; there are {_told(has)}: set {way}"
 
 
 def _told(size: int) -> str:

@@ -75,7 +75,7 @@ class LayerKL(Term):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        drawn = f"{at}.choose={node['choose']} draws nothing; say {at}.choose=random"
+        drawn = f"{at}.choose={node['choose']} draws nothing; set {at}.choose=random"
         return {} if node["choose"] == "random" else dict.fromkeys(("every", "seed"), drawn)
 
     def __init__(

@@ -48,10 +48,10 @@ class Hybrid(Ranker):
         """Keys without effect → why, and what would make them act."""
         if node["how"] == "reciprocal_rank":
             return dict.fromkeys(
-                ("alpha", "grid", "tuning_queries"), f"ranks alone are fused; say {at}.how=interpolate"
+                ("alpha", "grid", "tuning_queries"), f"ranks alone are fused; set {at}.how=interpolate"
             )
-        given = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"say {at}.alpha=null")
-        return {"k": f"scores are fused; say {at}.how=reciprocal_rank", **given}
+        given = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"set {at}.alpha=null")
+        return {"k": f"scores are fused; set {at}.how=reciprocal_rank", **given}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         longest = max(self.list_depth, depth)

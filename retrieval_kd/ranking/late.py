@@ -64,7 +64,7 @@ class Late(Ranker):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        every = f"every passage is compared; give {at}.candidates, or say ranker=rerank"
+        every = f"every passage is compared; give {at}.candidates, or set ranker=rerank"
         return {} if node["candidates"] else {"candidates_per_query": every}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:

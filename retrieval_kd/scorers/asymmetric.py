@@ -90,7 +90,7 @@ class Asymmetric(Scorer):
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
-        same = "unit vectors are those of the mean, but for a map behind them; say %s.projection=true, or pooling=mean"
+        same = "unit vectors are those of the mean, but for a map behind them; set %s.projection=true, or pooling=mean"
         named = node["pooling"] == "mean_sqrt_length" and node["normalize"] and not node["projection"]
         return {**Scorer.unread(node, at), **({"pooling": same % at} if named else {})}
 

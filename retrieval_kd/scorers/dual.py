@@ -38,7 +38,7 @@ def same_direction(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
     )
     if node["pooling"] != "mean_sqrt_length" or not node["normalize"] or bent:
         return {}
-    return {"pooling": f"unit vectors are those of the mean; say {at}.normalize=false, or {at}.pooling=mean"}
+    return {"pooling": f"unit vectors are those of the mean; set {at}.normalize=false, or {at}.pooling=mean"}
 
 
 class Dual(Scorer):

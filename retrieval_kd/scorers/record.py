@@ -56,7 +56,7 @@ def carried(form: Form, of: str, to: str) -> dict[str, Any]:
         return dict(form)
     if of == ASYMMETRIC:
         raise UserError(
-            f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to} one: say "
+            f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to} one: set "
             "student=asymmetric, or give the folder passages inside it"
         )
     if CROSS in (of, to):

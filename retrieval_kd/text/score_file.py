@@ -109,7 +109,7 @@ def log_odds(run: Run) -> Run:
         query, passage = run.query_ids[run.rows[row]], run.passage_ids[run.numbers[row]]
         raise UserError(
             f"given=probabilities, but passage {passage!r} scores {run.scores[row]} for query {query!r}: give numbers "
-            "from 0 to 1, or say given=scores"
+            "from 0 to 1, or set given=scores"
         )
     p = np.clip(run.scores.astype(np.float64), CLIP, 1 - CLIP)
     return Run.of_rows(run.query_ids, run.rows, run.passage_ids, run.numbers, np.log(p) - np.log1p(-p))

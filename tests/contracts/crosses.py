@@ -81,7 +81,7 @@ class Place:
             plan = checked_plan([*self.words, *told], options)
         except UserError as fault:
             said = sentences_of(fault)
-            unread = [word for word in told if any(one.startswith(f"{word} reaches no stage") for one in said)]
+            unread = [word for word in told if any(one.startswith(f"{word} has no effect") for one in said)]
             if unread:  # a file that nobody reads need not be given
                 return self.verdict([word for word in told if word not in unread], options)
             return "refused: " + " · ".join(said)

@@ -26,6 +26,6 @@ def test_most_pairs_run_and_every_refusal_says_what_would_do() -> None:
     verdicts = [row[2].removesuffix(" |") for row in rows if len(row) == 3 and row[2] != "|"]
     refused = [verdict for verdict in verdicts if verdict != RUNS]
     assert all(
-        re.match(r"refused: .*([:;] (say|give) |offers|means the group's only role)", verdict) for verdict in refused
+        re.match(r"refused: .*([:;] (set|give) |offers|means the group's only role)", verdict) for verdict in refused
     )
     assert len(verdicts) > 200

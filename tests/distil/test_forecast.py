@@ -42,8 +42,8 @@ def test_a_frozen_weight_has_neither_gradient_nor_moments(ground: Ground) -> Non
             "a step needs about 6 GB of memory: 1 GB weights, gradients and AdamW, 5 GB activations "
             "(optim.recompute=true: 2.5 GB in all)",
         ),
-        (False, 5 * GB, "; there are 5 GB: say optim.recompute=true"),
-        (True, 2 * GB, "; there are 2 GB: say a smaller optim.tokens_per_group or data.queries_per_step"),
+        (False, 5 * GB, "; there are 5 GB: set optim.recompute=true"),
+        (True, 2 * GB, "; there are 2 GB: set a smaller optim.tokens_per_group or data.queries_per_step"),
     ],
 )
 def test_where_it_is_too_much_it_says_what_to_say(recompute: bool, has: int, said: str) -> None:

@@ -170,7 +170,7 @@ def test_what_narrows_the_queries_narrows_the_training(together: Together) -> No
     }
     mined, trained = told(names["confusing"]), told(names["continue"])
     assert 0 < trained["queries"] == mined["queries_with_candidates"] < mined["queries"]
-    assert trained["queries_without_a_list"] == mined["queries_that_fell_out"]
+    assert trained["queries_without_a_list"] == mined["queries_without_candidates"]
 
 
 def test_many_recipes_end_with_one_table(together: Together) -> None:

@@ -163,9 +163,7 @@ def test_it_offers_all_that_it_shows(backbone: Path) -> None:
     assert (set(view.layers), set(view.pool_layers), dict(view.vectors)) == ({1}, {1}, {})
 
 
-def test_a_word_to_skip_that_the_vocabulary_has_not_is_named(
-    backbone: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_word_to_skip_that_the_vocabulary_has_not_is_named(backbone: Path, caplog: pytest.LogCaptureFixture) -> None:
     tell_once.cache_clear()
     assert len(late(backbone, skip="fox unheard-of").skipped) == 1
-    assert "has no word unheard-of, so none is skipped" in capsys.readouterr().err
+    assert "has no word unheard-of, so none is skipped" in caplog.text

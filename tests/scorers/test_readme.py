@@ -1,4 +1,4 @@
-"""README's way to use a student without this package gives our own scores, whatever the student's form."""
+"""The guide's way to use a student without this package gives our own scores, whatever the student's form."""
 
 import re
 from pathlib import Path
@@ -58,11 +58,13 @@ def titled() -> list[tuple[str, str]]:
 
 
 def readme(folder: Path) -> dict[str, Any]:
-    """What README's code defines, over a folder."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    """What the code in the guide on students defines, over a folder."""
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "experiments/guides/students.md").read_text(encoding="utf-8"), re.S
+    )
     assert FOLDER in code
     made: dict[str, Any] = {}
-    exec(compile(code.replace(FOLDER, str(folder)), "README.md", "exec"), made)
+    exec(compile(code.replace(FOLDER, str(folder)), "students.md", "exec"), made)
     return made
 
 

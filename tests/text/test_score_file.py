@@ -116,7 +116,7 @@ def test_certainty_is_held_off_infinity() -> None:
 
 def test_what_is_no_probability_is_refused() -> None:
     with pytest.raises(
-        UserError, match=r"passage 'b' scores 1\.5 for query 'q': give numbers from 0 to 1, or say given=sco"
+        UserError, match=r"passage 'b' scores 1\.5 for query 'q': give numbers from 0 to 1, or set given=sco"
     ):
         log_odds(Run.of({"q": [("a", 0.5), ("b", 1.5)]}))
 

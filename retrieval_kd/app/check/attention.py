@@ -19,18 +19,18 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
         term = f"loss.terms.{name}"
         for role in dict.fromkeys((learner, guide)):
             if nodes[role].get("word_attention") is False:
-                yield f"{term} reads the attention of {role}: say {roles.path(role)}.word_attention=true"
+                yield f"{term} reads the attention of {role}: set {roles.path(role)}.word_attention=true"
             elif "word_attention" in nodes[role] and nodes[role].get("attention") == "sdpa":
-                yield f"{term} reads the attention of {role}, which sdpa hides: say {roles.path(role)}.attention=null"
+                yield f"{term} reads the attention of {role}, which sdpa hides: set {roles.path(role)}.attention=null"
         if nodes[learner].get("pad_queries"):
             yield (
                 f"{term}: {roles.path(learner)}.pad_queries=true fills queries with [MASK], on which {guide} has no "
-                f"attention: say {roles.path(learner)}.pad_queries=false"
+                f"attention: set {roles.path(learner)}.pad_queries=false"
             )
         joins = [nodes[role]["join"] for role in (learner, guide) if "join" in nodes[role]]
         if len(set(joins)) > 1:
             yield (
-                f"{term}: {learner} and {guide} part titles from texts differently, so their words may: say "
+                f"{term}: {learner} and {guide} part titles from texts differently, so their words may: set "
                 f"{roles.path(guide)}.join={nodes[learner].get('join')}"
             )
         for side in ("query", "passage"):
@@ -71,7 +71,7 @@ def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[st
     if guiding[key] < needed:
         theirs, own = f"{roles.path(other)}.{key}", f"{roles.path(name)}.{key}={node[key]}"
         yield (
-            f"{term}: {theirs}={guiding[key]} cuts a {side} shorter than {own}, so words lack their attention: say "
+            f"{term}: {theirs}={guiding[key]} cuts a {side} shorter than {own}, so words lack their attention: set "
             f"{theirs}={needed}"
         )
 

@@ -70,7 +70,7 @@ def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
     if class_of(node).saved_as() == ASYMMETRIC and node.get("checkpoint") and held.kind != ASYMMETRIC:
         yield (
             f"{path}.checkpoint={node['checkpoint']}: no asymmetric scorer was saved there, so it holds no passage "
-            f"tower; to start the query tower from it say {path}.backbone={node['checkpoint']}"
+            f"tower; to start the query tower from it set {path}.backbone={node['checkpoint']}"
         )
 
 
@@ -87,7 +87,7 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
             f"{path}.{kind.HEAD}={_said(form[kind.HEAD])}: {_source(node)} has the head of {saved or 'no projection'}"
         )
         why = "which this would drop" if saved else "and nobody trains a new one, so it would be noise"
-        yield f"{said}, {why}: say {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
+        yield f"{said}, {why}: set {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
 
 
 def _layer_faults(
@@ -107,7 +107,7 @@ def _layer_faults(
     there, depth = begun
     if kept != begun and len(there) != depth:
         said = f"{path}.layers={_said(node['layers'])}: {_source(node)} keeps layers {there} of {depth}"
-        yield f"{said}: say {path}.layers={there}, or null"
+        yield f"{said}: set {path}.layers={there}, or null"
 
 
 def _head_there(folder: Path, kind: str | None) -> bool:

@@ -105,7 +105,7 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     if machine["accelerator"] not in ("auto", "cpu", "gpu"):
         yield f"machine.accelerator={machine['accelerator']}: give auto, cpu or gpu"
     elif machine["accelerator"] == "gpu" and not root["dry_run"] and _gpus() < devices:
-        yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; say machine=cpu"
+        yield f"machine.accelerator=gpu and machine.devices={devices}: torch sees {_gpus()} GPUs here; set machine=cpu"
     if root["save_every"] < 1:
         yield f"save_every={root['save_every']}: give at least 1 step"
     for precision in dict.fromkeys(stage.config.get("precision") for stage in stages):

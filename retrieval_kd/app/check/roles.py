@@ -31,7 +31,7 @@ def tower_faults(config: Node) -> Iterator[str]:
     node = teachers.get(role)
     if node is None:
         yield (
-            f"{roles.TOWER}={role} is nobody: the teacher group has {', '.join(teachers) or 'no role at all'}; say "
+            f"{roles.TOWER}={role}: there is no teacher named {role}; available: {', '.join(teachers) or 'none'}; set "
             "teacher=dual, or student=dual, which has a tower of its own for passages; where a recipe's stage has no "
             "teacher, leave experiment= out"
         )
@@ -39,12 +39,12 @@ def tower_faults(config: Node) -> Iterator[str]:
         kind = str(node.get("_target_", "")).rpartition(".")[2].lower()
         yield (
             f"{roles.TOWER}={role}: that is a {kind} scorer, and only a dual encoder's passages are one vector "
-            "each: say teacher=dual student.passages_of=dual, or student=dual"
+            "each: set teacher=dual student.passages_of=dual, or student=dual"
         )
     tied = list((config.get("loss") or {}).get("tied") or [])
     if tied:
         yield (
-            f"loss.tied={tied}: this student reads passages through {role}, so no other role can read through it: say "
+            f"loss.tied={tied}: this student reads passages through {role}, so no other role can read through it: set "
             "student=dual, or loss=tight_coupling for a teacher apart"
         )
 

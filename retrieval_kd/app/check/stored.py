@@ -25,7 +25,7 @@ def stored_faults(config: Node, options: Options) -> Iterator[str]:
         names = " and ".join(where for where, _ in nodes)
         yield (
             f"data.dark: {names} looks scores up in a file, and dark examples, which are made while training, have "
-            f"none there: say data=sampled, or {_readers(len(roles.group(config)), options)}"
+            f"none there: set data=sampled, or {_readers(len(roles.group(config)), options)}"
         )
 
 

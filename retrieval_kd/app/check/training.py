@@ -51,18 +51,18 @@ def role_faults(config: Node, options: Options) -> Iterator[str]:
     there = {"student", *roles.group(config), *roles.echoes(config)}
     lacking = {role: where for where, role in roles.named(config) if role not in there and where != roles.TOWER}
     for role, where in lacking.items():
-        have = ", ".join(roles.group(config)) or "no role at all"
+        have = ", ".join(roles.group(config)) or "none"
         if role == roles.ONLY and roles.group(config):
             one = next(iter(roles.group(config)))
-            said = f"means the group's only role, and the teacher group has {have}: say {where}={one}"
+            said = f" means the group's only role, and the teacher group has {have}: set {where}={one}"
         elif role == roles.ONLY:
-            said = f"means the only role of the teacher group, which has none: say {_teachers(options, _one)}"
+            said = f" means the only role of the teacher group, which has none: set {_teachers(options, _one)}"
         elif near := get_close_matches(role, there, n=1, cutoff=0.6):
-            said = f"is nobody: did you mean {near[0]}?"
+            said = f": there is no role named {role}; did you mean {near[0]}?"
         else:
             wanted = set(lacking) | roles.read(config)
-            said = f"is nobody: the teacher group has {have}; {_choices(config, wanted, options)}"
-        yield f"{where}={role} {said}"
+            said = f": there is no role named {role}; available: {have}; {_choices(config, wanted, options)}"
+        yield f"{where}={role}{said}"
 
 
 def _choices(config: Node, wanted: set[str], options: Options) -> str:
@@ -70,7 +70,7 @@ def _choices(config: Node, wanted: set[str], options: Options) -> str:
     teachers = _teachers(options, wanted.issubset)
     losses = [name for name in options.plain("loss") if _does_with(name, config, options)]
     with_these = f", or with this teacher loss={' or loss='.join(losses)}" if losses else ""
-    return f"say {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
+    return f"set {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
 
 
 def _teachers(options: Options, fits: Callable[[set[str]], object]) -> str:
@@ -119,7 +119,7 @@ def tied_faults(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
             if path in said or (key == "checkpoint" and value is not None):
                 yield (
                     f"{path}={value}: in this loss {role} reads through the encoder of {tied[0]} and has no weights of "
-                    "its own: say loss=tight_coupling for a teacher apart"
+                    "its own: set loss=tight_coupling for a teacher apart"
                 )
 
 

@@ -92,7 +92,7 @@ def _beside(stage: Stage, lists: Made) -> Iterator[tuple[str, str]]:
         return
     late = any(fact(target, "exhaustive") == "small" for target in evaluated(stage.config, lists))
     if not late:
-        yield "evaluation.exhaustive", "no teacher is a late-interaction one; say teacher=colbert"
+        yield "evaluation.exhaustive", "no teacher is a late-interaction one; set teacher=colbert"
     if not late and not reranked(stage.config, lists):
         for key in ("candidates", "candidates_per_query"):
             yield f"evaluation.{key}", "no teacher orders proposed lists; leave it to a cross-encoder's evaluation"

@@ -40,9 +40,9 @@ def groups(config: Node) -> Unread:
             f"no term of the loss is paced; give loss.terms.{next(iter(terms))}.paced=true or curriculum=constant",
         )
     elif curriculum.labels and not any(term.reads_labels for term in terms.values()):
-        yield "curriculum", "no term of the loss reads labels; say loss=rank_groups, or curriculum=constant"
+        yield "curriculum", "no term of the loss reads labels; set loss=rank_groups, or curriculum=constant"
     elif why := curriculum.idle(sum(window.negatives for window in data.windows)):
-        yield "curriculum", f"{why}, or say curriculum=constant"
+        yield "curriculum", f"{why}, or set curriculum=constant"
     reads_dark = not curriculum.drops_dark and any(term.reads_dark for term in terms.values())
     if data.dark is not None and data.dark.copies and not reads_dark:
         why = "the curriculum drops dark examples" if curriculum.drops_dark else "no term of the loss reads them"
@@ -83,7 +83,7 @@ def _alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
 def _of_query_weights(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
     if not curriculum.weights_queries:
         for name in loss.terms:
-            yield f"loss.terms.{name}.paced", "the curriculum gives every query the weight 1; say curriculum=self_paced"
+            yield f"loss.terms.{name}.paced", "the curriculum gives every query the weight 1; set curriculum=self_paced"
     if data.refresh_every is None:
         for key in curriculum.moved:
             yield f"curriculum.{key}", "the bar moves at a re-mining alone; give data.refresh_every"
@@ -109,7 +109,7 @@ def _of_ranks(data: Any) -> Unread:
     """What a window that takes its first ranks, or all of them, leaves without effect."""
     ranks = data.last - data.first + 1
     if data.order == "best" and ranks > data.negatives:
-        yield "data.last", f"data.order=best takes {data.negatives} from data.first on; say data.order=drawn"
+        yield "data.last", f"data.order=best takes {data.negatives} from data.first on; set data.order=drawn"
     if ranks == data.negatives and data.dark is None:
         yield "data.order", "every rank from data.first to data.last is listed; give a larger data.last"
 
@@ -121,7 +121,7 @@ def _of_optim(loss: Any, optim: Any) -> Unread:
     if optim.warmup and not optim.num_warmup_steps:
         yield "optim.warmup", no_warmup(optim)
     if optim.schedule == "linear_from_start" and not optim.num_warmup_steps:
-        yield "optim.schedule", "without a warm-up it is linear; give optim.warmup, or say optim.schedule=linear"
+        yield "optim.schedule", "without a warm-up it is linear; give optim.warmup, or set optim.schedule=linear"
 
 
 def no_warmup(optim: Any) -> str:
@@ -135,7 +135,7 @@ def _of_teachers(loss: Any, config: Node) -> Unread:
         path = f"teacher.{role}"
         if role in loss.tied[1:]:
             why = f"{role} reads through the encoder of {loss.tied[0]}; give {roles.path(loss.tied[0])}.dropout"
-            yield f"{path}.dropout", f"{why}, or say loss=tight_coupling for a teacher apart"
+            yield f"{path}.dropout", f"{why}, or set loss=tight_coupling for a teacher apart"
         elif role not in loss.learners:
             why = f"no term trains {role}, which is read without; name it as a term's learner"
             for where, node in roles.scorers(roles.group(config)[role], path):
@@ -162,7 +162,7 @@ def _of_forms(loss: Any, curriculum: Any, config: Node, *, ranked: bool) -> Unre
             acting = kind.ACTS_ON.get(key, kind.offers)
             if not acting & read:
                 shown = next(said for feature, said in _SHOWS.items() if feature in acting)
-                yield f"{roles.path(role)}.{key}", f"no term reads its {' or '.join(sorted(acting))}; say {shown}"
+                yield f"{roles.path(role)}.{key}", f"no term reads its {' or '.join(sorted(acting))}; set {shown}"
             elif key in keys and _by_order(role, loss, curriculum):
                 why = (
                     f"of {role} the order of its scores alone is read; give a term that reads them, as loss=margin_mse"

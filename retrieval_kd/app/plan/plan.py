@@ -106,7 +106,7 @@ def _unknown_keys(overrides: Sequence[Override], root: DictConfig, options: Opti
             found.append(unknown_key(override.key.removeprefix(f"{TRAINER}.")))
         elif override.group in OUTSIDE and not override.chooses and not has(root, override.key):
             there = ", ".join(f"{override.group}.{key}" for key in root[override.group] if key != "_target_") or "none"
-            other = "; say tracking=wandb with it" if override.key == "tracking.mode" else ""
+            other = "; set tracking=wandb with it" if override.key == "tracking.mode" else ""
             found.append(f"{override.said}: there is no key {override.key}{other}; there are: {there}")
     return found
 

@@ -1,5 +1,5 @@
-"""Where each override of the command line arrives: an override that reaches no stage is a fault, one set aside
-is told.
+"""Where each override of the command line arrives: one without effect is a fault, one that a stage ignores is
+told.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -26,7 +26,7 @@ def unheard(
         if elsewhere or not _for_stages(override, root) or any(_arrives(override, one, by_name) for one in made):
             continue
         misspelt = None if override.chooses or _applied(override, made) else options.fault_of_key(override, configs)
-        found.append(misspelt or f"{override.said} reaches no stage: {_why(override, made, by_name)}")
+        found.append(misspelt or f"{override.said} has no effect: {_why(override, made, by_name)}")
     return found
 
 
@@ -56,23 +56,31 @@ def _why(override: Override, made: Sequence[Composed], stay: Mapping[str, Stage]
     applied = [one.command.name for one in made if override in one.applied]
     own = [one.command.name for one in made if override in one.aside or override.group in one.command.choices]
     if wired:
-        return f"{', '.join(wired)} start from an earlier stage's student"
+        return _they(wired, "starts from an earlier stage's student", "start from an earlier stage's student")
     if own and (override.chooses or not applied):
-        return f"{', '.join(own)} name their own {override.group}"
+        return _they(own, f"sets its own {override.group}", f"set their own {override.group}")
     gone = [name for name in applied if name not in stay]
     if gone == applied:
-        return f"{', '.join(gone)} would have it, but nobody reads what they make"
-    return f"{', '.join(name for name in applied if name in stay)} do not read it"
+        return f"no stage reads what {_they(gone, 'makes', 'make')}"
+    return _they([name for name in applied if name in stay], "does not use it", "do not use it")
+
+
+def _they(names: Sequence[str], one: str, several: str, *, comma: bool = False) -> str:
+    """The names and what is said of them, in the singular or the plural."""
+    return f"{', '.join(names)}{',' * comma} {one if len(names) == 1 else several}"
 
 
 def notes(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
-    """What was set aside in which stage, and which teachers are asked for and read by nobody."""
+    """What is ignored in which stage, and which teachers are asked for and read by nobody."""
     names = {stage.name for stage in stay}
     said = list(_rankers(made, {stage.name for stage in stay if "ranker" in stage.config}))
     for override in overrides:
         aside = [one.command.name for one in made if override in one.aside and one.command.name in names]
         if aside:
-            said.append(f"{override.said} is set aside in {', '.join(aside)} (own {override.group})")
+            own = f"its own {override.group}" if len(aside) == 1 else f"their own {override.group}"
+            said.append(
+                f"{override.said} is ignored in {_they(aside, f'which sets {own}', f'which set {own}', comma=True)}"
+            )
     for stage in stay:
         unread = sorted(set(stage.whole.get("teacher") or {}) - set(stage.config.get("teacher") or {}))
         if stage.kind.trains and unread:

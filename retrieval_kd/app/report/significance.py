@@ -31,8 +31,8 @@ def _sentence(plan: Plan, end: Stage, start: Stage) -> str:
     if found.detectable == 0:
         return said
     return (
-        f"{said}, randomisation test p = {found.p_randomised:.2g} ({found.queries} queries show a true difference of "
-        f"{found.detectable:.3f} four times out of five)"
+        f"{said}, randomisation test p = {found.p_randomised:.2g}; minimum detectable effect {found.detectable:.3f} at "
+        f"80 % power, {found.queries} queries"
     )
 
 

@@ -29,16 +29,16 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     copies = list[int]()
     run = mined(ranker, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
     run.write(work.payload / "run.trec")
-    fell_out, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
-    if fell_out:
+    without, unknown = len(names) - len(run.query_ids), len(select.unknown(names))
+    if without:
         beside = f", {unknown} of them as the run in mining.path does not know them" if unknown else ""
-        _log.warning(f"{fell_out} of {len(names)} queries fell out: no candidate of theirs is kept{beside}")
+        _log.warning(f"{without} of {len(names)} queries have no candidates left{beside}")
     for sentence in said_of(sum(copies)):
         _log.info(sentence)
     return {
         "queries": len(names),
         "queries_with_candidates": len(run.query_ids),
-        "queries_that_fell_out": fell_out,
+        "queries_without_candidates": without,
         "candidates": len(run.numbers),
         "copies_left_out": sum(copies),
         "seconds": time.monotonic() - began,

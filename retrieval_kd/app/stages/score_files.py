@@ -31,5 +31,5 @@ def _remark(stored: Stored, run: Run, where: str) -> None:
     if stored.given == "scores" and look_like_probabilities(run) and ranks().first:
         _log.warning(
             f"{where}: all scores of {stored.file} lie in [0, 1] and look like probabilities; where logits are "
-            f"expected say {where}.given=probabilities, or scale them"
+            f"expected, set {where}.given=probabilities, or scale them"
         )

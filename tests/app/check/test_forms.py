@@ -59,7 +59,7 @@ def about_forms(plan: Plan) -> list[str]:
 def test_a_head_of_another_width_is_refused_when_planned(plan: Planned, saved: Callable[..., Path]) -> None:
     projected, plain = saved("dual", projection=8), saved("dual")
     for width in (0, 16):
-        with pytest.raises(UserError, match=rf"student\.projection={width}: .* has the head of projection=8, .*: say "):
+        with pytest.raises(UserError, match=rf"student\.projection={width}: .* has the head of projection=8, .*: set "):
             plan(*start(projected), f"student.projection={width}")
     assert about_forms(plan(*start(projected), "student.projection=8")) == []
     with pytest.raises(UserError, match=r"has the head of no projection, and nobody trains a new one"):
@@ -150,7 +150,7 @@ def test_an_asymmetric_scorer_is_opened_as_one_alone(
     plan: Planned, saved: Callable[..., Path], asymmetric: Path
 ) -> None:
     with pytest.raises(
-        UserError, match=r"student: .*: an asymmetric scorer was saved there, .*: say student=asymmetric"
+        UserError, match=r"student: .*: an asymmetric scorer was saved there, .*: set student=asymmetric"
     ):
         plan(*start(asymmetric))
     words = ("student=asymmetric", "teacher=dual", "loss=aligned")
@@ -158,7 +158,7 @@ def test_an_asymmetric_scorer_is_opened_as_one_alone(
     assert told == [
         f"train: student reads passages through teacher.dual, not through the passages' tower in {asymmetric}"
     ]
-    with pytest.raises(UserError, match=r"no asymmetric scorer was saved there, .* say student\.backbone="):
+    with pytest.raises(UserError, match=r"no asymmetric scorer was saved there, .* set student\.backbone="):
         plan(*words, *start(saved("dual")))
 
 
@@ -240,7 +240,7 @@ def test_layers_that_were_trained_and_are_left_out_are_told(plan: Planned, backb
     (told,) = about_layers(plan(f"student.backbone={deep}", "+at.train.student.layers=null"))
     assert told == "student: student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that what train makes was trained with"
     with pytest.raises(
-        UserError, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: say"
+        UserError, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: set"
     ):
         plan(f"student.backbone={deep}", "+at.train.student.layers=2")
 

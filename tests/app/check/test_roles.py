@@ -50,7 +50,8 @@ def test_any_other_student_reads_no_teacher_outside_training(plan: Planned) -> N
 @pytest.mark.parametrize("teacher", ["colbert", "none"])
 def test_passages_of_a_role_that_is_nobody_are_refused_once(plan: Planned, teacher: str) -> None:
     with pytest.raises(
-        UserError, match=r"student.passages_of=dual is nobody: .*; say teacher=dual, or student=dual"
+        UserError,
+        match=r"passages_of=dual: there is no teacher named dual; available: .*; set teacher=dual, or student=dual",
     ) as said:
         plan("student=asymmetric", f"teacher={teacher}", "loss=contrastive")
     assert str(said.value).count("passages_of") == 1

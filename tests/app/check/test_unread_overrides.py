@@ -53,12 +53,12 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "a statistic of halves": (
         (*FILTER, "curriculum.statistic=quantile"),
-        r"curriculum\.statistic=quantile has no effect: .* say curriculum\.probability=sigmoid",
+        r"curriculum\.statistic=quantile has no effect: .* set curriculum\.probability=sigmoid",
         ("curriculum.probability=sigmoid",),
     ),
     "a quantile beside the mean": (
         (*FILTER, "curriculum.quantile=0.5", "curriculum.probability=sigmoid"),
-        r"curriculum\.quantile=0\.5 has no effect: say curriculum\.statistic=quantile",
+        r"curriculum\.quantile=0\.5 has no effect: set curriculum\.statistic=quantile",
         ("curriculum.statistic=quantile",),
     ),
     "rounds without re-mining": (
@@ -73,12 +73,12 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "a bar that stays": (
         (*KL, "curriculum=self_paced", "curriculum.schedule=constant", "curriculum.last=0.3"),
-        r"curriculum\.last=0\.3 has no effect: .* say curriculum\.schedule=linear",
+        r"curriculum\.last=0\.3 has no effect: .* set curriculum\.schedule=linear",
         ("curriculum.schedule=linear",),
     ),
     "a paced term without a query_weight": (
         (*KL, "loss.terms.contrastive.paced=true"),
-        r"loss\.terms\.contrastive\.paced=true has no effect: .* say curriculum=self_paced",
+        r"loss\.terms\.contrastive\.paced=true has no effect: .* set curriculum=self_paced",
         ("curriculum=self_paced",),
     ),
     "an option of a term that is left out": (
@@ -93,7 +93,7 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "a grid beside a given alpha": (
         (*KL, "ranker=hybrid", "ranker.grid=[0.5]"),
-        r"ranker\.grid=\[0\.5\] has no effect: say ranker\.alpha=null",
+        r"ranker\.grid=\[0\.5\] has no effect: set ranker\.alpha=null",
         ("ranker.alpha=null",),
     ),
     "pools that no term reads": (
@@ -153,12 +153,12 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "labels that no term reads": (
         (*KL, "curriculum=rank_groups"),
-        r"curriculum=rank_groups has no effect: no term of the loss reads labels; say loss=rank_groups",
+        r"curriculum=rank_groups has no effect: no term of the loss reads labels; set loss=rank_groups",
         ("loss=rank_groups", "teacher=none"),
     ),
     "the end of a window that takes its first ranks": (
         (*GROUPS, "data.last=40"),
-        r"data\.last=40 has no effect: data\.order=best takes 15 from data\.first on; say data\.order=drawn",
+        r"data\.last=40 has no effect: data\.order=best takes 15 from data\.first on; set data\.order=drawn",
         ("data.order=drawn",),
     ),
     "the order of a window that is listed whole": (
@@ -184,12 +184,12 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "attention that nobody looks at": (
         ("teacher=cross_encoder", "loss=listwise_kl", "teacher.cross.attention_layer=0"),
-        r"teacher\.cross\.attention_layer=0 has no effect: no term reads its attention; say loss=word_and_sentence",
+        r"teacher\.cross\.attention_layer=0 has no effect: no term reads its attention; set loss=word_and_sentence",
         ("loss=word_and_sentence",),
     ),
     "a root over unit vectors": (
         (*KL, "student.pooling=mean_sqrt_length"),
-        r"student\.pooling=mean_sqrt_length has no effect: unit vectors are those of the mean; say "
+        r"student\.pooling=mean_sqrt_length has no effect: unit vectors are those of the mean; set "
         r"student\.normalize=false",
         ("student.normalize=false",),
     ),
@@ -200,7 +200,7 @@ UNREAD = {  # words → the refusal, and the words that end it
     ),
     "a bar for collections without late interaction": (
         ("teacher=dual", "loss=listwise_kl", "evaluation.exhaustive=0"),
-        r"evaluation\.exhaustive=0 has no effect: no teacher is a late-interaction one; say teacher=colbert",
+        r"evaluation\.exhaustive=0 has no effect: no teacher is a late-interaction one; set teacher=colbert",
         ("teacher=colbert",),
     ),
     "a control that shuffles nobody": (

@@ -34,15 +34,18 @@ REFUSED = [
     (["--multirun", "optim.lr"], "optim.lr: give group=option or group.key=value"),
     (["seed=0", "colbert"], "colbert: give group=option or group.key=value"),
     (["corpus=beir", "~corpus.path"], "corpus.path"),
-    (["teacher=cross_encoder"], "loss.terms.kl.guide=late is nobody: the teacher group has cross; say teacher="),
-    (["loss.terms.kl.guide=lat"], "loss.terms.kl.guide=lat is nobody: did you mean late?"),
-    (["teacher=none", "loss=listwise_kl"], "means the only role of the teacher group, which has none: say teacher="),
-    (["teacher=cascade", "loss=listwise_kl"], "say loss.terms.kl.guide=late"),
-    (["teacher.late.checkpoint=minilm"], "say loss=tight_coupling"),
+    (
+        ["teacher=cross_encoder"],
+        "loss.terms.kl.guide=late: there is no role named late; available: cross; set teacher=",
+    ),
+    (["loss.terms.kl.guide=lat"], "loss.terms.kl.guide=lat: there is no role named lat; did you mean late?"),
+    (["teacher=none", "loss=listwise_kl"], "means the only role of the teacher group, which has none: set teacher="),
+    (["teacher=cascade", "loss=listwise_kl"], "set loss.terms.kl.guide=late"),
+    (["teacher.late.checkpoint=minilm"], "set loss=tight_coupling"),
     (["student=colbert", "ranker=dense"], "ranks by a dual student, and this one is late: give ranker=late"),
     (
         ["teacher=cross_encoder", "loss=listwise_kl", "loss.terms.kl.over=pool"],
-        "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores, states: say",
+        "loss.terms.kl wants pool of cross, and a cross scorer offers attention, layers, scores, states: set",
     ),
     (["loss.terms.kl.detach_guide=false", "~loss.terms.late_contrastive"], "detach_guide=false moves late"),
     (["machine.devices=3"], "data.queries_per_step=32 cannot be divided over 3 processes: give a multiple, such as 33"),
@@ -62,7 +65,7 @@ REFUSED = [
     ),
     (
         ["teacher=cross_encoder", "loss=word_and_sentence", "teacher.cross.word_attention=false"],
-        "loss.terms.words reads the attention of cross: say teacher.cross.word_attention=true",
+        "loss.terms.words reads the attention of cross: set teacher.cross.word_attention=true",
     ),
     (["teacher=stored", "loss=margin_mse", "teacher.stored.file=pyproject"], "file=pyproject: there is no such file"),
     (

@@ -60,7 +60,7 @@ def test_a_precision_enters_what_encodes_outside_training_and_nothing_else(plan:
     }
     with pytest.raises(UserError, match="precision=fp16: give bf16-mixed, 16-mixed, or null for float32"):
         plan("precision=fp16")
-    with pytest.raises(UserError, match=r"\+at\.train\.precision=bf16-mixed reaches no stage: train do not read it"):
+    with pytest.raises(UserError, match=r"\+at\.train\.precision=bf16-mixed has no effect: train does not use it"):
         plan("+at.train.precision=bf16-mixed")
 
 

@@ -65,14 +65,14 @@ def test_words_about_the_student_are_set_aside_where_a_stage_names_its_own(plan:
     made = plan(LADDER, "student.layers=[0,5]")
     assert made.named("warm_up").config["student"]["layers"] == [0, 5]
     assert made.named("teacher").config["student"]["layers"] is None
-    assert "student.layers=[0,5] is set aside in teacher (own student)" in made.notes
+    assert "student.layers=[0,5] is ignored in teacher, which sets its own student" in made.notes
 
 
 def test_a_key_that_the_stages_own_option_lacks_is_set_aside_there(plan: Planned) -> None:
     made = plan(LADDER, "loss.terms.kl.weight=0.3")
     assert made.named("distil").config["loss"]["terms"]["kl"]["weight"] == 0.3
     assert set(made.named("teacher").config["loss"]["terms"]) == {"contrastive"}
-    assert "loss.terms.kl.weight=0.3 is set aside in teacher (own loss)" in made.notes
+    assert "loss.terms.kl.weight=0.3 is ignored in teacher, which sets its own loss" in made.notes
 
 
 def test_a_key_that_the_stages_own_option_has_too_is_set_there_as_well(plan: Planned) -> None:
@@ -87,7 +87,7 @@ def test_a_student_that_is_wired_to_an_earlier_stage_stays_wired(plan: Planned) 
 
 
 def test_a_start_that_every_stage_wires_for_itself_reaches_no_stage(plan: Planned) -> None:
-    with pytest.raises(UserError, match=r"student\.checkpoint=minilm reaches no stage: .*warm_up"):
+    with pytest.raises(UserError, match=r"student\.checkpoint=minilm has no effect: .*warm_up"):
         plan(LADDER, "stages.warm_up.with=['student.checkpoint=${artifact:teacher}']", "student.checkpoint=minilm")
 
 
@@ -118,13 +118,13 @@ def test_a_key_that_only_a_stages_option_has_reaches_it(plan: Planned) -> None:
 
 
 def test_a_word_about_a_teacher_that_nobody_reads_reaches_no_stage(plan: Planned) -> None:
-    with pytest.raises(UserError, match=r"teacher\.late\.scale=2 reaches no stage: .*train.* do not read it"):
+    with pytest.raises(UserError, match=r"teacher\.late\.scale=2 has no effect: .*train.* do(es)? not use it"):
         plan("loss=contrastive", "teacher.late.scale=2")
 
 
 def test_a_choice_that_every_stage_makes_for_itself_reaches_no_stage(plan: Planned) -> None:
     every = "stages.evaluate.with=['ranker=dense', 'student.checkpoint=${artifact:distil}']"
-    with pytest.raises(UserError, match="ranker=rerank reaches no stage: lexical, evaluate name their own ranker"):
+    with pytest.raises(UserError, match="ranker=rerank has no effect: lexical, evaluate set their own ranker"):
         plan(LADDER, every, "ranker=rerank")
 
 

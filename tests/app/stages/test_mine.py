@@ -27,7 +27,7 @@ def test_every_training_query_gets_candidates_and_none_is_judged_relevant(
     assert metrics["candidates"] == sum(map(len, lists.values()))
 
 
-def test_how_many_queries_fell_out_is_said_and_kept(
+def test_how_many_queries_have_no_candidates_left_is_said_and_kept(
     ground: Ground, config: Configure, work: Work, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = {name: sorted(ground.corpus.judgments.relevant(name)) for name in ground.corpus.splits["train"][:3]}
@@ -37,14 +37,14 @@ def test_how_many_queries_fell_out_is_said_and_kept(
     nodes = {"ranker": option("ranker", "dense"), "student": scorer_node(ground, "dual")}
     metrics = mine(config(**nodes, mining=mining), work)
     of = len(ground.corpus.splits["train"])
-    assert (metrics["queries_with_candidates"], metrics["queries_that_fell_out"]) == (3, of - 3)
+    assert (metrics["queries_with_candidates"], metrics["queries_without_candidates"]) == (3, of - 3)
     assert caplog.messages == [
-        f"{of - 3} of {of} queries fell out: no candidate of theirs is kept, {of - 3} of them as the run in "
+        f"{of - 3} of {of} queries have no candidates left, {of - 3} of them as the run in "
         "mining.path does not know them"
     ]
     caplog.clear()
     mine(config(**nodes, mining=option("mining", "hard")), work)
-    assert "fell out" not in caplog.text
+    assert "no candidates left" not in caplog.text
 
 
 def test_queries_that_nobody_judged_are_mined_for_too(ground: Ground, config: Configure, work: Work) -> None:

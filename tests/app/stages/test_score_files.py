@@ -37,7 +37,7 @@ def test_scores_that_look_like_probabilities_are_remarked_upon(file: Path, caplo
     stored_scores({"stored": stored(file)})
     said = caplog.text
     assert f"teacher.stored: all scores of {file} lie in [0, 1] and look like probabilities" in said
-    assert "say teacher.stored.given=probabilities, or scale them" in said
+    assert "set teacher.stored.given=probabilities, or scale them" in said
 
 
 def test_nothing_is_remarked_where_they_are_said_to_be_or_are_none(
