@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from retrieval_kd.app.plan.signatures import Accepts
+from retrieval_kd.app.plan.accepts import Accepts
 
 WORD = "fox"  # where any text will do
 

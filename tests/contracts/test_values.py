@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.cli.overrides import read
 from retrieval_kd.app.cli.schema import FORMS
 from retrieval_kd.app.plan import resolved_config, signatures
+from retrieval_kd.app.plan.accepts import Accepts, fits, value_faults
 from retrieval_kd.app.plan.apply_overrides import apply
 from retrieval_kd.app.plan.content_digests import FILES, WEIGHTS
 from tests.contracts.options import groups, names, option
@@ -32,7 +33,7 @@ def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def kinds(config: dict[str, Any]) -> Iterator[tuple[str, signatures.Accepts]]:
+def kinds(config: dict[str, Any]) -> Iterator[tuple[str, Accepts]]:
     for key, _ in leaves(config):
         accepts = signatures.accepted(config, key)
         assert accepts is not None or key.rpartition(".")[2] in LOOSE or key.startswith("teacher"), key
@@ -57,7 +58,7 @@ def test_a_key_for_a_text_takes_what_was_typed_and_nothing_else(group: str, name
         wrong: list[Any] = [1e5, True, ["a"], {"a": "b"}, "", " "]
         wrong += ([] if accepts.null else [None]) + ([] if "int" in accepts.types else [2024])
         for value in (one for one in wrong if one not in accepts.literals):
-            assert list(signatures.value_faults(value, accepts, key)), (key, value)
+            assert list(value_faults(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -67,7 +68,7 @@ def test_a_key_for_a_number_takes_no_other_kind(group: str, name: str) -> None:
             wrong = ["", True, float("nan"), float("inf"), {"a": 1}, *([] if accepts.text else ["ten"])]
             wrong += [] if "float" in accepts.types else [1000.0, 100.0]
             for value in wrong:
-                assert list(signatures.value_faults(value, accepts, key)), (key, value)
+                assert list(value_faults(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -79,7 +80,7 @@ def test_a_key_for_a_list_takes_items_of_its_kind(group: str, name: str) -> None
             wrong: list[Any] = ["one", [True], [None], [[2024]] if nested else [["a"]]]
             wrong += [[2024]] if accepts.items.text else [["a"]]
             for value in wrong:
-                assert list(signatures.value_faults(value, accepts, key)), (key, value)
+                assert list(value_faults(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -104,7 +105,7 @@ def test_groups_that_nothing_is_built_from_hold_the_keys_that_are_known(group: s
 
 
 def test_literals_are_of_the_kind_that_they_are() -> None:
-    accepts = signatures.Accepts(frozenset(), (1, "a"))
-    assert signatures.fits(1, accepts)
-    assert not signatures.fits(True, accepts)
-    assert not signatures.fits(1.0, accepts)
+    accepts = Accepts(frozenset(), (1, "a"))
+    assert fits(1, accepts)
+    assert not fits(True, accepts)
+    assert not fits(1.0, accepts)

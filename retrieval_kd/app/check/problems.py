@@ -13,6 +13,7 @@ from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import resolved_config, roles, signatures
+from retrieval_kd.app.plan.accepts import value_faults
 from retrieval_kd.app.plan.class_facts import fact, texts
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.instantiate import build, forbidden, targets
@@ -61,7 +62,7 @@ def root_faults(key: str, value: Any) -> Iterator[str]:
     """What does not fit of a value that stands beside the groups, of the machine and of the tracking."""
     accepts = signatures.accepted({}, key)
     if accepts is not None:
-        yield from signatures.value_faults(value, accepts, key)
+        yield from value_faults(value, accepts, key)
     elif key == "machine":
         options = value.get("trainer", {})
         found = list(unknown_options(options)) or list(signatures.faults(value, key))

@@ -7,6 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app.cli.overrides import Override, has, keys, nearest
 from retrieval_kd.app.plan import signatures
+from retrieval_kd.app.plan.accepts import Accepts, fits
 from retrieval_kd.errors import UserError
 
 
@@ -32,13 +33,11 @@ def meant(override: Override, config: DictConfig) -> Any:
     accepts = _accepted(config, override.key)
     scalar = isinstance(override.value, int | float) and override.typed
     return (
-        override.typed
-        if scalar and accepts and accepts.text and not signatures.fits(override.value, accepts)
-        else override.value
+        override.typed if scalar and accepts and accepts.text and not fits(override.value, accepts) else override.value
     )
 
 
-def _accepted(config: DictConfig, key: str) -> signatures.Accepts | None:
+def _accepted(config: DictConfig, key: str) -> Accepts | None:
     """What the value of a key may be, by the targets of the nodes on the way to it."""
     plain: dict[str, Any] = {}
     node, here = config, plain

@@ -4,15 +4,16 @@ import ast
 from functools import lru_cache
 from typing import Any
 
-from retrieval_kd.app.plan.signatures import class_and_bases
+from retrieval_kd.app.plan import signatures
 
 
 @lru_cache
 def fact(target: str, name: str) -> Any:
-    """The plain value of a class variable of the class that `target` names, its own or inherited within this package;
+    """The plain value of a class variable of the class that `target` names, its own or inherited within this package or
+    the class's;
     None where neither it nor a base says one. A frozenset is written `frozenset({…})`.
     """
-    for body in class_and_bases(target):
+    for body in signatures.class_and_bases(target):
         for line in body.body:
             if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == name and line.value is not None:
                 return _plain(line.value)
@@ -22,6 +23,12 @@ def fact(target: str, name: str) -> Any:
 def texts(target: str, name: str) -> frozenset[str]:
     """The texts of a class variable that is a set of them; empty where there is none."""
     return frozenset(fact(target, name) or ())
+
+
+def forget() -> None:
+    """From now on sources are read again: those of a plugin may have changed in a long session."""
+    fact.cache_clear()
+    signatures.forget()
 
 
 def _plain(value: ast.expr) -> Any:

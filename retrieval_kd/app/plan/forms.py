@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval_kd.app.plan import instantiate, roles
+from retrieval_kd.app.plan.accepts import fits
 from retrieval_kd.app.plan.artifact_references import REFERENCE
-from retrieval_kd.app.plan.signatures import fits, parameters
+from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, held, resolved, saved_form
