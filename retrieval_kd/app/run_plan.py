@@ -7,6 +7,7 @@ from pathlib import Path
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.execute_plan import execute_plan, to_make
+from retrieval_kd.app.plan import plugins
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.errors import UserError
@@ -27,6 +28,11 @@ def tell(plans: Sequence[Plan]) -> None:
 
 def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> float | None:
     """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises UserError."""
+    with plugins.allowed(plan.plugins):
+        return _run_plan(plan, overrides, table)
+
+
+def _run_plan(plan: Plan, overrides: Sequence[str], table: bool) -> float | None:
     from retrieval_kd.app.report.results import objective
     from retrieval_kd.app.report.tables import remarks, show
 

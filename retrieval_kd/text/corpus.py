@@ -14,6 +14,7 @@ from retrieval_kd.io.atomic import atomic_folder
 from retrieval_kd.io.digests import file_digest
 from retrieval_kd.text.collection import Collection, nth_passage
 from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.module_source import code_digest, within
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.records import Passage
 
@@ -47,9 +48,11 @@ class Parsed(NamedTuple):
 
 
 class Source(ABC):
-    """Where a corpus comes from: one format, one reader."""
+    """Where a corpus comes from: one format, one reader. REVISION is raised when a reader of this package reads
+    otherwise; of one from outside its code says so itself.
+    """
 
-    REVISION: ClassVar[int]
+    REVISION: ClassVar[int] = 1
     name: str
     drop_same_id: bool
 
@@ -71,9 +74,10 @@ class Source(ABC):
         return None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, the options and the reader's REVISION; nothing is parsed."""
-        files, digest = list(self.files()), hashlib.sha256()
-        about = [type(self).__name__, self.REVISION, REVISION, self.drop_same_id and _LEFT_OUT, dict(self.options())]
+        """SHA-256 of the files' bytes, the options and the reader's REVISION, or its code; nothing is parsed."""
+        files, digest, module = list(self.files()), hashlib.sha256(), type(self).__module__
+        reader = self.REVISION if within(module, __name__.partition(".")[0]) else code_digest(module)
+        about = [type(self).__name__, reader, REVISION, self.drop_same_id and _LEFT_OUT, dict(self.options())]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for path in files:
             digest.update(bytes.fromhex(file_digest(path)))

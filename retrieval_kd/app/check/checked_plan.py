@@ -8,16 +8,23 @@ from retrieval_kd.app.check.problems import faults_of, root_faults, unread_fault
 from retrieval_kd.app.check.unread_overrides import Idle, idle_overrides
 from retrieval_kd.app.check.zero_loss import idle_notes
 from retrieval_kd.app.cli.user_errors import refuse
-from retrieval_kd.app.plan import resolved_config
+from retrieval_kd.app.plan import plugins, resolved_config
+from retrieval_kd.app.plan.instantiate import targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Draft, Plan, draft_of
 from retrieval_kd.app.plan.unused_overrides import unheard
+from retrieval_kd.text.module_source import within
 
 
 def checked_plan(texts: Sequence[str], options: Options) -> Plan:
-    """The plan of a command line. Raises UserErrors: all that is wrong with it, so far as is seen before a
-    model loads.
+    """The plan of a command line, whose plugins are allowed while it is made. Raises UserErrors: all that is wrong with
+    it, so far as is seen before a model loads.
     """
+    with plugins.allowed(plugins.named(texts)):
+        return _checked(texts, options)
+
+
+def _checked(texts: Sequence[str], options: Options) -> Plan:
     draft = draft_of(texts, options)
     refuse(unread_faults(draft.stay))
     found = problems(draft)
@@ -38,4 +45,11 @@ def problems(draft: Draft) -> list[str]:
 
 def _notes(draft: Draft, unread: Sequence[str]) -> list[str]:
     guessed = (f"{it}: planned without a look at it, and under keys of its name alone" for it in draft.unreached)
-    return [*form_notes(draft.stay), *idle_notes(draft.stay), *unread, *guessed]
+    return [*form_notes(draft.stay), *idle_notes(draft.stay), *unread, *guessed, *_unread_plugins(draft)]
+
+
+def _unread_plugins(draft: Draft) -> list[str]:
+    """The plugins of which no stage reads a class."""
+    read = [target for stage in draft.stay for _, target in targets(stage.config)]
+    idle = [name for name in draft.plan.plugins if not any(within(target, name) for target in read)]
+    return [f"{plugins.KEY}=[{name}]: no stage reads a class of {name}" for name in idle]

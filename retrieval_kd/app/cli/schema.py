@@ -39,6 +39,7 @@ class Root:
     save_every: int = 100
     artifacts: str = "artifacts"
     at: dict[str, Any] = field(default_factory=dict)
+    plugins: list[str] = field(default_factory=list)
     corpus: Any = None
     student: Any = None
     teacher: Any = None

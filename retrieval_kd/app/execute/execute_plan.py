@@ -127,6 +127,7 @@ def task_of(plan: Plan, stage: Stage) -> Task:
         machine=plan.machine,
         tracking=plan.tracking,
         save_every=plan.save_every,
+        plugins=plan.plugins,
     )
 
 

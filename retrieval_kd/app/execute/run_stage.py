@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.execute.artifacts import write_json
+from retrieval_kd.app.plan import plugins
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.app.stages.tracking import RunInfo
@@ -34,6 +35,7 @@ class Task:
     machine: dict[str, Any]
     tracking: dict[str, Any]
     save_every: int
+    plugins: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """As YAML."""
@@ -55,9 +57,14 @@ def function_at(place: str) -> Callable[[DictConfig, Work], Any]:
 
 
 def run_stage(task: Task, *, rank: int = 0) -> None:
-    """Calls the function of the stage's kind; on rank 0 tracks it, and leaves metrics.json in its folder. Other ranks
-    call its helper, where the kind has one, and else the function too.
+    """Calls the function of the stage's kind, with the task's plugins; on rank 0 tracks it, and leaves metrics.json in
+    its folder. Other ranks call its helper, where the kind has one, and else the function too.
     """
+    with plugins.allowed(task.plugins):
+        _run_stage(task, rank)
+
+
+def _run_stage(task: Task, rank: int) -> None:
     kind = KINDS[task.run]
     if rank and kind.helper is not None:
         help_with(task, kind.helper)

@@ -10,6 +10,7 @@ from pathlib import Path
 import retrieval_kd
 from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.execute.run_stage import Task, run_stage
+from retrieval_kd.app.plan import plugins
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.signals import Stopped, stops
 
@@ -69,10 +70,13 @@ def child(path: Path) -> int:
 
 
 def _environment(task: Task) -> dict[str, str]:
-    """This package is found wherever it lies; cores are shared out (torchrun sets one thread a process unless told)."""
+    """This package and the plugins are found wherever they lie; cores are shared out (torchrun sets one thread a
+    process unless told).
+    """
     threads = task.machine.get("threads") or max(1, (os.cpu_count() or 1) // int(task.machine["devices"]))
     home = str(Path(retrieval_kd.__file__).resolve().parent.parent)
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    before = filter(None, [os.environ.get("PYTHONPATH")])
+    path = os.pathsep.join([home, *before, *plugins.folders(task.plugins)])
     return {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
 
 

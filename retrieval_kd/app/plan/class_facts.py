@@ -9,9 +9,8 @@ from retrieval_kd.app.plan import signatures
 
 @lru_cache
 def fact(target: str, name: str) -> Any:
-    """The plain value of a class variable of the class that `target` names, its own or inherited within this package or
-    the class's;
-    None where neither it nor a base says one. A frozenset is written `frozenset({…})`.
+    """The plain value of a class variable of the class that `target` names, its own or of a base within this package or
+    the class's; None where none of them says one. A frozenset is written `frozenset({…})`.
     """
     for body in signatures.class_and_bases(target):
         for line in body.body:

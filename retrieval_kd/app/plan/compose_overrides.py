@@ -9,6 +9,7 @@ from retrieval_kd.app.cli.user_errors import refuse, sentences_of
 from retrieval_kd.app.plan import recipe
 from retrieval_kd.app.plan.apply_overrides import apply, meant
 from retrieval_kd.app.plan.options import Options
+from retrieval_kd.app.plan.plugins import KEY
 from retrieval_kd.app.plan.recipe import Command, Composed
 from retrieval_kd.errors import UserError
 
@@ -21,7 +22,7 @@ def overrides_of(texts: Sequence[str], options: Options) -> list[Override]:
     wrong: list[str] = []
     for text in texts:
         try:
-            found.append(read(text, options.groups))
+            found.append(_for_all(read(text, options.groups)))
         except UserError as fault:
             wrong.append(str(fault))
     faults = {override: said for override in found if override.chooses and (said := options.fault_of_choice(override))}
@@ -32,6 +33,13 @@ def overrides_of(texts: Sequence[str], options: Options) -> list[Override]:
         ]
     refuse(wrong)
     return found
+
+
+def _for_all(override: Override) -> Override:
+    """The override. Raises UserError where it gives plugins to one stage."""
+    if override.group == KEY and override.stage is not None:
+        raise UserError(f"{override.said}: plugins are for all stages: say {KEY}=[…]")
+    return override
 
 
 def _misspelt(good: Sequence[Override], bad: Sequence[Override], options: Options) -> list[str]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.plan import plugins
 from retrieval_kd.app.plan.callbacks import INSTEAD
 from retrieval_kd.errors import UserError
 
@@ -18,10 +19,10 @@ _NAMED = re.compile(r"_target_:\s*([\w.]+)")
 
 @lru_cache
 def classes(group: str) -> frozenset[str]:
-    """The classes that a node of this group may name: those that the option files of the package name, and no others.
+    """The classes of this package that a node of this group may name: those that its option files name, and no others.
 
-    Students, teachers and their members are all scorers; an evaluation names rankers. Neither the command line nor an
-    artifact adds to this list.
+    Students, teachers and their members are all scorers; an evaluation names rankers. The command line adds packages
+    from outside (`plugins`), an artifact nothing.
     """
     folders = [conf_folder() / name for name in _FOLDERS.get(group, (group,))]
     files = [path for folder in folders for path in folder.rglob("*.yaml")]
@@ -32,8 +33,9 @@ def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
     """The object that a node with `_target_` describes, inner nodes first; `given` are arguments no config can hold.
 
     `group` is the config group that the node belongs to; `partial` gives a function that still wants arguments. Raises
-    UserError if the node or one inside it, in mappings or lists, names a class that the group's option files do not, or
-    holds another of Hydra's keys than `_target_`, or if the object refuses its arguments with one.
+    UserError if the node or one inside it, in mappings or lists, names a class that neither the group's option files
+    nor a plugin allow, or holds another of Hydra's keys than `_target_`, or if the object refuses its arguments with
+    one.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
@@ -68,8 +70,16 @@ def forbidden(node: Any, group: str, where: str = "") -> Iterator[str]:
             yield f"{path}.{key}={value!r}: leave {key} out; of Hydra's own keys a node may hold {_TARGET} alone"
         elif value not in allowed and value in INSTEAD:
             yield f"{path}.{key}={value} does not work here: {INSTEAD[value]}"
-        elif value not in allowed:
-            yield f"{path}.{key}={value}: give a class that an option of {group} names: {', '.join(sorted(allowed))}"
+        elif value not in allowed and (why := _refused(str(value), group)) is not None:
+            yield f"{path}.{key}={value}: {why}"
+
+
+def _refused(target: str, group: str) -> str | None:
+    """Why a group may not name a class that is none of its own; None if a plugin brings it."""
+    if plugins.holds(target):
+        return plugins.fault(target, group)
+    own = ", ".join(sorted(classes(group)))
+    return f"give a class that an option of {group} names: {own}{plugins.hint(target)}"
 
 
 def targets(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from retrieval_kd.app.cli.overrides import Override, has
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.cli.user_errors import refuse
-from retrieval_kd.app.plan import resolved_config
+from retrieval_kd.app.plan import plugins, resolved_config
 from retrieval_kd.app.plan.compose_overrides import composed, overrides_of, root_of
 from retrieval_kd.app.plan.content_digests import unreached
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
@@ -25,7 +25,9 @@ OUTSIDE = ("machine", "tracking")  # groups that no stage reads
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. `notes` are sentences to print: overrides set aside, teachers that nobody reads."""
+    """What is to be done. `notes` are sentences to print: overrides set aside, teachers that nobody reads. `plugins`
+    are the packages whose classes its configs may name.
+    """
 
     recipe: str
     artifacts: Path
@@ -38,6 +40,7 @@ class Plan:
     stages: tuple[Stage, ...]
     left: tuple[Left, ...]
     notes: tuple[str, ...]
+    plugins: tuple[str, ...] = ()
 
     def named(self, name: str) -> Stage:
         """The stage of this name."""
@@ -73,6 +76,7 @@ def draft_of(texts: Sequence[str], options: Options) -> Draft:
     made, wrong = composed(listed, overrides, options)
     wrong += _unknown_stages(overrides, root, [command.name for command in listed])
     wrong += _unknown_keys(overrides, root, options)
+    wrong += _foreign_plugins(root)
     refuse(wrong)
     stay, left = kept(stages(made), asked=root.stage)
     done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
@@ -111,6 +115,14 @@ def _unknown_keys(overrides: Sequence[Override], root: DictConfig, options: Opti
     return found
 
 
+def _foreign_plugins(root: DictConfig) -> list[str]:
+    """Plugins that an option file names: who names one lets its code run, so that only the command line does."""
+    listed = ",".join(map(str, root.plugins))
+    if tuple(root.plugins) == plugins.present():
+        return []
+    return [f"an option file says plugins: [{listed}]: leave it out there, and say plugins=[{listed}] where you run it"]
+
+
 def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]) -> Plan:
     return Plan(
         recipe=root["name"],
@@ -124,4 +136,5 @@ def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], not
         stages=tuple(done),
         left=tuple(left),
         notes=tuple(notes),
+        plugins=plugins.present(),
     )

@@ -15,6 +15,7 @@ from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan.apply_overrides import apply
 from retrieval_kd.app.plan.fitting_ranker import fitting_ranker
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
+from retrieval_kd.app.plan.plugins import KEY
 from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.errors import UserError
 
@@ -78,6 +79,8 @@ def _command(name: str, entry: Any, options: Options) -> Command:
         raise UserError(f"stages.{name}.with: give a list of words such as student=colbert, not {texts!r}")
     overrides = tuple(read(text, options.groups) for text in texts)
     for override in overrides:
+        if override.group == KEY:
+            raise UserError(f"stages.{name}.with: {override.said}: plugins are named on the command line alone")
         unknown = not override.chooses and override.group not in ROOT_KEYS
         fault = (
             options.fault_of_choice(override)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.app.plan import artifact_references, class_facts, resolved_config, roles, signatures
+from retrieval_kd.app.plan import artifact_references, class_facts, plugins, resolved_config, roles, signatures
 from retrieval_kd.app.plan.callbacks import ONLOOKERS
 from retrieval_kd.app.plan.content_digests import with_digests
+from retrieval_kd.app.plan.instantiate import targets
 from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.stage_kinds import KINDS, StageKind, whom
 from retrieval_kd.errors import UserError
@@ -154,6 +155,8 @@ def _keyed_part(node: Any, group: str) -> Any:
 def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
     wired = artifact_references.replaced(keyed_part(stage.config), lambda name, role: _input_key(made, name, role))
     read = {"run": stage.run, "revision": stage.kind.revision, "config": with_digests(wired, corpora)}
+    code = plugins.code_of(target for _, target in targets(stage.config))
+    read |= {"plugins": code} if code else {}
     canonical = json.dumps(read, sort_keys=True, separators=(",", ":"))
     key = hashlib.sha256(canonical.encode()).hexdigest()
     return replace(stage, key=key, key_of=read)

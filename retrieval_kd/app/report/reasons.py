@@ -69,6 +69,8 @@ def _difference(plan: Plan, key: str, before: Leaves, after: Leaves) -> str:
     if reference is not None:
         made_by = next((one.name for one in plan.stages if one.key == reference["stage"]), "an earlier stage")
         return f"what {made_by} makes is not the same"
+    if key.startswith("plugins."):
+        return f"the code of {key.removeprefix('plugins.')} is not the same"
     if key == "revision":
         return f"the code of {after['run']} has revision {new}, not {old}"
     if all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in (old, new)):
