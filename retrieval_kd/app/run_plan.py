@@ -28,25 +28,26 @@ def tell(plans: Sequence[Plan]) -> None:
 
 def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> float | None:
     """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises UserError."""
-    with plugins.allowed(plan.plugins):
-        return _run_plan(plan, overrides, table)
-
-
-def _run_plan(plan: Plan, overrides: Sequence[str], table: bool) -> float | None:
     from retrieval_kd.app.report.results import objective
     from retrieval_kd.app.report.tables import remarks, show
 
-    if not ranks().first:
-        execute_plan(plan)
-        return objective(plan)
-    sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
-    show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
-    _collections_are_whole(plan)
-    _measures_can_be_taken(plan)
-    execute_plan(plan)
-    if table:
+    first = ranks().first
+    if first:
+        sealed = sum(artifacts.is_sealed(plan.artifacts / stage.artifact) for stage in plan.stages)
+        show(*remarks(plan), f"{plan.recipe}: {len(plan.stages)} stages, {sealed} of them made already")
+    make_artifacts(plan)
+    if first and table:
         _show_results(plan, overrides)
     return objective(plan)
+
+
+def make_artifacts(plan: Plan) -> None:
+    """Makes what the plan lacks, after a look at what is known only once collections are read. Raises UserError."""
+    with plugins.allowed(plan.plugins):
+        if ranks().first:
+            _collections_are_whole(plan)
+            _measures_can_be_taken(plan)
+        execute_plan(plan)
 
 
 def _collections_are_whole(plan: Plan) -> None:

@@ -28,6 +28,11 @@ def tokenise(texts: Sequence[str], folder: str) -> Ragged:
     return vocabulary(folder).ragged(texts)
 
 
+def tokenise_passages(passages: Sequence[Passage], folder: str, *, join: Join = "blank") -> Ragged:
+    """The raw word pieces of passages in memory, each its title and its text, parted by what `join` says."""
+    return _pieces(vocabulary(folder), passages, join)
+
+
 def tokenised(collection: Collection, folder: str, artifacts: Path, *, join: Join = "blank") -> Ragged:
     """The collection's word pieces by position, memory-mapped from `artifacts/tokens-<digest>`, made first if absent.
 

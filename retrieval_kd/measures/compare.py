@@ -38,6 +38,11 @@ def compare(first: Report, second: Report, measure: str, *, seed: int = 0) -> Co
     this measure.
 
     Source: Smucker, Allan & Carterette (2007), CIKM (both tests); Bloom (1995) (power).
+
+    >>> first, second = Report({"RR@10": {"q1": 1.0, "q2": 0.5}}), Report({"RR@10": {"q1": 0.5, "q2": 0.5}})
+    >>> compared = compare(first, second, "RR@10")
+    >>> compared.difference, compared.queries, round(compared.p, 2)
+    (0.25, 2, 0.5)
     """
     for report in (first, second):
         if measure not in report.per_query:

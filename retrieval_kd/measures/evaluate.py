@@ -23,7 +23,12 @@ MEASURES = ("nDCG@10", "RR@10", "R@100")
 
 @dataclass(frozen=True)
 class Report:
-    """Measures of a run, query by query: measure → query id → value, the same queries under each."""
+    """Measures of a run, query by query: measure → query id → value, the same queries under each.
+
+    >>> report = Report({"RR@10": {"q1": 1.0, "q2": 0.5}})  # or Report.read("per_query-test.jsonl")
+    >>> report.means, report.queries
+    ({'RR@10': 0.75}, 2)
+    """
 
     per_query: Mapping[str, Mapping[str, float]]
 
@@ -70,6 +75,10 @@ def evaluate(
 
     Raises UserError for a measure that cannot be computed (see `measure_of`), none at all, or a query without a
     relevant passage.
+
+    >>> run = Run.of({"q1": [("p1", 2.0), ("p2", 1.0)], "q2": [("p3", 1.0), ("p2", 0.5)]})
+    >>> evaluate(run, Judgments({"q1": {"p1": 1}, "q2": {"p2": 1}}), ["RR@10"]).per_query["RR@10"]
+    {'q1': 1.0, 'q2': 0.5}
     """
     parsed = parse(measures)
     asked = [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries

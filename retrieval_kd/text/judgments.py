@@ -15,7 +15,12 @@ HOLDS = "judgments, with the header query-id, corpus-id, score and a row a judgm
 
 
 class Judgments:
-    """(query, passage) → grade; above 0 is relevant, no grade means that nobody looked."""
+    """(query, passage) → grade; above 0 is relevant, no grade means that nobody looked.
+
+    >>> judgments = Judgments({"q1": {"p1": 2, "p2": 0}})  # or Judgments.read("qrels/test.tsv")
+    >>> judgments.relevant("q1"), judgments.grade("q1", "p9")
+    ({'p1': 2}, None)
+    """
 
     def __init__(self, grades: Mapping[str, Mapping[str, int]]) -> None:
         self._grades = grades

@@ -23,6 +23,12 @@ class Run:
     row is the passage passage_ids[number] and its score. The table passage_ids is sorted: the order of numbers is the
     order of ids. Queries without a row are left out, as they would be from a file. Scores keep the precision they
     came in.
+
+    >>> run = Run.of({"q1": [("p2", 1.5), ("p1", 2.0)], "q2": [("p1", 0.5)]})  # or Run.read("run.trec")
+    >>> [ranked.passage_id for ranked in run.lists["q1"]]
+    ['p1', 'p2']
+    >>> run.top(1)
+    Run: 2 rows of 2 queries
     """
 
     def __init__(

@@ -24,6 +24,8 @@ BASES = {  # group → what a plugin's class must be a subclass of to stand in i
     "loss": "retrieval_kd.losses.term.Term",
     "curriculum": "retrieval_kd.curricula.curriculum.Curriculum",
     **dict.fromkeys(("ranker", "evaluation"), _RANKER),
+    "callbacks": "pytorch_lightning.callbacks.callback.Callback",
+    "tracking": "retrieval_kd.app.stages.tracking.Files",
 }
 _SAID = re.compile(rf"\+{{0,2}}{KEY}=")
 _allowed: tuple[str, ...] = ()
@@ -88,7 +90,7 @@ def holds(target: str) -> bool:
 def hint(target: str) -> str:
     """What to say for a class of a package that is not allowed; nothing for one of Python's or of this package."""
     package = target.partition(".")[0]
-    if "." not in target or package in sys.stdlib_module_names or package == OWN:
+    if "." not in target or package in sys.stdlib_module_names or package in (OWN, "pytorch_lightning", "torch"):
         return ""
     return f"; a class from outside needs {KEY}=[{package}] on the command line"
 
@@ -109,9 +111,8 @@ def fault(target: str, group: str) -> str | None:
     if not issubclass(found, base):
         return f"{name} is no {base.__name__}; of a plugin {group} takes subclasses of {BASES[group]}"
     if inspect.isabstract(found):
-        return (
-            f"{name} lacks {', '.join(sorted(found.__abstractmethods__))}, which every {base.__name__} has"
-        )
+        lacking = sorted(name for name, value in inspect.getmembers(found) if _is_abstract(value))
+        return f"{name} lacks {', '.join(lacking)}, which every {base.__name__} has"
     return _taken(found) if BASES[group] == _SCORER else None
 
 
