@@ -66,12 +66,12 @@ def open_artifact(folder: Path | str, *, plugins: Sequence[str] = ()) -> Artifac
     UserError where there is none, it was not sealed, or files that it lists are gone.
 
     >>> from retrieval_kd import open_artifact, run
-    >>> made = run(["corpus=beir", f"corpus.path={collection}", "stage=lexical"])
-    >>> artifact = open_artifact(made["lexical"].folder)
+    >>> made = run(["corpus=beir", f"corpus.path={collection}", "stage=bm25"])
+    >>> artifact = open_artifact(made["bm25"].folder)
     >>> artifact.kind, artifact.stage, artifact.config["ranker"]["_target_"]
-    ('mine', 'lexical', 'retrieval_kd.ranking.lexical.BM25')
-    >>> sorted(artifact.run().lists)
-    ['q0', 'q1', 'q2']
+    ('evaluate', 'bm25', 'retrieval_kd.ranking.lexical.BM25')
+    >>> artifact.metrics["test"]["RR@10"], sorted(artifact.run().lists)
+    (1.0, ['q3', 'q4', 'q5'])
     >>> artifact.scorers
     {}
     """
