@@ -13,8 +13,9 @@ from retrieval_kd.text.select import without
 
 
 class Ranker(ABC):
-    """Ranks a collection's passages for queries. `ranks_by` has the kinds of scorers that it can rank by; none where it
-    reads no scorer, itself. `KEYLESS` names the arguments on which no number depends.
+    """Ranks a collection's passages for queries. `ranks_by` has the kinds of scorers that it can rank by, `any` where
+    it reads scores alone; none where it reads no scorer, itself. `KEYLESS` names the arguments on which no number
+    depends.
     """
 
     ranks_by: ClassVar[frozenset[str]] = frozenset()

@@ -28,7 +28,7 @@ class Rerank(Ranker):
     several scorers share one, each is `named`.
     """
 
-    ranks_by: ClassVar[frozenset[str]] = frozenset({"dual", "late", "cross"})
+    ranks_by: ClassVar[frozenset[str]] = frozenset({"any"})
 
     def __init__(
         self,

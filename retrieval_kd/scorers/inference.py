@@ -9,10 +9,24 @@ import torch
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Tokenisation, Tokens, apart, joined
 from retrieval_kd.encoders.unpadded import EncodeOptions, Kept, Request, run
+from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want
 
 _SCORES = frozenset({Want("scores")})
+
+
+def encoded(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray | list[np.ndarray]:
+    """What a scorer compares of texts, float32: one vector a text, [text dim]; else of each text its counted token
+    vectors, [token dim]. Raises UserError for a scorer that keeps neither.
+    """
+    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    if "vector" in kept:
+        return np.asarray(kept["vector"].float().cpu().numpy())
+    if "tokens" not in kept:
+        raise UserError(f"a {scorer.kind} scorer keeps no vectors of a text; ask for the scores of pairs")
+    rows = zip(kept["tokens"], kept["counted"], strict=True)
+    return [np.asarray(tokens[counted].float().cpu().numpy()) for tokens, counted in rows]
 
 
 def vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray:

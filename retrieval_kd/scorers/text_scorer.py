@@ -34,13 +34,17 @@ class TextScorer:
 
         An empty text gives zeros. Raises UserError for a scorer that reads query and passage as one text.
         """
-        return self._encoded("query", self._queries(_listed(queries, "encode_queries", "queries")))
+        listed = _listed(queries, "encode_queries", "queries")
+        return self._encoded("query", self._queries(listed or [""]))[
+            : len(listed)
+        ]  # (of nothing: as wide as of something)
 
     def encode_passages(self, passages: Sequence[Text]) -> Vectors:
         """The vectors of passages, as `encode_queries` gives those of queries; a passage is its text, or a pair of its
         title and its text.
         """
-        return self._encoded("passage", self._passages(_listed(passages, "encode_passages", "passages")))
+        listed = _listed(passages, "encode_passages", "passages")
+        return self._encoded("passage", self._passages(listed or [""]))[: len(listed)]
 
     def score(self, pairs: Sequence[tuple[str, Text]]) -> Float[np.ndarray, "pair"]:
         """The score of each (query, passage): greater is more relevant; comparable within a query alone."""
@@ -58,14 +62,7 @@ class TextScorer:
                 f"a {self.kind} scorer reads query and passage as one text, so neither has a vector; ask for the "
                 "scores of pairs: score([(query, passage)])"
             )
-        if "vectors" in self.scorer.offers:
-            if not len(texts):
-                return np.zeros((0, self.scorer.size.width), dtype=np.float32)
-            return inference.vectors(self.scorer, kind, texts, tokens_per_group=self._tokens_per_group)
-        if not len(texts):
-            return []
-        rows, begins = inference.token_vectors(self.scorer, kind, texts, tokens_per_group=self._tokens_per_group)
-        return np.split(rows, begins[1:-1])
+        return inference.encoded(self.scorer, kind, texts, tokens_per_group=self._tokens_per_group)
 
     def _queries(self, queries: Sequence[str]) -> Ragged:
         if wrong := next((query for query in queries if not isinstance(query, str)), None):

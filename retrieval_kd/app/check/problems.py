@@ -15,6 +15,7 @@ from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import resolved_config, roles, signatures
 from retrieval_kd.app.plan.accepts import value_faults
 from retrieval_kd.app.plan.class_facts import fact, texts
+from retrieval_kd.app.plan.fitting_ranker import ANY_KIND
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
@@ -156,7 +157,7 @@ def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
         return
     for where, target in targets(config.get("ranker") or {}, "ranker"):
         ranks_by = texts(target, "ranks_by")
-        if ranks_by and kind not in ranks_by:
+        if ranks_by and not ranks_by & {kind, ANY_KIND}:
             ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
             kinds = " or ".join(sorted(ranks_by))
             yield f"{ranker} ranks by a {kinds} student, and this one is {kind}: give ranker={fitting}"
