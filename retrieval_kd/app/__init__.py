@@ -2,8 +2,8 @@
 
 Here: cli (what was typed), plan (what it means), check (what is refused), stages (what each kind of stage does),
 execute (plan to artifacts), report (artifacts to tables). Each imports only what stands before it; `main` and
-`run_plan` walk through them. Each hand-over is plain data: arguments, words, a config for each stage, a plan,
-sentences, artifacts.
+`run_plan` walk through them, and `from_python` does for a Python caller what `main` does for a command line. Each
+hand-over is plain data: arguments, words, a config for each stage, a plan, sentences, artifacts.
 
 Not here: arithmetic on tensors. No other room imports this one.
 

@@ -135,11 +135,11 @@ def _load(module: str) -> Mapping[str, Any]:
     except Exception as wrong:  # whatever somebody else's code raises
         lacking = f": install {wrong.name}" if isinstance(wrong, ModuleNotFoundError) and wrong.name != module else ""
         raise UserError(f"importing {module} fails ({type(wrong).__name__}: {wrong}){lacking}") from None
-    spec, code = _imported.setdefault(module, (found.__spec__, code_digest(module)))
-    if code_digest(module) != code:
-        if found.__spec__ is spec:
-            raise UserError(f"the code of {module} has changed since it was imported: start Python again, or reload it")
-        _imported[module] = (found.__spec__, code_digest(module))
+    code = code_digest(module)
+    spec, imported = _imported.get(module, (None, code))
+    if spec is not None and spec is found.__spec__ and imported != code:
+        raise UserError(f"the code of {module} has changed since it was imported: start Python again, or reload it")
+    _imported[module] = (found.__spec__, code)
     return vars(found)
 
 
