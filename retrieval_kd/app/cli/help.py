@@ -27,7 +27,8 @@ Examples:
   {program} optim.steps=20 +at.train.optim.lr=1e-4         a value for all stages; one for a single stage
 
 -m (--multirun) runs every combination of values given with commas; --cfg job shows every key with its value;
---config-dir=<folder> adds option files of your own; --hydra-help tells about Hydra itself.
+--config-dir=<folder> adds option files of your own, and plugins=[my_package] lets them name its classes;
+--hydra-help tells about Hydra itself.
 """
 
 _PARTS = ("scorer", "stages", "hydra")  # groups that other options are made of
