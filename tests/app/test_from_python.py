@@ -96,6 +96,8 @@ def test_no_texts_have_no_vectors(saved: dict[str, Path]) -> None:
 def test_one_text_in_the_place_of_a_list_is_refused(saved: dict[str, Path]) -> None:
     with pytest.raises(UserError, match="'heron' is one text; give a list of queries"):
         load(saved["dual"]).encode_queries("heron")
+    with pytest.raises(UserError, match="'my_package' is one text; give a list of packages"):
+        load(saved["dual"], plugins="my_package")
     with pytest.raises(UserError, match="is one text; give a list of overrides"):
         plan("teacher=colbert")
 

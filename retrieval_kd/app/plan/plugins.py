@@ -53,6 +53,8 @@ def allowed(packages: Sequence[str]) -> Iterator[None]:
     It holds for the whole process: two plans with different plugins are not run at the same time in one.
     """
     global _allowed
+    if isinstance(packages, str):
+        raise UserError(f"{KEY}={packages!r} is one text; give a list of packages, as in {KEY}=['my_package']")
     for package in packages:
         _refuse(package)
     before, _allowed = _allowed, tuple(packages)
