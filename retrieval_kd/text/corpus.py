@@ -74,10 +74,17 @@ class Source(ABC):
         return None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, the options and the reader's REVISION, or its code; nothing is parsed."""
+        """SHA-256 of the files' bytes, the options, the reader's REVISION and the code of one from outside; nothing is parsed."""
         files, digest, module = list(self.files()), hashlib.sha256(), type(self).__module__
-        reader = self.REVISION if within(module, __name__.partition(".")[0]) else code_digest(module)
-        about = [type(self).__name__, reader, REVISION, self.drop_same_id and _LEFT_OUT, dict(self.options())]
+        code = [] if within(module, __name__.partition(".")[0]) else [code_digest(module)]
+        about = [
+            type(self).__name__,
+            self.REVISION,
+            *code,
+            REVISION,
+            self.drop_same_id and _LEFT_OUT,
+            dict(self.options()),
+        ]
         digest.update(json.dumps(about, sort_keys=True).encode())
         for path in files:
             digest.update(bytes.fromhex(file_digest(path)))
