@@ -74,7 +74,9 @@ class Source(ABC):
         return None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, the options, the reader's REVISION and the code of one from outside; nothing is parsed."""
+        """SHA-256 of the files' bytes, the options and the reader's REVISION, and of the code of a reader from outside;
+        nothing is parsed.
+        """
         files, digest, module = list(self.files()), hashlib.sha256(), type(self).__module__
         code = [] if within(module, __name__.partition(".")[0]) else [code_digest(module)]
         about = [
