@@ -131,7 +131,7 @@ def want_faults(objective: Any, config: Node) -> Iterator[str]:
             scorer: Any = class_of(nodes[role], SCORER)
             for feature in sorted(wanted - scorer.offers):
                 instead = (
-                    f": say loss.terms.{name}.over=list" if feature == "pool" and "scores" in scorer.offers else ""
+                    f": set loss.terms.{name}.over=list" if feature == "pool" and "scores" in scorer.offers else ""
                 )
                 yield (
                     f"loss.terms.{name} wants {feature} of {role}, and a {scorer.kind} scorer offers "
