@@ -28,6 +28,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in retrieval_kd.__all__ if name not in ("Artifact", "Plan", "UserError")]
 )

@@ -87,6 +87,7 @@ def test_no_query_is_in_two_splits_in_whatever_dress(corpus: Corpus) -> None:
         assert not said.get(one, set()) & said.get(other, set())
 
 
+@pytest.mark.slow
 def test_queries_that_nobody_judged_are_told_apart(node: Values, artifacts: Path) -> None:
     several = open_corpus(source({**node, "unjudged": True}), artifacts)
     assert all(name in several.queries for name in several.unjudged)

@@ -144,6 +144,7 @@ def test_a_plain_option_leaves_the_form_open_and_names_the_default(kind: str) ->
         assert yaml.safe_load(first) == default, f"{kind}.{key}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "key", "value"), CASES)
 def test_a_scorer_saved_off_its_default_scores_the_same_when_it_is_opened_again(
     ground: Ground, tmp_path: Path, kind: str, key: str, value: Any

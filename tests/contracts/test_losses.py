@@ -287,6 +287,7 @@ def test_a_guided_term_is_least_where_the_learner_is_the_guide_each_by_its_tempe
         assert steps.value(term, at(away)).item() > least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arrow"), arrows())
 def test_the_gradient_in_the_learner_is_that_of_finite_differences(name: str, arrow: str) -> None:
     term = term_of(name, arrow)

@@ -14,6 +14,7 @@ from retrieval_kd.app.check.unread_training import groups
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import with_roles_named
 from retrieval_kd.app.plan.signatures import parameters
+from retrieval_kd.app.plan.stage_kinds import KINDS
 from retrieval_kd.errors import UserError
 from tests.contracts.crosses import ELSE, FITS
 from tests.contracts.flips import flipped
@@ -106,7 +107,7 @@ def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
         try:
             if list(want_faults(build(changed["loss"], "loss"), changed)) or list(groups(changed)):
                 continue  # refused
-            unread = {name for name, _ in (*declared(changed, key), *across("train", changed), *groups(changed))}
+            unread = {name for name, _ in (*declared(changed, key), *across(KINDS["train"], changed), *groups(changed))}
             if not any(key == name or key.startswith(f"{name}.") for name in unread):
                 found += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
         except (UserError, InstantiationException):

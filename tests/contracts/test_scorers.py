@@ -88,6 +88,7 @@ def test_a_scorer_offers_what_views_are_made_of_and_is_named_like_its_option(nam
     assert scorer.kind == name
 
 
+@pytest.mark.slow
 def test_each_offered_feature_appears_alone_where_it_alone_is_wanted(distiller: Distiller, batch: Candidates) -> None:
     for feature in sorted(scorer_of(distiller).offers):
         view = look(distiller, batch, wanted({feature}))
@@ -166,6 +167,7 @@ def test_transformers_loads_what_a_scorer_saved(distiller: Distiller, tmp_path: 
     assert list(tmp_path.rglob("*.bin")) == []
 
 
+@pytest.mark.slow
 def test_a_head_that_no_checkpoint_has_is_drawn_from_the_seed(ground: Ground) -> None:
     for name in names("scorer"):
         heads = [open_scorer(node(ground, name), seed=seed).head() for seed in (0, 0, 1)]

@@ -41,6 +41,7 @@ def kinds(config: dict[str, Any]) -> Iterator[tuple[str, Accepts]]:
             yield key, accepts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "name"), EVERY)
 def test_a_key_for_a_text_takes_what_was_typed_and_nothing_else(group: str, name: str) -> None:
     config = config_of(group, name)

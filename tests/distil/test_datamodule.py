@@ -36,6 +36,7 @@ def loaded(module: ListsDataModule) -> list[Candidates]:
     return list(module.train_dataloader())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2, 3])
 def test_a_loader_yields_each_step_once_and_in_order_for_any_number_of_workers(
     ground: Ground, tmp_path: Path, workers: int
@@ -124,6 +125,7 @@ def test_stored_scores_are_those_of_the_file(ground: Ground, tmp_path: Path) -> 
     assert torch.equal(scores[batch.present], 10.0 * batch.passage_id[batch.present])
 
 
+@pytest.mark.slow
 def test_a_candidate_without_a_stored_score_is_an_error_unless_the_option_says_otherwise(
     ground: Ground, tmp_path: Path
 ) -> None:
@@ -172,6 +174,7 @@ def test_only_what_the_windows_reach_needs_a_stored_score(ground: Ground, tmp_pa
         training.lists(ground, made, tmp_path, last=4, further=FURTHER).collate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_dark_examples_are_the_same_whoever_makes_them(ground: Ground, tmp_path: Path, workers: int) -> None:
     dark = option("data", "dark")["dark"]

@@ -42,6 +42,7 @@ def moved(distiller: Distiller, ground: Ground, folder: Path, **data: Any) -> di
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "kind"), [("layers", "late"), ("layers", "dual"), ("layers_list", "cross")])
 @pytest.mark.parametrize("term", ["kl", "kl_back", "layers"])
 def test_layer_distillation_moves_teacher_and_student_by_every_guided_term(

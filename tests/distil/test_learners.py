@@ -82,6 +82,7 @@ def test_a_teacher_that_a_term_names_as_learner_learns_as_well(ground: Ground, t
     assert made.seen == {"student": True, "late": True}
 
 
+@pytest.mark.slow
 def test_detach_guide_false_lets_the_step_move_a_learning_guide_through_its_guidance(
     ground: Ground, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def filtering(**values: Any) -> FalseNegatives:
     return made
 
 
+@pytest.mark.slow
 def test_a_moving_bar_survives_a_break(ground: Ground, tmp_path: Path) -> None:
     mined = Run.read(ground.candidates)
 
@@ -80,6 +81,7 @@ def test_a_control_shows_the_judge_shuffled_and_the_student_as_it_is(ground: Gro
     assert training.loss_of(plain, batch).item() != pytest.approx(loss.item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "curriculum",
     [

@@ -20,6 +20,7 @@ def distiller(ground: Ground, teacher: str, loss: str, teacher_cache: TeacherCac
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("teacher", "loss"), [("cross", "listwise_kl"), ("dual", "aligned")])
 def test_a_second_step_over_the_same_texts_asks_the_frozen_teacher_nothing(
     teacher: str, loss: str, ground: Ground, tmp_path: Path
@@ -48,6 +49,7 @@ def test_what_learns_is_never_recalled(ground: Ground, tmp_path: Path) -> None:
     assert all(value.grad is not None for value in made.scorer("late").parameters() if value.requires_grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"scale": 10.0}, {"pooling": "cls"}])
 def test_another_way_of_scoring_is_not_recalled(other: dict[str, object], ground: Ground, tmp_path: Path) -> None:
     losses = []

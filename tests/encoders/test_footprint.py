@@ -78,6 +78,7 @@ def test_half_precision_keeps_less(backbone: Path, texts: Tokens) -> None:
     assert half.groups < 0.9 * full.groups
 
 
+@pytest.mark.slow
 def test_what_was_run_is_let_go(backbone: Path, texts: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.1).train()
     alive: list[weakref.ref[Tensor]] = []

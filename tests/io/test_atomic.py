@@ -91,6 +91,7 @@ def _make_slowly(folder: Path, count: Path) -> None:
     assert sorted(path.name for path in folder.glob("part*")) == ["part one", "part two"]
 
 
+@pytest.mark.slow
 def test_processes_that_come_together_share_one_making(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     folder, count = tmp_path / "artifacts" / "f", tmp_path / "count"

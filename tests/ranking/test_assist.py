@@ -163,6 +163,7 @@ def killed(ranker: LateRanker, collection: Collection, monkeypatch: pytest.Monke
             ranker.rank(QUERIES, collection, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("candidates", [None, Told(LISTS)], ids=["all", "listed"])
 def test_late_interaction_goes_on_where_it_was_killed(
@@ -182,6 +183,7 @@ def test_late_interaction_goes_on_where_it_was_killed(
     assert_same(ranker.rank(QUERIES, collection, 5), alone.top(5))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("candidates", [None, Told(LISTS)], ids=["all", "listed"])
 def test_what_a_helper_found_by_late_interaction_is_not_looked_for_again(

@@ -40,6 +40,7 @@ def every_score(scorer: LateScorer) -> dict[str, dict[str, float]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("passages_per_block", "queries_per_block"), [(3, 2), (40, 7), (1000, 1)])
 def test_exhaustive_ranking_in_blocks_is_every_pair_scored_by_the_scorer(
     late: LateScorer, collection: Collection, tmp_path: Path, passages_per_block: int, queries_per_block: int

@@ -139,6 +139,7 @@ def test_training_mode_is_its_own_parts_and_eval_mode_the_wholes(backbone: Path)
     assert not any(part.training for part in scorer.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given", [{}, {"shared": False}, {"projection": 5}, {"pooling": "cls", "normalize": False, "passage_marker": "[D]"}]
 )

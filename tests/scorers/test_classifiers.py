@@ -81,6 +81,7 @@ def test_scores_are_the_logits_of_the_library_before_and_after_training_and_savi
     assert not torch.allclose(trained, scores(opened(folder)), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "part"),
     [
@@ -122,6 +123,7 @@ def test_a_head_is_cut_from_no_layer_and_drops_nothing(backbone: Path, tmp_path:
     assert {part.p for part in dropping.classifier.modules() if isinstance(part, torch.nn.Dropout)} == {0.5}
 
 
+@pytest.mark.slow
 def test_several_labels_need_a_choice(backbone: Path, tmp_path: Path) -> None:
     names = {"id2label": {0: "no", 1: "maybe", 2: "yes"}, "label2id": {"no": 0, "maybe": 1, "yes": 2}}
     folder = write_classifier(tmp_path / "three", backbone, "distilbert", labels=3, **names)

@@ -137,6 +137,7 @@ def test_scores_by_block_are_of_pooled_states_neither_unit_nor_scaled(backbone: 
         assert torch.allclose(view.pool_layers[layer], plain.pool, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_separate_towers_start_equal_and_learn_apart(backbone: Path) -> None:
     scorer = dual(backbone, shared=False)
     assert set(scorer.encoders()) == {"query", "passage"}

@@ -67,6 +67,7 @@ def test_dropout_of_a_family_is_all_that_is_asked_for(family: str, tmp_path: Pat
     assert {part.p for part in some.modules() if isinstance(part, torch.nn.Dropout)} == {0.1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_attention_is_the_one_asked_for_or_the_best_that_the_family_has(family: str, tmp_path: Path) -> None:
     folder = write_backbone(tmp_path, family)

@@ -170,6 +170,7 @@ PYLATES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PYLATES)
 def test_late_interaction_is_pylates(words: Path, tmp_path: Path, name: str) -> None:
     folder = write_pylate(tmp_path / "model", words, **PYLATES[name])
@@ -211,6 +212,7 @@ def test_what_another_kind_of_scorer_does_not_read_is_named(
     assert "2_Dense/model.safetensors: nothing reads these weights" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [None, "Identity", "Sigmoid", "Tanh"])
 def test_a_cross_encoder_follows_the_activation_of_its_folder(
     words: Path, tmp_path: Path, activation: str | None

@@ -51,6 +51,7 @@ def test_token_vectors_are_what_the_late_scores_are_made_of(backbone: Path) -> N
         assert scores[row, column].item() == pytest.approx(20 * best.mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [dual, late, late_words, cross, cross_words])
 @pytest.mark.parametrize("tokens_per_group", [1, 50, 4096])
 def test_pair_scores_are_those_of_the_training_view(

@@ -110,6 +110,7 @@ def test_texts_may_all_be_empty(tmp_path: Path) -> None:
     assert list(Collection.write(tmp_path / "c", [Passage("a", "", "")]).values()) == [Passage("a", "", "")]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_collection(tmp_path: Path) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("anonymous memory is read from /proc/self/status")

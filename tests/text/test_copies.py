@@ -34,6 +34,7 @@ def test_texts_are_equal_if_their_words_are_and_without_words_only_to_themselves
     assert len({good, near, blank, empty}) == 4
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8), min_size=2, max_size=6))
 def test_keys_are_equal_exactly_where_words_are(texts: list[str]) -> None:
     with TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ def overrides_of(texts: Sequence[str], options: Options) -> list[Override]:
 def _for_all(override: Override) -> Override:
     """The override. Raises UserError where it gives plugins to one stage."""
     if override.group == KEY and override.stage is not None:
-        raise UserError(f"{override.said}: plugins are for all stages: say {KEY}=[…]")
+        raise UserError(f"{override.said}: plugins are for all stages: set {KEY}=[…]")
     return override
 
 
