@@ -8,7 +8,7 @@ from typing import Any
 from retrieval_kd.app.check.given_lists import Lists, Made, bounded, lists_given, lists_of, maker
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.class_facts import fact
-from retrieval_kd.app.plan.roles import reads_text
+from retrieval_kd.app.plan.roles import SAVED, reads_text
 from retrieval_kd.app.plan.stage_kinds import StageKind, whom
 
 Node = Mapping[str, Any]
@@ -85,7 +85,7 @@ def evaluated(config: Node, made_by: Made) -> list[str]:
     if (reference := REFERENCE.match(checkpoint)) is not None:
         nodes = [*(maker(reference, made_by)[1].get("teacher") or {}).values()]
     else:
-        nodes = _saved(Path(checkpoint).expanduser().parent / "roles.json")
+        nodes = _saved(Path(checkpoint).expanduser().parent / SAVED)
     return [str(node.get("_target_")) for node in nodes if reads_text(node)]
 
 

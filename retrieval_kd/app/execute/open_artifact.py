@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.stages.load_scorer import ROLES, load
+from retrieval_kd.app.stages.load_scorer import load, saved_roles
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 from retrieval_kd.text.run import Run
@@ -117,9 +117,7 @@ def _runs(place: Path) -> dict[str, Path]:
 
 def _scorers(payload: Path) -> dict[str, Path]:
     """role → folder, of the scorers that a training saved, and of those it read where they lie."""
-    if not (payload / ROLES).exists():
-        return {}
-    told = {role: one["folder"] for role, one in _json(payload / ROLES).items()}
+    told = {role: one["folder"] for role, one in saved_roles(payload).items()}
     return {role: payload / folder for role, folder in told.items() if folder}  # an absolute folder stays one
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from retrieval_kd.app.plan.class_facts import fact
 
 Node = Mapping[str, Any]
+SAVED = "roles.json"  # beside the scorers that a training saved: where each role's lies, and its whole config
 TOWER = "student.passages_of"  # whose scorer reads the passages of a student with a query tower alone
 REDRAWN = ("passage", "query", "both")  # what an echo may read with dropout of its own
 _CHOSEN = {"data": "data=dark", "evaluation": "evaluation=full", "ranker": "ranker=rerank"}

@@ -136,12 +136,9 @@ def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what says how something is computed and not what: blocks, memory for time, and callbacks that
     only look on.
     """
-    parts = {group: _keyed_part(node, group) for group, node in config.items()}
+    parts = {group: _keyed_part(node, group) for group, node in config.items() if group != "callbacks"}
     acting = {name: node for name, node in (config.get("callbacks") or {}).items() if node["_target_"] not in ONLOOKERS}
-    return {
-        **{group: part for group, part in parts.items() if group != "callbacks"},
-        **({"callbacks": acting} if acting else {}),
-    }
+    return {**parts, "callbacks": acting} if acting else parts
 
 
 def _keyed_part(node: Any, group: str) -> Any:

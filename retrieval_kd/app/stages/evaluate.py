@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from retrieval_kd.app.check.depths import proposed_fault
 from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.instantiate import build
-from retrieval_kd.app.plan.roles import reads_text
+from retrieval_kd.app.plan.roles import SAVED, reads_text
 from retrieval_kd.app.stages.open_rankers import open_ranker, placed, teacher_ranker
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.app.stages.work import Work
@@ -95,7 +95,7 @@ def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
 
 def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(role, scorer node) of every scorer beside the student that a train artifact tells of."""
-    roles = json.loads((payload / "roles.json").read_text(encoding="utf-8"))
+    roles = json.loads((payload / SAVED).read_text(encoding="utf-8"))
     for role, told in roles.items():
         node = told["config"]
         if role == "student" or not reads_text(node):  # stored scores rank nothing new

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import plugins as allowed_plugins
+from retrieval_kd.app.plan.roles import SAVED
 from retrieval_kd.app.stages.open_rankers import placed, tokens_per_group
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.errors import UserError
@@ -25,7 +26,6 @@ _OPTIONS = {  # kind of a saved scorer → the option file that names its class,
     "cross": "scorer/cross.yaml",
     ASYMMETRIC: "student/asymmetric.yaml",
 }
-ROLES = "roles.json"  # beside the scorers of a train artifact: where each lies, and its whole config
 _AS_IN = "as in load('artifacts/train-…/payload/student')"
 
 
@@ -77,13 +77,18 @@ def _node(folder: Path) -> dict[str, Any]:
     return _of_a_plugin(folder, kind)
 
 
+def saved_roles(payload: Path) -> dict[str, Any]:
+    """role → where its scorer lies and its config, as a training has saved them; none where no training has."""
+    path = payload / SAVED
+    roles: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return roles
+
+
 def _of_a_plugin(folder: Path, kind: str) -> dict[str, Any]:
     """The node of a scorer of a kind that is none of this package's: its artifact says which class it is."""
-    path = folder.parent / ROLES
-    roles = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    node = (roles.get(folder.name) or {}).get("config")
+    node = (saved_roles(folder.parent).get(folder.name) or {}).get("config")
     if not isinstance(node, dict):
         raise UserError(
-            f"{folder} holds a {kind} scorer, whose class {ROLES} beside it would name; give it where it was saved"
+            f"{folder} holds a {kind} scorer, whose class {SAVED} beside it would name; give it where it was saved"
         )
     return {**node, "checkpoint": str(folder), **({"layers": None} if "layers" in node else {})}

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from retrieval_kd.app.check.attention import looked_at, refuse_other_words
 from retrieval_kd.app.plan.instantiate import build
+from retrieval_kd.app.plan.roles import SAVED
 from retrieval_kd.app.stages import queries_drawn
 from retrieval_kd.app.stages.open_scorers import MEMBERS, open_all, with_form
 from retrieval_kd.app.stages.score_files import stored_scores
@@ -170,7 +171,7 @@ def _save(
         else:
             lying = _lying(formed)
             roles[role] = {"folder": lying.get("checkpoint"), "config": lying}
-    (payload / "roles.json").write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")
+    (payload / SAVED).write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")
 
 
 def _lying(node: Mapping[str, Any]) -> dict[str, Any]:
