@@ -34,6 +34,10 @@ train: setup ## Train a dual encoder by self on-the-fly distillation, evaluate i
 record: setup ## Append a recipe's sealed evaluations to its results.jsonl and render its table: ARGS='experiment=adam'.
 	$(BIN)/python train.py record $(ARGS)
 
+.PHONY: verify
+verify: setup ## Read all artifacts and caches again and name what is damaged: ARGS='artifacts=…'.
+	$(BIN)/python train.py verify $(ARGS)
+
 .PHONY: test
 test: check ## Set up if need be, then lint, types, import contracts and every test.
 	$(PYTEST) $(ARGS)

@@ -1,4 +1,4 @@
-"""What the user can mend."""
+"""What the user can mend, and what a process that was started tells by its end."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The message is one sentence: what was given (with file:line where there is one) and what to give instead.
     """
+
+
+class ChildrenFailed(RuntimeError):
+    """The processes of a stage crashed; what they printed says why."""

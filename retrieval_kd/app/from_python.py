@@ -11,7 +11,7 @@ from retrieval_kd.app.cli.arguments import line
 from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.execute.artifacts import is_sealed
 from retrieval_kd.app.execute.open_artifact import Artifact, open_artifact
-from retrieval_kd.app.main import planned
+from retrieval_kd.app.jobs import planned
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.run_plan import make_artifacts
 from retrieval_kd.errors import UserError

@@ -1,40 +1,24 @@
-"""The command line: compose, plan, refuse or run. What a user can mend ends with exit status 2, a sentence a fault."""
+"""The command line's first and last step: help, or the jobs; a sentence for each fault, and the exit status.
+
+What a user can mend ends with exit status 2.
+"""
 
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
-from hydra import initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
-from hydra.types import RunMode
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from retrieval_kd.app.check.checked_plan import checked_plan
-from retrieval_kd.app.cli.arguments import RECORD, Line, for_hydra, line
+from retrieval_kd.app.cli.arguments import Line, line, program
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.help import help_text
-from retrieval_kd.app.cli.hydra_cache import uncollected
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.cli.status import show_status
-from retrieval_kd.app.cli.user_errors import refuse, sentences_of
-from retrieval_kd.app.execute.torchrun import ChildrenFailed
-from retrieval_kd.app.plan.compose_overrides import elsewhere, retyped
-from retrieval_kd.app.plan.options import CONFIG, Options
-from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.app.report.record import record
-from retrieval_kd.app.report.results import rows
-from retrieval_kd.app.report.sweep import jobs_of, summarise
-from retrieval_kd.app.run_plan import program, run_plan, tell
-from retrieval_kd.errors import UserError
+from retrieval_kd.app.cli.user_errors import FAILED, SIGNALLED, sentences_of, tell_user
+from retrieval_kd.errors import ChildrenFailed, UserError
 from retrieval_kd.text.signals import Stopped, stops
-
-VERSION = "1.3"  # of Hydra's behaviour
-FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl-C, 143 for SIGTERM
 
 
 def main() -> None:
@@ -51,22 +35,15 @@ def run(arguments: Sequence[str]) -> int:
         with stops():
             return _run(line(arguments))
     except UserError as fault:
-        return _told(sentences_of(fault), MENDABLE)
+        return tell_user(sentences_of(fault))
     except ChildrenFailed as failure:
-        return _told([str(failure)], FAILED)
+        return tell_user([str(failure)], FAILED)
     except Stopped as stopped:
-        return _told([str(stopped)], SIGNALLED + stopped.number)
+        return tell_user([str(stopped)], SIGNALLED + stopped.number)
     except InstantiationException:
         raise
     except HydraException as fault:
-        return _told([str(fault).splitlines()[0]], MENDABLE)
-
-
-def _told(sentences: Sequence[str], status: int) -> int:
-    """The status, after the sentences were printed once, however many processes say the same."""
-    if ranks().first:
-        print("\n".join(sentences), file=sys.stderr)
-    return status
+        return tell_user([str(fault).splitlines()[0]])
 
 
 def _run(asked: Line) -> int:
@@ -74,89 +51,6 @@ def _run(asked: Line) -> int:
         extra = [Path(asked.parsed.config_dir)] if asked.parsed.config_dir else []
         print(help_text([conf_folder(), *extra], program=program()))
         return 0
-    if asked.shows:
-        _hydra([*asked.flags, *asked.hydra, *asked.overrides], Jobs({}))
-        return 0
-    overrides, plans = planned(asked)
-    if asked.command == RECORD:
-        for said, plan in plans.items():
-            print(f"recorded in {record(plan, said)}")
-        return 0
-    if any(plan.dry_run for plan in plans.values()):
-        if ranks().first:
-            tell(list(plans.values()))
-        return 0
-    jobs = Jobs(plans)
-    _hydra([*asked.flags, *asked.hydra, *overrides], jobs)
-    return MENDABLE if jobs.refused else 0
+    from retrieval_kd.app.jobs import run_jobs  # what help does without, it does not import
 
-
-def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
-    """The overrides as Hydra can take them, and the plan of every job that is known beforehand. Raises UserErrors."""
-    try:
-        with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
-            options = Options(_search_path(asked))
-            jobs = expanded(asked, asked.overrides)
-            overrides = for_hydra(asked.overrides, elsewhere(jobs, options))
-            overrides = retyped(overrides, jobs[0], options) if asked.multirun and jobs else overrides
-            return overrides, plans_of(expanded(asked, overrides), options)
-    except OmegaConfBaseException as fault:
-        raise UserError(str(fault).splitlines()[0]) from None
-
-
-def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:
-    """The command line of each job; none of a multirun whose sweeper chooses as it goes."""
-    if not asked.multirun:
-        return [tuple(overrides)]
-    return jobs_of(overrides) if asked.expands else []
-
-
-def plans_of(jobs: Sequence[tuple[str, ...]], options: Options) -> dict[tuple[str, ...], Plan]:
-    """The plan of each job. Raises UserErrors: those of all jobs together."""
-    plans: dict[tuple[str, ...], Plan] = {}
-    wrong: list[str] = []
-    for overrides in jobs:
-        try:
-            plans[overrides] = checked_plan(overrides, options)
-        except UserError as fault:
-            wrong += sentences_of(fault)
-    refuse(wrong)
-    return plans
-
-
-class Jobs:
-    """Hydra's task function: runs the plan of a job's overrides, made beforehand where they were known.
-
-    `refused` counts the jobs that ended with a fault, which is printed; the other jobs of a multirun go on.
-    """
-
-    def __init__(self, plans: dict[tuple[str, ...], Plan]) -> None:
-        self.plans = plans
-        self.refused = 0
-
-    def __call__(self, config: DictConfig) -> float | None:
-        """The dev measure of the student, for a sweeper."""
-        job = HydraConfig.get()
-        overrides, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
-        found, listed, refusal = None, [], None
-        try:
-            plan = self.plans.get(overrides) or checked_plan(overrides, Options())
-            found, listed = run_plan(plan, overrides, table=not several), rows(plan)
-        except UserError as fault:
-            refusal = str(fault)
-            self.refused += 1
-            _told([refusal], MENDABLE)
-        if several and ranks().first:
-            summarise(overrides, listed, Path(job.runtime.output_dir), fault=refusal)
-        return found
-
-
-def _hydra(arguments: Sequence[str], jobs: Jobs) -> None:
-    sys.argv = [sys.argv[0], *arguments]
-    hydra.main(version_base=VERSION, config_path=str(conf_folder()), config_name=CONFIG)(jobs)()
-
-
-def _search_path(asked: Line) -> list[str]:
-    folder = asked.parsed.config_dir
-    own = [override for override in asked.hydra if override.lstrip("+").startswith("hydra.searchpath=")]
-    return own or ([f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else [])
+    return run_jobs(asked)

@@ -1,9 +1,8 @@
 """One plan from its first printed line to its last."""
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from retrieval_kd.app.cli.arguments import program
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.execute_plan import execute_plan, to_make
@@ -105,8 +104,3 @@ def _next(overrides: Sequence[str]) -> str:
         return f"{program()} -m seed=0,1,2 {' '.join(again)}".strip()
     others = [override for override in overrides if not override.lstrip("+~").startswith(("teacher", "loss", "at."))]
     return " ".join([program(), "teacher=cross_encoder", "loss=listwise_kl", *others])
-
-
-def program() -> str:
-    """How this program was called."""
-    return "python train.py" if Path(sys.argv[0]).name == "train.py" else "retrieval-kd"

@@ -1,14 +1,19 @@
 """Files and folders that are whole or not there: written under a temporary name beside it, and renamed when done."""
 
+import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from retrieval_kd.io.intact import damaged_files, is_intact, write_sum, write_sums
 from retrieval_kd.io.locks import locked
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -41,10 +46,16 @@ def atomic_write_bytes(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def locked_write(path: Path, write: Callable[[BinaryIO], None], is_whole: Callable[[], bool], *, wait: bool) -> None:
-    """Lets `write` fill the file under a lock, unless the file is whole, or another process is writing it (then waits
-    for that one if `wait`, and writes where that one could not).
+def locked_write(
+    path: Path, write: Callable[[BinaryIO], None], *, wait: bool, fits: Callable[[], bool] = lambda: True
+) -> None:
+    """Lets `write` fill the file under a lock, unless the file is intact and `fits`, or another process is writing it
+    (then waits for that one if `wait`, and writes where that one could not). Its SHA-256 stands beside it.
     """
+
+    def is_whole() -> bool:
+        return is_intact(path) and fits()
+
     while not is_whole():
         _try_write(path, write, is_whole, wait=wait)
         if not wait:
@@ -58,31 +69,37 @@ def _try_write(path: Path, write: Callable[[BinaryIO], None], is_whole: Callable
             return
         try:
             if not is_whole():
+                if path.exists() and not is_intact(path):
+                    _log.warning("%s is not what was written there: it is made again", path)
                 file.truncate(0)  # what a killed process left
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
+                write_sum(path, temporary)
                 os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def atomic_folder(folder: Path, make: Callable[[Path], object]) -> Path:
-    """The folder, filled by `make(temporary)` if it is not there yet.
+    """The folder, filled by `make(temporary)` if it is not there yet, or a file in it is not what was written.
 
-    `temporary` is an empty folder beside it (<name>.part), renamed when `make` returns. Processes that ask at the same
-    time wait for the first and share its work; what a killed one left is removed by the next. What `make` raises passes
-    through, and nothing stays.
+    `temporary` is an empty folder beside it (<name>.part), renamed when `make` returns and all files have their SHA-256
+    in its SHA256SUMS. Processes that ask at the same time wait for the first and share its work; what a killed one left
+    is removed by the next. What `make` raises passes through, and nothing stays.
     """
     parent_is_new = not folder.parent.exists()
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f"{folder.name}.part")
     try:
-        while not folder.is_dir():
+        while damage := _damage(folder):
             temporary.mkdir(exist_ok=True)
             with locked(temporary / _LOCK) as lock:
-                if lock and not folder.is_dir():
+                if lock and (damage := _damage(folder)):
                     _fill(temporary, make)
+                    if folder.is_dir():
+                        _log.warning("%s is not what was written there (%s): it is made again", folder, damage)
+                        remove_folder(folder)
                     os.rename(temporary, folder)
                 elif lock:
                     shutil.rmtree(temporary)
@@ -95,6 +112,21 @@ def atomic_folder(folder: Path, make: Callable[[Path], object]) -> Path:
 _LOCK = ".lock"
 
 
+def _damage(folder: Path) -> str:
+    """What a folder lacks to be whole; nothing where it is."""
+    return ", ".join(damaged_files(folder)) if folder.is_dir() else "no such folder"
+
+
+def remove_folder(folder: Path, *, beside: Path | None = None) -> None:
+    """Removes a folder under another name, beside itself or another one, so that a killed removal leaves nothing that
+    looks whole.
+    """
+    beside = beside or folder
+    gone = beside.with_name(f"{beside.name}.{os.getpid()}.{time.time_ns()}.gone")
+    os.rename(folder, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def _fill(temporary: Path, make: Callable[[Path], object]) -> None:
     """`make(temporary)` on an emptied folder; nothing stays if it raises. The lock stays through the rename."""
     for leftover in temporary.iterdir():
@@ -104,6 +136,7 @@ def _fill(temporary: Path, make: Callable[[Path], object]) -> None:
             leftover.unlink()
     try:
         make(temporary)
+        write_sums(temporary)
     except BaseException:
         shutil.rmtree(temporary)
         raise

@@ -17,6 +17,7 @@ import torch
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.io.intact import is_intact
 from retrieval_kd.ranking.resume.shards import Shards
 from retrieval_kd.ranking.top_k import TopK
 from retrieval_kd.text.progress import track
@@ -120,12 +121,12 @@ def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> lis
     parts = [
         (range(at, min(at + _PASSAGES_PER_PART, len(passages))), path) for at, path in zip(starts, paths, strict=True)
     ]
-    if not all(path.exists() for path in paths):
-        locked_write(empty, partial(_train, passages, index, sample), empty.exists, wait=True)
+    if not all(is_intact(path) for path in paths):
+        locked_write(empty, partial(_train, passages, index, sample), wait=True)
         for wait in (False, True):
             for rows, path in reversed(parts) if assisting else parts:
                 make = partial(_add, passages, rows, empty, index, quiet=assisting)
-                locked_write(path, make, path.exists, wait=wait)
+                locked_write(path, make, wait=wait)
     return [(rows.start, path) for rows, path in parts]
 
 

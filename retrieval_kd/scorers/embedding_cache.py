@@ -2,7 +2,10 @@
 
 import hashlib
 import itertools
+import logging
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,8 @@ import torch
 
 from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.io.atomic import atomic_write_bytes
+
+_log = logging.getLogger(__name__)
 
 _KEY = np.dtype("S16")
 
@@ -29,8 +34,7 @@ class EmbeddingCache:
         self._segments: list[np.ndarray] = []
         self._new: dict[bytes, np.ndarray] = {}
         for path in sorted(folder.glob("*.npz")):
-            with np.load(path) as stored:
-                self._add(stored["keys"], stored["values"])
+            self._read(path)
 
     def __len__(self) -> int:
         return len(self._where) + len(self._new)
@@ -59,6 +63,17 @@ class EmbeddingCache:
             np.savez(file, keys=keys, values=values)
         self._add(keys, values)
         self._new = {}
+
+    def _read(self, path: Path) -> None:
+        """Adds a segment; removes one that is damaged, which the checksums of its zip archive tell."""
+        try:
+            with np.load(path) as stored:
+                keys, values = stored["keys"], stored["values"]
+        except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as fault:
+            _log.warning("%s is not what was written there (%s): what it held is computed again", path, fault)
+            path.unlink(missing_ok=True)
+        else:
+            self._add(keys, values)
 
     def _add(self, keys: np.ndarray, values: np.ndarray) -> None:
         place = len(self._segments)

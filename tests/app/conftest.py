@@ -73,6 +73,6 @@ def program(
     monkeypatch.setattr("sys.argv", ["train.py"])
     for name, kind in free_kinds().items():
         monkeypatch.setitem(KINDS, name, kind)
-    monkeypatch.setattr("retrieval_kd.app.main.Options", lambda *_: composed_once)
+    monkeypatch.setattr("retrieval_kd.app.jobs.Options", lambda *_: composed_once)
     GlobalHydra.instance().clear()
     return lambda *words: run([f"--config-dir={CONF}", *corpus, *words])

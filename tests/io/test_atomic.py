@@ -75,7 +75,7 @@ def test_what_a_killed_process_left_is_swept_and_made_anew(tmp_path: Path) -> No
     assert not folder.exists()
     assert (tmp_path / "f.part" / "half").exists()
     atomic_folder(folder, lambda aside: (aside / "whole").write_text("whole"))
-    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == ["whole"]
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == ["SHA256SUMS", "whole"]
     assert os.listdir(tmp_path) == ["f"]
 
 

@@ -102,7 +102,12 @@ def test_after_a_kill_only_missing_shards_are_encoded(dual: Dual, collection: Co
     (folder / "00002.npy").write_bytes((folder / "00002.npy").read_bytes()[:100])
     assert ranker.rank(QUERIES, collection, 10) == whole
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert {name for name in before if before[name] != after[name]} == {"00001.npy", "00002.npy"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "00001.npy",
+        "00001.npy.sha256",
+        "00002.npy",
+        "00002.npy.sha256",
+    }
 
 
 def test_half_precision_changes_scores_by_a_thousandth_at_most(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from retrieval_kd.io.intact import write_sum
 from retrieval_kd.ranking.resume.shards import Shards, fill
 
 Array = NDArray[Any]
@@ -30,7 +31,14 @@ def read(shards: Shards, rows_per_block: int = 3) -> Array:
 
 def test_eleven_rows_in_shards_of_four_are_three_files_that_read_as_the_whole(tmp_path: Path) -> None:
     shards = fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.npy", "00001.npy", "00002.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "00000.npy",
+        "00000.npy.sha256",
+        "00001.npy",
+        "00001.npy.sha256",
+        "00002.npy",
+        "00002.npy.sha256",
+    ]
     assert [len(shards.shard(number)) for number in range(3)] == [4, 4, 3]
     assert [first for first, _ in shards.blocks(3)] == [0, 3, 4, 7, 8]
     np.testing.assert_array_equal(read(shards), WHOLE)
@@ -41,6 +49,17 @@ def test_a_second_filling_makes_nothing(tmp_path: Path) -> None:
     asked: list[int] = []
     fill(Shards(tmp_path, 11, 4), from_whole(asked), what="rows")
     assert asked == []
+
+
+def test_a_shard_with_one_bit_changed_is_made_again_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shards = fill(Shards(tmp_path, 11, 4), from_whole([]), what="rows")
+    content = bytearray(shards.path(1).read_bytes())
+    content[-1] ^= 1
+    shards.path(1).write_bytes(content)
+    asked: list[int] = []
+    np.testing.assert_array_equal(read(fill(shards, from_whole(asked), what="rows")), WHOLE)
+    assert asked == [4, 5, 6, 7]
+    assert caplog.messages == [f"{shards.path(1)} is not what was written there: it is made again"]
 
 
 def test_after_a_kill_only_the_shards_that_are_missing_or_cut_short_are_made(tmp_path: Path) -> None:
@@ -63,7 +82,7 @@ def test_an_exception_while_a_shard_is_made_leaves_the_ones_before_it(tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         fill(shards, make, what="rows")
     assert [shards.is_whole(number) for number in range(3)] == [True, False, False]
-    assert [path.name for path in tmp_path.iterdir()] == ["00000.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.npy", "00000.npy.sha256"]
 
 
 def test_a_shard_that_another_process_made_meanwhile_is_not_made_again(tmp_path: Path) -> None:
@@ -73,6 +92,7 @@ def test_a_shard_that_another_process_made_meanwhile_is_not_made_again(tmp_path:
     def make(rows: Array) -> Array:
         asked.extend(rows.tolist())
         np.save(shards.path(1), WHOLE[4:8])
+        write_sum(shards.path(1), shards.path(1))
         return WHOLE[rows]
 
     np.testing.assert_array_equal(read(fill(shards, make, what="rows")), WHOLE)

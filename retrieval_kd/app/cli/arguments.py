@@ -1,5 +1,6 @@
 """The command line taken apart: flags for Hydra, overrides for the plan."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from retrieval_kd.app.cli.schema import EVERYWHERE
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
-RECORD = "record"
-COMMANDS = (RECORD,)  # first words that are no override: what to do with the plan instead of running it
+RECORD, VERIFY, CLEAN = "record", "verify", "clean"
+COMMANDS = (RECORD, VERIFY, CLEAN)  # first words that are no override: what to do instead of running a plan
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 
 
@@ -91,7 +92,7 @@ def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
         return "", arguments
     if arguments[0] not in COMMANDS:
         raise UserError(
-            f"{arguments[0]}: the only command is {', '.join(COMMANDS)}; everything else is group=option or "
+            f"{arguments[0]}: the commands are {', '.join(COMMANDS)}; everything else is group=option or "
             "group.key=value, as in teacher=colbert loss=self_otf; see --help"
         )
     return arguments[0], arguments[1:]
@@ -106,3 +107,8 @@ def for_hydra(overrides: Sequence[str], elsewhere: Collection[str]) -> list[str]
 
 def _plus(override: str) -> str:
     return f"+{override}" if override.startswith("at.") else override
+
+
+def program() -> str:
+    """How this program was called."""
+    return "python train.py" if Path(sys.argv[0]).name == "train.py" else "retrieval-kd"

@@ -1,8 +1,12 @@
-"""All faults of a command line together."""
+"""All faults of a command line together, and how they are told."""
 
+import sys
 from collections.abc import Iterable
 
+from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.errors import UserError
+
+FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl-C, 143 for SIGTERM
 
 
 class UserErrors(UserError):
@@ -23,3 +27,10 @@ def refuse(sentences: Iterable[str]) -> None:
 def sentences_of(fault: UserError) -> list[str]:
     """The single sentences of a fault."""
     return fault.sentences if isinstance(fault, UserErrors) else [str(fault)]
+
+
+def tell_user(sentences: Iterable[str], status: int = MENDABLE) -> int:
+    """The status, after the sentences were printed once, however many processes say the same."""
+    if ranks().first:
+        print("\n".join(sentences), file=sys.stderr)
+    return status

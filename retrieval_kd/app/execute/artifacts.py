@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +13,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from retrieval_kd.app.stages.work import SCRATCH
-from retrieval_kd.io.atomic import atomic_write, sync
+from retrieval_kd.io.atomic import atomic_write, remove_folder, sync
+from retrieval_kd.io.digests import file_digest
+from retrieval_kd.io.intact import differing, files_in
 from retrieval_kd.io.locks import locked as lock_file
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ _UNSEALED = ("state*", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*
 
 
 KEY = "key.json"  # what the artifact's key is the digest of
+MANIFEST = "manifest.json"
 
 
 def is_sealed(folder: Path) -> bool:
@@ -38,13 +40,18 @@ def aside(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.part")
 
 
+def lock_path(folder: Path) -> Path:
+    """The file on which an artifact's lock is held."""
+    return folder.parent / ".locks" / f"{folder.name}.lock"
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[int]:
     """Holds the artifact's lock, waiting for a process that makes it; gives the lock's file descriptor.
 
     A lock ends with the process that holds it, however that ends.
     """
-    path = folder.parent / ".locks" / f"{folder.name}.lock"
+    path = lock_path(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     waiting = partial(_log.info, "%s: another process is making it; waiting for that one", folder.name)
     with lock_file(path, waiting=waiting) as lock:
@@ -73,7 +80,7 @@ def seal(folder: Path) -> None:
     """
     part = aside(folder)
     if (part / SCRATCH).is_dir():  # moved away first, since a helper may still be writing there
-        _remove(part / SCRATCH, folder)
+        remove_folder(part / SCRATCH, beside=folder)
     unsealed = {path for pattern in _UNSEALED for path in part.rglob(pattern)}
     for path in sorted(set(part.rglob("*")) - unsealed):
         sync(path)
@@ -84,23 +91,57 @@ def seal(folder: Path) -> None:
         (folder / path.relative_to(part)).unlink(missing_ok=True)
 
 
+def sealed_digests(part: Path) -> dict[str, str]:
+    """name → SHA-256 of every file of the folder aside that is going to be sealed, the manifest aside."""
+    left_out = (*_UNSEALED, MANIFEST)
+    return {
+        name: file_digest(part / name)
+        for name in files_in(part)
+        if not any((part / name).match(pattern) for pattern in left_out) and not name.startswith(f"{SCRATCH}/")
+    }
+
+
+def damaged(folder: Path) -> list[str]:
+    """The files of a sealed artifact that are gone or are not what was sealed; the manifest where it cannot be read."""
+    try:
+        digests = read_manifest(folder)["files"]
+    except (OSError, ValueError, KeyError):
+        return [MANIFEST]
+    return differing(folder, digests)
+
+
+def damage(folder: Path) -> str | None:
+    """A sentence about what of a sealed artifact is damaged, if anything is."""
+    if not (files := damaged(folder)):
+        return None
+    return f"{folder}: {', '.join(files)} {'are' if len(files) > 1 else 'is'} not what was sealed there"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What made a sealed artifact. Raises OSError or ValueError where it has no manifest that can be read."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise ValueError(f"{folder / MANIFEST} is no manifest")
+    return manifest
+
+
 def discard(folder: Path) -> None:
     """Removes an artifact and what was begun of it. A killed removal leaves nothing that looks whole."""
     for path in (folder, aside(folder)):
         if path.is_dir():
-            _remove(path, folder)
-
-
-def _remove(path: Path, folder: Path) -> None:
-    gone = folder.with_name(f"{folder.name}.{os.getpid()}.{time.time_ns()}.gone")
-    os.rename(path, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+            remove_folder(path, beside=folder)
 
 
 def metrics(folder: Path) -> dict[str, Any]:
     """The metrics of a sealed artifact."""
     found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return found
+
+
+def inputs(folder: Path) -> dict[str, str]:
+    """The names of the artifacts that a sealed one was made from, by stage."""
+    read: dict[str, str] = json.loads((folder / "inputs.json").read_text(encoding="utf-8"))
+    return read
 
 
 def write_json(path: Path, value: Any) -> None:

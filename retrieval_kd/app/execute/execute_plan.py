@@ -2,10 +2,12 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.cli.process_env import Ranks, ranks, wait_for
+from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.manifest import manifest
 from retrieval_kd.app.execute.run_stage import Task, run_stage
@@ -25,6 +27,8 @@ def execute_plan(plan: Plan) -> None:
     """
     group = ranks()
     forgotten = _forget(plan, group)
+    if group.first:
+        refuse_damaged(plan, _read_of(plan))
     for stage in plan.stages:
         if plan.stage is None or stage.name == plan.stage:
             _ensure(plan, stage, group)
@@ -70,8 +74,26 @@ def _ensure(plan: Plan, stage: Stage, group: Ranks) -> None:
     with artifacts.locked(folder) as lock:
         if artifacts.is_sealed(folder):
             return
+        refuse_damaged(plan, map(plan.named, stage.inputs))
         _log.info("%s: %s → %s", stage.name, stage.run, folder)
         _make(plan, stage, group, lock)
+
+
+def _read_of(plan: Plan) -> list[Stage]:
+    """The sealed stages that a run reads: the inputs of those that it makes, and the evaluations that it shows."""
+    lacking = to_make(plan)
+    inputs = {name for stage in lacking for name in stage.inputs}
+    sealed = [stage for stage in plan.stages if artifacts.is_sealed(plan.artifacts / stage.artifact)]
+    return [stage for stage in sealed if stage.name in inputs or stage.kind.evaluates]
+
+
+def refuse_damaged(plan: Plan, stages: Iterable[Stage]) -> None:
+    """Raises UserErrors for artifacts of which a file is not what was sealed, with what makes each again."""
+    refuse(
+        f"{damage}; make it again: the same command with fresh={stage.name}"
+        for stage in stages
+        if (damage := artifacts.damage(plan.artifacts / stage.artifact))
+    )
 
 
 def _inputs_made(plan: Plan, stage: Stage) -> None:
@@ -91,8 +113,8 @@ def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
         run_stage(task)
     else:
         run_by_torchrun(task, lock=lock)
-    artifacts.write_json(part / "manifest.json", _manifest(plan, stage, part, time.monotonic() - began))
     artifacts.write_json(part / artifacts.KEY, stage.key_of)
+    artifacts.write_json(part / artifacts.MANIFEST, _manifest(plan, stage, part, time.monotonic() - began))
     artifacts.seal(folder)
 
 
@@ -106,6 +128,7 @@ def _manifest(plan: Plan, stage: Stage, part: Path, seconds: float) -> dict[str,
     return manifest(
         part,
         stage={**names, "seed": stage.config.get("seed")},
+        command=plan.command,
         corpus=fingerprint(stage.config["corpus"]),
         inputs={name: plan.artifacts / plan.named(name).artifact for name in stage.inputs},
         seconds=seconds,

@@ -2,31 +2,34 @@
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import retrieval_kd
+from retrieval_kd.app.execute.artifacts import sealed_digests
 from retrieval_kd.io.digests import file_digest
 
 PACKAGES = ("retrieval-kd", "torch", "pytorch-lightning", "transformers", "numpy", "bm25s", "faiss-cpu", "ir-measures")
 
 
 def manifest(
-    part: Path, *, stage: dict[str, Any], corpus: str, inputs: dict[str, Path], seconds: float
+    part: Path, *, stage: dict[str, Any], command: Sequence[str], corpus: str, inputs: dict[str, Path], seconds: float
 ) -> dict[str, Any]:
-    """Commit, versions, the stage's names and key, the corpus's fingerprint, seconds of the run that finished it,
-    SHA-256 of payload and inputs.
+    """Commit, versions, the stage's names and key, the overrides of the command that made it, the corpus's
+    fingerprint, seconds of the run that finished it, SHA-256 of its files and of what its inputs hold.
     """
     return {
         "stage": stage,
+        "command": list(command),
         "commit": commit(),
         "python": platform.python_version(),
         "versions": versions(),
         "seconds": round(seconds, 3),
         "corpus": corpus,
-        "files": digests(part),
+        "files": sealed_digests(part),
         "inputs": {name: digests(folder) for name, folder in inputs.items()},
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.execute.verify import damage_with_remedy
 from retrieval_kd.app.stages.load_scorer import load, saved_roles
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
@@ -17,7 +18,7 @@ from retrieval_kd.text.run import Run
 if TYPE_CHECKING:
     from retrieval_kd.scorers.text_scorer import TextScorer
 
-_MANIFEST, _RUN = "manifest.json", "run.trec"
+_RUN = "run.trec"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Artifact:
 
 def open_artifact(folder: Path | str, *, plugins: Sequence[str] = ()) -> Artifact:
     """The artifact in a folder. Nothing of its config is built, so that no code runs but this package's. Raises
-    UserError where there is none, it was not sealed, or files that it lists are gone.
+    UserError where there is none, it was not sealed, or files that it lists are gone or changed.
 
     >>> from retrieval_kd import open_artifact, run
     >>> made = run(["corpus=beir", f"corpus.path={collection}", "stage=bm25"])
@@ -77,11 +78,9 @@ def open_artifact(folder: Path | str, *, plugins: Sequence[str] = ()) -> Artifac
     """
     place = at_home(folder)
     _refuse_unsealed(place)
-    manifest = _json(place / _MANIFEST)
-    gone = [name for name in manifest["files"] if not (place / name).exists()]
-    if gone:
-        raise UserError(f"{place}: {', '.join(gone)} of what was sealed here is gone; make the artifact again")
-    stage = manifest["stage"]
+    if damage := damage_with_remedy(place):
+        raise UserError(damage)
+    stage = artifacts.read_manifest(place)["stage"]
     config: Any = OmegaConf.to_container(OmegaConf.load(place / "config.yaml"))
     return Artifact(
         folder=place,
@@ -105,8 +104,10 @@ def _refuse_unsealed(place: Path) -> None:
         )
     if place.suffix == ".part":
         raise UserError(f"{place} is being made and is not sealed; run its recipe to the end, and open {place.stem}")
-    if not (place / _MANIFEST).exists():
-        raise UserError(f"{place} holds no {_MANIFEST}, so it is no artifact; give a folder as artifacts/<kind>-<key>")
+    if not (place / artifacts.MANIFEST).exists():
+        raise UserError(
+            f"{place} holds no {artifacts.MANIFEST}, so it is no artifact; give a folder as artifacts/<kind>-<key>"
+        )
 
 
 def _runs(place: Path) -> dict[str, Path]:

@@ -11,15 +11,11 @@ import retrieval_kd
 from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.execute.run_stage import Task, run_stage
 from retrieval_kd.app.plan import plugins
-from retrieval_kd.errors import UserError
+from retrieval_kd.errors import ChildrenFailed, UserError
 from retrieval_kd.text.signals import Stopped, stops
 
 TASK, FAULT = "task.yaml", "fault.txt"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
-
-
-class ChildrenFailed(RuntimeError):
-    """The processes of a stage crashed; what they printed says why."""
 
 
 def run_by_torchrun(task: Task, *, lock: int) -> None:

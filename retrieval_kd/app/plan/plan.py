@@ -26,7 +26,7 @@ OUTSIDE = ("machine", "tracking")  # groups that no stage reads
 @dataclass(frozen=True)
 class Plan:
     """What is to be done. `notes` are sentences to print: overrides set aside, teachers that nobody reads. `plugins`
-    are the packages whose classes its configs may name.
+    are the packages whose classes its configs may name; `command` are the overrides that it was made of.
     """
 
     recipe: str
@@ -41,6 +41,7 @@ class Plan:
     left: tuple[Left, ...]
     notes: tuple[str, ...]
     plugins: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
     def named(self, name: str) -> Stage:
         """The stage of this name."""
@@ -80,7 +81,7 @@ def draft_of(texts: Sequence[str], options: Options) -> Draft:
     refuse(wrong)
     stay, left = kept(stages(made), asked=root.stage)
     done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
-    plan = _plan(resolved_config.resolved(root), done, left, notes(overrides, made, stay))
+    plan = _plan(texts, resolved_config.resolved(root), done, left, notes(overrides, made, stay))
     away = unreached(stage.config for stage in stay)
     return Draft(plan, tuple(overrides), root, tuple(made), tuple(stay), options, tuple(unkeyed), tuple(away))
 
@@ -123,7 +124,9 @@ def _foreign_plugins(root: DictConfig) -> list[str]:
     return [f"an option file says plugins: [{listed}]: leave it out there, and say plugins=[{listed}] where you run it"]
 
 
-def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]) -> Plan:
+def _plan(
+    texts: Sequence[str], root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]
+) -> Plan:
     return Plan(
         recipe=root["name"],
         artifacts=at_home(root["artifacts"]),
@@ -137,4 +140,5 @@ def _plan(root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], not
         left=tuple(left),
         notes=tuple(notes),
         plugins=plugins.present(),
+        command=tuple(texts),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.io.intact import is_intact
 from retrieval_kd.ranking.resume.scratch import RankingScratch
 from retrieval_kd.ranking.resume.shards import Shards, Whole, assist, fill
 from retrieval_kd.ranking.top_k import TopK, packed, unpacked
@@ -32,19 +33,19 @@ class Parts:
     def best(self, best_of: TopKOf, *, what: str) -> TopK:
         """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
         best = TopK(self.queries, self.depth)
-        if self._whole.exists():
+        if is_intact(self._whole):
             _add(best, np.load(self._whole))
         else:
             parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
             for part in range(parts.shards):
                 _add(best, parts.shard(part))
-            locked_write(self._whole, lambda file: np.save(file, _packed(best)), self._whole.exists, wait=True)
+            locked_write(self._whole, lambda file: np.save(file, _packed(best)), wait=True)
         shutil.rmtree(self._shards.folder, ignore_errors=True)
         return best
 
     def assist(self, best_of: TopKOf) -> None:
         """Takes over some of the parts of another process that is at `best`."""
-        if not self._whole.exists():
+        if not is_intact(self._whole):
             assist(self._shards, Whole(lambda rows: _packed(best_of(rows))), within=self.scratch.within)
 
     @property

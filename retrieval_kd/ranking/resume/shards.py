@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from retrieval_kd.io.atomic import locked_write
+from retrieval_kd.io.intact import is_intact
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.text.progress import track
 
@@ -70,12 +71,12 @@ class Shards:
         return np.load(self.path(shard), mmap_mode="r")
 
     def is_whole(self, shard: int) -> bool:
-        """Whether the shard's file is there and complete."""
-        try:
-            found = self.shard(shard)
-        except (FileNotFoundError, ValueError, EOFError):
-            return False
-        return len(found) == self.length(shard) and found.dtype == self.dtype
+        """Whether the shard's file is there, is what was written, and has the rows asked for."""
+        return is_intact(self.path(shard)) and self._fits(shard)
+
+    def _fits(self, shard: int) -> bool:
+        rows = self.shard(shard)
+        return len(rows) == self.length(shard) and rows.dtype == self.dtype
 
     def blocks(self, rows_per_block: int, *, within: range | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, float32 [row column]) of the array in order, or of those rows; what is float32 on disk is not
@@ -134,7 +135,7 @@ def _make_one(shards: Shards, shard: int, rows: Iterable[int], make: Make | Whol
     def write(file: BinaryIO) -> None:
         _write(file, shards, shard, _parts(rows, make, shards.rows_at_once))
 
-    locked_write(shards.path(shard), write, lambda: shards.is_whole(shard), wait=wait)
+    locked_write(shards.path(shard), write, wait=wait, fits=lambda: shards.is_whole(shard))
 
 
 def _parts(rows: Iterable[int], make: Make | Whole, at_once: int) -> Iterator[Array]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.main import MENDABLE, run
+from retrieval_kd.app.cli.user_errors import MENDABLE
+from retrieval_kd.app.main import run
 from retrieval_kd.app.plan.instantiate import build, class_of, classes, forbidden, targets
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.beir import Beir

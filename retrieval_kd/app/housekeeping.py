@@ -1,0 +1,97 @@
+"""`retrieval-kd verify` and `retrieval-kd clean`: what lies in the folder of artifacts, whole and wanted or not."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from hydra import initialize_config_dir
+
+from retrieval_kd.app.cli.arguments import CLEAN, VERIFY, Line
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.cli.suggest import did_you_mean
+from retrieval_kd.app.execute.clean import Removable, planned_by, removable, remove
+from retrieval_kd.app.execute.verify import checked
+from retrieval_kd.app.plan.options import Options
+from retrieval_kd.errors import UserError
+from retrieval_kd.text.lines import at_home
+
+_FOLDER = "artifacts"  # the key of the folder, and its default
+_DAMAGED = 1
+_TRUTH = {"true": True, "false": False}
+
+
+def verify(asked: Line) -> int:
+    """Reads everything again and names what is damaged; exit status 1 where something is. Raises UserError."""
+    root = _root(_settings(asked, VERIFY, (_FOLDER,)))
+    everything = list(checked(root))
+    damaged = [one.damage for one in everything if one.damage]
+    print("\n".join(damaged) if damaged else f"{root}: everything is what was written")
+    size = _size(sum(one.size for one in everything))
+    print(f"{len(everything)} artifacts and caches, {size} read, {len(damaged)} damaged")
+    return _DAMAGED if damaged else 0
+
+
+def clean(asked: Line, search_path: Sequence[str], version: str) -> int:
+    """Lists what no recipe refers to and removes it, once that is allowed. Raises UserError."""
+    settings = _settings(asked, CLEAN, (_FOLDER, "caches", "yes"))
+    root, caches, allowed = _root(settings), _truth(settings, "caches"), _truth(settings, "yes")
+    with initialize_config_dir(str(conf_folder()), version_base=version):
+        listed = list(removable(root, planned_by(Options(search_path)), caches=caches))
+    _tell(root, listed)
+    if listed and (allowed or _agreed()):
+        gone = [one for one in listed if remove(one)]
+        print(f"removed {len(gone)} folders, {_size(sum(one.size for one in gone))}")
+        for one in listed:
+            if one not in gone:
+                print(f"{one.folder.name}: stays, another process is at it")
+    return 0
+
+
+def _tell(root: Path, listed: Iterable[Removable]) -> None:
+    listed = list(listed)
+    for one in listed:
+        print(f"{_size(one.size):>10}  {one.folder.name}: {one.why}")
+    total = _size(sum(one.size for one in listed))
+    print(f"{root}: {len(listed)} folders to remove, {total}" if listed else f"{root}: nothing to remove")
+
+
+def _agreed() -> bool:
+    """What the user answers; no, where nobody can be asked."""
+    if not sys.stdin.isatty():
+        print("nothing was removed: set yes=true to remove these")
+        return False
+    return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _settings(asked: Line, command: str, known: Sequence[str]) -> dict[str, str]:
+    """The command's own key=value. Raises UserError for another key."""
+    settings = {}
+    for text in (*asked.overrides, *asked.hydra):
+        key, _, value = text.partition("=")
+        if key not in known:
+            shown = ", ".join(f"{name}=" for name in known)
+            raise UserError(f"{command} {text}: takes {shown} alone{did_you_mean(key, known)}")
+        settings[key] = value.strip("\"'")
+    return settings
+
+
+def _root(settings: Mapping[str, str]) -> Path:
+    folder = at_home(settings.get(_FOLDER, _FOLDER))
+    if not folder.is_dir():
+        raise UserError(f"{_FOLDER}={folder}: there is no such folder; give the one that a run wrote to")
+    return folder
+
+
+def _truth(settings: Mapping[str, str], key: str) -> bool:
+    value = settings.get(key, "false").lower()
+    if value not in _TRUTH:
+        raise UserError(f"{key}={settings[key]}: give true or false")
+    return _TRUTH[value]
+
+
+def _size(count: int) -> str:
+    """Bytes as a person reads them."""
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"

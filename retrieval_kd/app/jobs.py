@@ -1,0 +1,124 @@
+"""The jobs of a command line: each planned beforehand where they are known, then run by Hydra."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.arguments import CLEAN, RECORD, VERIFY, Line, for_hydra
+from retrieval_kd.app.cli.conf_folder import conf_folder
+from retrieval_kd.app.cli.hydra_cache import uncollected
+from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.cli.user_errors import MENDABLE, refuse, sentences_of, tell_user
+from retrieval_kd.app.housekeeping import clean, verify
+from retrieval_kd.app.plan.compose_overrides import elsewhere, retyped
+from retrieval_kd.app.plan.options import CONFIG, Options
+from retrieval_kd.app.plan.plan import Plan
+from retrieval_kd.app.report.record import record
+from retrieval_kd.app.report.results import rows
+from retrieval_kd.app.report.sweep import jobs_of, summarise
+from retrieval_kd.app.run_plan import run_plan, tell
+from retrieval_kd.errors import UserError
+
+VERSION = "1.3"  # of Hydra's behaviour
+
+
+def run_jobs(asked: Line) -> int:
+    """Does what a command line asks for, help aside; the exit status. Raises UserErrors."""
+    if asked.shows:
+        _hydra([*asked.flags, *asked.hydra, *asked.overrides], Jobs({}))
+        return 0
+    if asked.command == VERIFY:
+        return verify(asked)
+    if asked.command == CLEAN:
+        return clean(asked, _search_path(asked), VERSION)
+    overrides, plans = planned(asked)
+    if asked.command == RECORD:
+        for command, plan in plans.items():
+            print(f"recorded in {record(plan, command)}")
+        return 0
+    if any(plan.dry_run for plan in plans.values()):
+        if ranks().first:
+            tell(list(plans.values()))
+        return 0
+    jobs = Jobs(plans)
+    _hydra([*asked.flags, *asked.hydra, *overrides], jobs)
+    return MENDABLE if jobs.refused else 0
+
+
+def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
+    """The overrides as Hydra can take them, and the plan of every job that is known beforehand. Raises UserErrors."""
+    try:
+        with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
+            options = Options(_search_path(asked))
+            jobs = expanded(asked, asked.overrides)
+            overrides = for_hydra(asked.overrides, elsewhere(jobs, options))
+            overrides = retyped(overrides, jobs[0], options) if asked.multirun and jobs else overrides
+            return overrides, plans_of(expanded(asked, overrides), options)
+    except OmegaConfBaseException as fault:
+        raise UserError(str(fault).splitlines()[0]) from None
+
+
+def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:
+    """The command line of each job; none of a multirun whose sweeper chooses as it goes."""
+    if not asked.multirun:
+        return [tuple(overrides)]
+    return jobs_of(overrides) if asked.expands else []
+
+
+def plans_of(jobs: Sequence[tuple[str, ...]], options: Options) -> dict[tuple[str, ...], Plan]:
+    """The plan of each job. Raises UserErrors: those of all jobs together."""
+    plans: dict[tuple[str, ...], Plan] = {}
+    wrong: list[str] = []
+    for overrides in jobs:
+        try:
+            plans[overrides] = checked_plan(overrides, options)
+        except UserError as fault:
+            wrong += sentences_of(fault)
+    refuse(wrong)
+    return plans
+
+
+class Jobs:
+    """Hydra's task function: runs the plan of a job's overrides, made beforehand where they were known.
+
+    `refused` counts the jobs that ended with a fault, which is printed; the other jobs of a multirun go on.
+    """
+
+    def __init__(self, plans: dict[tuple[str, ...], Plan]) -> None:
+        self.plans = plans
+        self.refused = 0
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """The dev measure of the student, for a sweeper."""
+        job = HydraConfig.get()
+        overrides, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
+        measure, listed, refusal = None, [], None
+        try:
+            plan = self.plans.get(overrides) or checked_plan(overrides, Options())
+            measure, listed = run_plan(plan, overrides, table=not several), rows(plan)
+        except UserError as fault:
+            refusal = str(fault)
+            self.refused += 1
+            tell_user([refusal])
+        if several and ranks().first:
+            summarise(overrides, listed, Path(job.runtime.output_dir), fault=refusal)
+        return measure
+
+
+def _hydra(arguments: Sequence[str], jobs: Jobs) -> None:
+    sys.argv = [sys.argv[0], *arguments]
+    hydra.main(version_base=VERSION, config_path=str(conf_folder()), config_name=CONFIG)(jobs)()
+
+
+def _search_path(asked: Line) -> list[str]:
+    folder = asked.parsed.config_dir
+    own = [override for override in asked.hydra if override.lstrip("+").startswith("hydra.searchpath=")]
+    return own or ([f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else [])
