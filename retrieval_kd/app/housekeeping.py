@@ -1,4 +1,4 @@
-"""`retrieval-kd verify` and `retrieval-kd clean`: what lies in the folder of artifacts, whole and wanted or not."""
+"""`retrieval-kd verify`, `clean` and `replay`: what lies in the folder of artifacts, whole, wanted, or gone wrong."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra import initialize_config_dir
 
-from retrieval_kd.app.cli.arguments import CLEAN, VERIFY, Line
+from retrieval_kd.app.cli.arguments import CLEAN, REPLAY, VERIFY, Line
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.execute.clean import Removable, planned_by, removable, remove
@@ -47,6 +47,15 @@ def clean(asked: Line, search_path: Sequence[str], version: str) -> int:
     return 0
 
 
+def replay_step(asked: Line) -> int:
+    """Runs a training step that went wrong again and prints what comes of it. Raises UserError."""
+    from retrieval_kd.app.stages.replay import replay
+
+    _settings(asked, f"{REPLAY} {asked.place}", ())
+    print("\n".join(replay(Path(asked.place))))
+    return 0
+
+
 def _tell(root: Path, listed: Iterable[Removable]) -> None:
     listed = list(listed)
     for one in listed:
@@ -69,7 +78,7 @@ def _settings(asked: Line, command: str, known: Sequence[str]) -> dict[str, str]
     for text in (*asked.overrides, *asked.hydra):
         key, _, value = text.partition("=")
         if key not in known:
-            shown = ", ".join(f"{name}=" for name in known)
+            shown = ", ".join(f"{name}=" for name in known) or "no override"
             raise UserError(f"{command} {text}: takes {shown} alone{did_you_mean(key, known)}")
         settings[key] = value.strip("\"'")
     return settings

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.curricula.curriculum import Curriculum
+from retrieval_kd.distil.finite import StepGuard
 from retrieval_kd.distil.gather import rank, share
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.teacher_cache import Asked, TeacherCache, Wants, union
@@ -38,6 +39,7 @@ class Distiller(pl.LightningModule):
         self.objective, self.curriculum, self.optim, self.seed = objective, curriculum, optim, seed
         self.strict_loading = False  # frozen roles are not saved with every checkpoint
         self.count, self.teacher_cache, self.fused = Count(), teacher_cache or TeacherCache(), fused
+        self.guard = StepGuard(optim)
         objective.setup({role: scorer.size for role, scorer in scorers.items()})
         for parameter in self.scorers.parameters():
             parameter.requires_grad = False
@@ -46,14 +48,20 @@ class Distiller(pl.LightningModule):
                 parameter.requires_grad = True
 
     def training_step(self, batch: Candidates, _: int = 0) -> Tensor:
-        wants = self.wants(batch.step)
-        views = self.look(batch, wants)
-        weights = self.curriculum.weigh(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
-        losses = self.objective(views, batch.weighted(weights))
+        self.guard.begin(batch, self.curriculum)
+        losses, views = self.losses(batch)
         total = torch.stack(list(losses.values())).sum()
+        if not total.isfinite():
+            return self.guard.no_loss(losses, views, self.parameters())
         self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()}, logger=False)
         self.log("train/loss", total.detach(), prog_bar=True, logger=False)
         return total
+
+    def losses(self, batch: Candidates) -> tuple[dict[str, Tensor], dict[str, View]]:
+        """The weighted loss of each term for one step, and the views that they were read from."""
+        views = self.look(batch, self.wants(batch.step))
+        weights = self.curriculum.weigh(batch, self.objective.as_guides(views, batch), batch.step / self.optim.steps)
+        return self.objective(views, batch.weighted(weights)), views
 
     def wants(self, step: int) -> Wants:
         """What a step's views must hold, by role."""
@@ -77,9 +85,7 @@ class Distiller(pl.LightningModule):
         return found
 
     def owned(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
-        """The parameters that each learner owns: a tied encoder belongs to the first of its roles, terms and curricula
-        to the student.
-        """
+        """The parameters that each learner owns: a tied encoder is its first role's; terms and curricula stand apart."""
         owned, seen = {}, set()
         for role in sorted(
             self.objective.learners, key=lambda role: (role not in self.objective.tied[:1], role != "student", role)
@@ -106,7 +112,7 @@ class Distiller(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        self.optim.clip_gradients(self.owned())
+        self.guard.clip_gradients(self.owned())
 
     def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
         """What each role's encoders are to read of the batch, and what is kept of it, (role, kind) → request."""

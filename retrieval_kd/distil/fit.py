@@ -17,12 +17,16 @@ from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfi
 
 from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
+from retrieval_kd.distil.finite import NotFinite, named_queries
 from retrieval_kd.distil.forecast import Forecast
+from retrieval_kd.distil.gather import rank
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, shown
+from retrieval_kd.distil.reproducer import Faults, write_step
 from retrieval_kd.distil.states import Keep, StateFiles, newest
 from retrieval_kd.distil.stopping import Stop
 from retrieval_kd.encoders.encoder import TextEncoder
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.progress import is_terminal
 
 _PATIENCE = timedelta(days=1)  # of ranks that wait while the first one mines the collection anew
@@ -63,12 +67,14 @@ def fit(
     nodes: int = 1,
     progress: bool = True,
     tell: Callable[[str], None] | None = None,
+    faults: Faults | None = None,
 ) -> pl.Trainer:
     """Train to `optim.steps`, from the last saved state in `folder` where there is one; `tell` gets what memory a step
     will need.
 
     `options` are Lightning's Trainer's own: log_every_n_steps, profiler (its report lies in `folder`), benchmark,
-    deterministic, detect_anomaly.
+    deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was kept
+    under `faults`, unless `optim.nonfinite` skips such steps.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     optim, keep = distiller.optim, Keep(folder, save_every)
@@ -98,9 +104,24 @@ def fit(
     with warnings.catch_warnings():
         for harmless in _HARMLESS:
             warnings.filterwarnings("ignore", message=harmless)
-        trainer.fit(distiller, data, ckpt_path=state)
+        try:
+            trainer.fit(distiller, data, ckpt_path=state)
+        except NotFinite as fault:
+            raise UserError(_not_finite(fault, distiller, data, faults)) from None
     distiller.teacher_cache.write()
     return trainer
+
+
+def _not_finite(fault: NotFinite, distiller: Distiller, data: ListsDataModule, faults: Faults | None) -> str:
+    """The sentence for a step that went wrong, which is kept in a folder where there is one for it."""
+    step = fault.batch.step + 1
+    what = f"step {step}: {fault} ({named_queries(fault, data.queries)})"
+    kept = ""
+    if faults is not None:
+        folder = write_step(faults, fault.batch, distiller, rank=rank(), forms=data.forms, about=what)
+        kept = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
+    hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
+    return f"{what}{kept}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
 
 
 _NOT_LIGHTNINGS: dict[str, Any] = {

@@ -1,8 +1,9 @@
 """AdamW: parameter groups and their rates, with settings of its own for each learner where asked."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, trial_fault, warmup_steps
 from retrieval_kd.errors import UserError
 
+NonFinite = Literal["stop", "skip"]
 _OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
 _FUSED = ("32-true", "bf16-mixed", "64-true")  # the precisions whose step may be fused
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true")
@@ -23,10 +25,11 @@ class OptimConfig:
     `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr`, `weight_decay` or `clip`
     (of its own gradient's norm); biases and normalisations are never decayed. `precision` is Lightning's word; a group
     of texts has at most `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it
-    again in the backward pass. Source: Loshchilov & Hutter (2019).
+    again in the backward pass. `nonfinite` says what a step does whose loss or gradient is not finite: stop the
+    training, or skip the step and count it. Source: Loshchilov & Hutter (2019).
     """
 
-    KEYLESS: ClassVar[frozenset[str]] = frozenset({"recompute"})  # of no number
+    KEYLESS: ClassVar[frozenset[str]] = frozenset({"recompute", "nonfinite"})  # of no number
 
     lr: float
     steps: int
@@ -41,6 +44,7 @@ class OptimConfig:
     precision: str = "32-true"
     tokens_per_group: int = 2048
     recompute: bool = False
+    nonfinite: NonFinite = "stop"
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.lr <= 0:
@@ -68,6 +72,8 @@ class OptimConfig:
                 raise UserError(f"optim.learners.{role}: give a positive lr and a positive clip")
         if self.precision not in _PRECISIONS:
             raise UserError(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
+        if self.nonfinite not in get_args(NonFinite):
+            raise UserError(f"optim.nonfinite={self.nonfinite}: give one of {', '.join(get_args(NonFinite))}")
         if self.tokens_per_group < 1:
             raise UserError(f"optim.tokens_per_group={self.tokens_per_group}: give a positive number")
 
@@ -76,17 +82,19 @@ class OptimConfig:
         """The steps of the warm-up."""
         return warmup_steps(self.warmup, self.steps)
 
-    def clip_gradients(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> None:
-        """Clips the gradients: a learner with a `clip` of its own by itself, all others together."""
+    def clip_gradients(self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]]) -> bool:
+        """Clips the gradients: a learner with a `clip` of its own by itself, all others together. Whether they are
+        finite; where they are not, some may be as they were.
+        """
         together: list[nn.Parameter] = []
+        finite = True
         for role, named in owned.items():
             parameters = [value for _, value in named]
             if "clip" in self.learners.get(role, {}):
-                nn.utils.clip_grad_norm_(parameters, self.learners[role]["clip"])
+                finite &= _clipped(parameters, self.learners[role]["clip"])
             else:
                 together += parameters
-        if self.clip is not None and together:
-            nn.utils.clip_grad_norm_(together, self.clip)
+        return _clipped(together, self.clip) and finite
 
     def build(
         self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]], *, fused: bool = False
@@ -116,3 +124,14 @@ class OptimConfig:
         """
         devices = {value.device.type for group in groups for value in group["params"]}
         return self.precision in _FUSED and devices <= {"cpu", "cuda"}
+
+
+def _clipped(parameters: Sequence[nn.Parameter], clip: float | None) -> bool:
+    """Whether the norm of the gradients was finite, so that they were clipped; else they stay as they are."""
+    try:
+        nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip, error_if_nonfinite=True)
+    except RuntimeError as fault:
+        if "non-finite" not in str(fault):
+            raise
+        return False
+    return True

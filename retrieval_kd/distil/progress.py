@@ -11,7 +11,6 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.encoders.unpadded import Count
-from retrieval_kd.errors import UserError
 from retrieval_kd.text.progress import LINE_EVERY, is_terminal, progress_line
 
 _log = logging.getLogger(__name__)
@@ -47,12 +46,8 @@ class Meter(Callback):
             "real_tokens_per_second": self.count.real * trainer.world_size / seconds,
             "pad_fraction": 1 - self.count.real / self.count.computed,
             "peak_memory_mb": peak_memory_mb(),
+            "skipped_steps": int(module.guard.skipped_steps),
         }
-        if not math.isfinite(row["train/loss"]):
-            raise UserError(
-                f"the loss is {row['train/loss']} at step {trainer.global_step}: "
-                "lower optim.lr, and look at scales and temperatures"
-            )
         for logger in trainer.loggers:
             logger.log_metrics(row, trainer.global_step)
         self.since, self.steps, self.count = time.perf_counter(), 0, Count()

@@ -11,8 +11,9 @@ from retrieval_kd.app.cli.schema import EVERYWHERE
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
-RECORD, VERIFY, CLEAN = "record", "verify", "clean"
-COMMANDS = (RECORD, VERIFY, CLEAN)  # first words that are no override: what to do instead of running a plan
+RECORD, VERIFY, CLEAN, REPLAY = "record", "verify", "clean", "replay"
+COMMANDS = (RECORD, VERIFY, CLEAN, REPLAY)  # first words that are no override: what to do instead of running a plan
+PLACED = (REPLAY,)  # commands that are given a folder
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 
 
@@ -20,7 +21,7 @@ SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 class Line:
     """`overrides` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one.
 
-    `command` is the subcommand, "" where there is none.
+    `command` is the subcommand, "" where there is none, and `place` the folder that it is given.
     """
 
     flags: tuple[str, ...]
@@ -28,6 +29,7 @@ class Line:
     hydra: tuple[str, ...]
     parsed: Namespace
     command: str = ""
+    place: str = ""
 
     @property
     def multirun(self) -> bool:
@@ -49,7 +51,7 @@ def line(arguments: Sequence[str]) -> Line:
     """The arguments taken apart. Raises UserError for a subcommand there is none of, and for what is no override."""
     from hydra._internal.utils import get_args_parser
 
-    command, arguments = _split(arguments)
+    command, place, arguments = _split(arguments)
     arguments = [_at_home(override) for override in arguments]
     overrides = [
         override
@@ -69,9 +71,8 @@ def line(arguments: Sequence[str]) -> Line:
     if parsed.overrides:
         raise UserError(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
     own = [override for override in overrides if override.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    return Line(
-        tuple(flags), tuple(override for override in overrides if override not in own), tuple(own), parsed, command
-    )
+    theirs = tuple(override for override in overrides if override not in own)
+    return Line(tuple(flags), theirs, tuple(own), parsed, command, place)
 
 
 def _at_home(override: str) -> str:
@@ -86,16 +87,23 @@ def _at_home(override: str) -> str:
     return f"{name}={at_home(value)}" if name.startswith(("--", "hydra.")) else f'{name}="{value}"'
 
 
-def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """(the subcommand, the rest). Raises UserError for one that there is none of."""
+def _split(arguments: Sequence[str]) -> tuple[str, str, Sequence[str]]:
+    """(the subcommand, the folder that it is given, the rest). Raises UserError for one that there is none of, and
+    where its folder is not given.
+    """
     if not arguments or arguments[0].startswith(("-", "+", "~")) or "=" in arguments[0]:
-        return "", arguments
-    if arguments[0] not in COMMANDS:
+        return "", "", arguments
+    command, *rest = arguments
+    if command not in COMMANDS:
         raise UserError(
-            f"{arguments[0]}: the commands are {', '.join(COMMANDS)}; everything else is group=option or "
+            f"{command}: the commands are {', '.join(COMMANDS)}; everything else is group=option or "
             "group.key=value, as in teacher=colbert loss=self_otf; see --help"
         )
-    return arguments[0], arguments[1:]
+    if command not in PLACED:
+        return command, "", rest
+    if not rest or rest[0].startswith("-") or "=" in rest[0]:
+        raise UserError(f"{command}: give a folder after it, as in {command} artifacts/faults/train-…/step-7")
+    return command, str(at_home(rest[0])), rest[1:]
 
 
 def for_hydra(overrides: Sequence[str], elsewhere: Collection[str]) -> list[str]:

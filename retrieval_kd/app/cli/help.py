@@ -28,9 +28,13 @@ Examples:
 
 -m (--multirun) runs every combination of values given with commas; --cfg job shows every key with its value;
 --config-dir=<folder> adds option files of your own, and plugins=[my_package] lets them name its classes;
---hydra-help tells about Hydra itself. Three commands take the place of a run: `{program} record …` writes a recipe's
-table, `{program} verify` reads all artifacts again and names what is damaged, `{program} clean` lists and removes what
-no recipe refers to (caches=true: what is made again when wanted, too).
+--hydra-help tells about Hydra itself.
+
+Other commands:
+  {program} record experiment=adam     appends a recipe's sealed evaluations to its record, and renders its table
+  {program} verify                     reads all artifacts again and names what is damaged
+  {program} clean                      lists and removes what no recipe refers to (caches=true: caches too)
+  {program} replay FOLDER              runs the step of a training again whose loss or gradient was not finite
 """
 
 _PARTS = ("scorer", "stages", "hydra")  # groups that other options are made of

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,31 +22,28 @@ from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
+if TYPE_CHECKING:
+    from retrieval_kd.batch.tokens import Tokenisation
+    from retrieval_kd.distil.distiller import Distiller
+    from retrieval_kd.scorers.scorer import Scorer
+
+FAULTS = "faults"  # the folder, among artifacts, of steps that went wrong
 _log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, work: Work) -> dict[str, Any]:
     """Trains; the payload has a folder for each role that learned, and roles.json says where every scorer lies."""
     from retrieval_kd.distil.datamodule import ListsDataModule
-    from retrieval_kd.distil.distiller import Distiller
     from retrieval_kd.distil.fit import compile_blocks, fit
     from retrieval_kd.distil.gather import rank
-    from retrieval_kd.distil.teacher_cache import TeacherCache
+    from retrieval_kd.distil.reproducer import Faults
     from retrieval_kd.scorers.rehearsal import rehearse
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     corpus, data = open_corpus(build(plain["corpus"], "corpus"), work.artifacts), build(plain["data"], "data")
-    objective, optim, curriculum = (build(plain[group], group) for group in ("loss", "optim", "curriculum"))
-    teachers = plain.get("teacher") or {}
-    given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
-    scorers = open_all(plain["student"], teachers, seed=plain["seed"], **given)
-    refuse_other_words(objective, scorers)
+    distiller, scorers = distiller_of(plain, work.machine, remembered_in=work.artifacts)
+    objective, optim = distiller.objective, distiller.optim
     rehearse((scorers[role] for role in sorted(objective.learners)), work.scratch)
-    teacher_cache = TeacherCache(
-        work.artifacts if work.machine.get("remember", True) else None, precision=optim.precision
-    )
-    parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "teacher_cache": teacher_cache}
-    distiller = Distiller(scorers, seed=plain["seed"], fused=work.machine.get("fused", True), **parts)
     if work.machine.get("compile", False):
         compile_blocks(distiller)
     start = queries_drawn.begins(data.start, plain["student"])
@@ -56,7 +53,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         data,
         **lists,
         **_places(work),
-        forms=list(dict.fromkeys(form for scorer in scorers.values() for form in scorer.tokenisations())),
+        forms=forms_of(scorers),
         scores=stored_scores(scorers),
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
         relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
@@ -64,12 +61,36 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     _remark(module)
     began = time.perf_counter()
     callbacks = build(plain.get("callbacks") or {}, "callbacks").values()
-    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], **_given(work))
+    faults = Faults(work.artifacts / FAULTS / work.folder.stem, OmegaConf.to_yaml(config))
+    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], faults=faults, **_given(work))
     if rank() == 0:
+        teachers = plain.get("teacher") or {}
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
         for role in {*objective.learners, *objective.tied[1:]}:
             queries_drawn.note(work.payload / role, queries_drawn=start + optim.steps * data.queries_per_step)
-    return {"steps": optim.steps, **_counts(module), **_costs(trainer, time.perf_counter() - began)}
+    skipped = {"steps_skipped": int(distiller.guard.skipped_steps)}
+    return {"steps": optim.steps, **skipped, **_counts(module), **_costs(trainer, time.perf_counter() - began)}
+
+
+def distiller_of(
+    plain: Mapping[str, Any], machine: Mapping[str, Any], *, remembered_in: Path
+) -> "tuple[Distiller, Mapping[str, Scorer]]":
+    """What a training config trains, and its scorers by role."""
+    from retrieval_kd.distil.distiller import Distiller
+    from retrieval_kd.distil.teacher_cache import TeacherCache
+
+    objective, optim, curriculum = (build(plain[group], group) for group in ("loss", "optim", "curriculum"))
+    given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
+    scorers = open_all(plain["student"], plain.get("teacher") or {}, seed=plain["seed"], **given)
+    refuse_other_words(objective, scorers)
+    cache = TeacherCache(remembered_in if machine.get("remember", True) else None, precision=optim.precision)
+    parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "teacher_cache": cache}
+    return Distiller(scorers, seed=plain["seed"], fused=machine.get("fused", True), **parts), scorers
+
+
+def forms_of(scorers: "Mapping[str, Scorer]") -> "list[Tokenisation]":
+    """The tokenisations that the scorers ask for, each once."""
+    return list(dict.fromkeys(form for scorer in scorers.values() for form in scorer.tokenisations()))
 
 
 def _counts(module: Any) -> dict[str, int]:

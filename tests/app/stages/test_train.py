@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from retrieval_kd.app.stages.replay import replay
 from retrieval_kd.app.stages.train import train
 from retrieval_kd.app.stages.work import Work
 from retrieval_kd.encoders.tiny import write_tiny
@@ -85,3 +86,18 @@ def test_attention_between_different_words_is_refused(
     teachers = {"late": {**scorer_node(ground, "late"), "backbone": str(other)}}
     with pytest.raises(UserError, match=r"loss\.terms\.words compares the attention of student and late"):
         train(config(**nodes(ground, "word_and_sentence", teachers)), work)
+
+
+def test_a_step_that_went_wrong_is_replayed_from_its_folder(ground: Ground, config: Configure, work: Work) -> None:
+    wrong = nodes(ground, "contrastive", {})
+    wrong["optim"] = {**wrong["optim"], "lr": 1e38, "steps": 3, "schedule": "constant", "warmup": 0.0}
+    with pytest.raises(UserError, match=r"step 2: .* is not finite|step 2: the loss of term \w+ is nan") as told:
+        train(config(**wrong), work)
+    folder = next((work.artifacts / "faults").glob("*/step-2"))
+    assert f"`retrieval-kd replay {folder}`" in str(told.value)
+    first, *lines = replay(folder)
+    assert first == f"then: {str(told.value).partition('; its batch')[0]}"
+    assert any("not finite" in line and not line.startswith("gradients: all") for line in lines)
+    assert any(line.startswith("student: pool ") for line in lines)
+    with pytest.raises(UserError, match="there is no step in it"):
+        replay(folder.parent)
