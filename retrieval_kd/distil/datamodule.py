@@ -1,6 +1,7 @@
 """Lists for training: from a run and judgments to a loader of steps, re-mined by the student itself where asked."""
 
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,8 @@ from retrieval_kd.text.copies import said_of
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.signals import SIGNALS
+
+_BETWEEN_LOOKS = 0.5  # seconds
 
 
 class ListsDataModule(pl.LightningDataModule):
@@ -163,6 +166,8 @@ class ListsDataModule(pl.LightningDataModule):
         path = self.folder / f"mined-{step}.trec"
         if rank() == 0 and not path.exists():
             self.mine().write(path)
+        while not path.exists():  # for hours, maybe: a barrier would end at the group's time-out
+            time.sleep(_BETWEEN_LOOKS)
         barrier()
         run = Run.read(path)
         if told and self.relisted is not None:

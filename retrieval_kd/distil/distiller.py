@@ -85,7 +85,7 @@ class Distiller(pl.LightningModule):
         return found
 
     def owned(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
-        """The parameters that each learner owns: a tied encoder is its first role's; terms and curricula stand apart."""
+        """The parameters that each learner owns: a tied encoder is its first role's; terms have their own."""
         owned, seen = {}, set()
         for role in sorted(
             self.objective.learners, key=lambda role: (role not in self.objective.tied[:1], role != "student", role)

@@ -20,6 +20,7 @@ from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.finite import NotFinite, named_queries
 from retrieval_kd.distil.forecast import Forecast
 from retrieval_kd.distil.gather import rank
+from retrieval_kd.distil.heartbeat import Heartbeat
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, shown
 from retrieval_kd.distil.reproducer import Faults, write_step
@@ -29,7 +30,7 @@ from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.progress import is_terminal
 
-_PATIENCE = timedelta(days=1)  # of ranks that wait while the first one mines the collection anew
+_PATIENCE = timedelta(minutes=30)  # of ranks that wait for another one, which gives signs of life (heartbeat)
 _LOG_EVERY = 10  # steps between two rows of metrics, unless the Trainer's options say otherwise
 _PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 _HARMLESS = (
@@ -90,6 +91,7 @@ def fit(
             *callbacks,
             Meter(data.data.queries_per_step),
             keep,  # a step is logged, then saved: killed in between, it is trained and logged again
+            *([Heartbeat()] if devices * nodes > 1 else []),
             *([Forecast(tell)] if tell is not None else []),
             *([shown(data.data.queries_per_step)] if progress else []),
             Stop(keep),
