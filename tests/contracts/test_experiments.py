@@ -96,9 +96,9 @@ def test_a_recipe_composes_and_holds_choices_and_stages_and_no_values(name: str,
 def test_a_recipe_plans_all_of_its_stages_or_says_why_not(name: str, words: list[str], options: Options) -> None:
     stages = list(options.compose([f"experiment={name}"]).stages)
     plan = planned(name, words, options)
-    assert {stage.name for stage in plan.stages} | {left.name for left in plan.left} == set(stages)
+    assert {stage.name for stage in plan.stages} | {left.name for left in plan.left_out} == set(stages)
     assert [stage.name for stage in plan.stages] == [name for name in stages if name in {s.name for s in plan.stages}]
-    assert all(left.why for left in plan.left)
+    assert all(left.why for left in plan.left_out)
     assert plan.stages[-1].run == "evaluate"
     assert len({stage.artifact for stage in plan.stages}) == len(plan.stages)
     assert plan.notes == ()

@@ -42,7 +42,7 @@ def test_a_signature_read_from_the_source_is_the_one_that_python_sees(form: Mapp
 
 @pytest.mark.parametrize("form", targets())
 def test_the_values_of_a_form_fit_the_arguments_that_they_are_for(form: Mapping[str, Any]) -> None:
-    assert list(signatures.faults(form, "option")) == []
+    assert list(signatures.problems(form, "option")) == []
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group in groups() for name in names(group)])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra.errors import InstantiationException
 
-from retrieval_kd.app.check.training import want_faults
+from retrieval_kd.app.check.training import want_problems
 from retrieval_kd.app.check.unread_options import across, declared
 from retrieval_kd.app.check.unread_training import groups
 from retrieval_kd.app.plan.instantiate import build
@@ -105,7 +105,7 @@ def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
     for key, value in flips(group, config[group], group):
         changed = with_value(config, key, value)
         try:
-            if list(want_faults(build(changed["loss"], "loss"), changed)) or list(groups(changed)):
+            if list(want_problems(build(changed["loss"], "loss"), changed)) or list(groups(changed)):
                 continue  # refused
             unread = {name for name, _ in (*declared(changed, key), *across(KINDS["train"], changed), *groups(changed))}
             if not any(key == name or key.startswith(f"{name}.") for name in unread):

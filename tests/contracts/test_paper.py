@@ -176,7 +176,7 @@ def plan(request: pytest.FixtureRequest, words: list[str]) -> Plan:
 @pytest.mark.parametrize("plan", TWINS, indirect=True)
 def test_a_twin_plans_all_of_its_stages_and_sets_nothing_aside(plan: Plan) -> None:
     assert [stage.name for stage in plan.stages] == list(stages_of(f"paper/{plan.recipe}"))
-    assert plan.left == ()
+    assert plan.left_out == ()
     assert plan.notes == TOLD.get(plan.recipe, ())
     assert len({stage.artifact for stage in plan.stages}) == len(plan.stages)
     assert plan.stages[-1].run == "evaluate"

@@ -9,8 +9,8 @@ import torch
 from hydra.errors import InstantiationException
 from torch import Tensor
 
-from retrieval_kd.app.check.form_options import idle_faults
-from retrieval_kd.app.check.scorers import scorer_faults
+from retrieval_kd.app.check.form_options import form_option_problems
+from retrieval_kd.app.check.scorers import scorer_problems
 from retrieval_kd.app.check.unread_options import declared
 from retrieval_kd.app.plan.forms import class_of
 from retrieval_kd.app.plan.signatures import parameters
@@ -97,7 +97,9 @@ def refused(node: Node) -> bool:
     """Whether a plan refuses the scorer."""
     form = {**class_of(node).FORM, **{key: node[key] for key in class_of(node).FORM if node[key] is not None}}
     whole = {**node, **form}
-    return any(True for _ in (*idle_faults("student", node, form, None), *scorer_faults({"student": whole}, {})))
+    return any(
+        True for _ in (*form_option_problems("student", node, form, None), *scorer_problems({"student": whole}, {}))
+    )
 
 
 def named(node: Node, key: str) -> bool:

@@ -42,7 +42,7 @@ def added(node: Any, path: tuple[str, ...]) -> Node:
 
 def faults(group: str, node: Node) -> list[str]:
     """What a plan refuses of a group's node alone."""
-    found = [*signatures.faults(node, group), *roles.misshapen({group: node})]
+    found = [*signatures.problems(node, group), *roles.shape_problems({group: node})]
     if group in BUILT and not found:
         try:
             build({**node, **({"path": "."} if "path" in node else {})}, group)

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.cli.overrides import read
 from retrieval_kd.app.cli.schema import FORMS
 from retrieval_kd.app.plan import resolved_config, signatures
-from retrieval_kd.app.plan.accepts import Accepts, fits, value_faults
+from retrieval_kd.app.plan.accepts import Accepts, fits, value_problems
 from retrieval_kd.app.plan.apply_overrides import apply
 from retrieval_kd.app.plan.content_digests import FILES, WEIGHTS
 from tests.contracts.options import groups, names, option
@@ -59,7 +59,7 @@ def test_a_key_for_a_text_takes_what_was_typed_and_nothing_else(group: str, name
         wrong: list[Any] = [1e5, True, ["a"], {"a": "b"}, "", " "]
         wrong += ([] if accepts.null else [None]) + ([] if "int" in accepts.types else [2024])
         for value in (one for one in wrong if one not in accepts.literals):
-            assert list(value_faults(value, accepts, key)), (key, value)
+            assert list(value_problems(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -69,7 +69,7 @@ def test_a_key_for_a_number_takes_no_other_kind(group: str, name: str) -> None:
             wrong = ["", True, float("nan"), float("inf"), {"a": 1}, *([] if accepts.text else ["ten"])]
             wrong += [] if "float" in accepts.types else [1000.0, 100.0]
             for value in wrong:
-                assert list(value_faults(value, accepts, key)), (key, value)
+                assert list(value_problems(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -81,7 +81,7 @@ def test_a_key_for_a_list_takes_items_of_its_kind(group: str, name: str) -> None
             wrong: list[Any] = ["one", [True], [None], [[2024]] if nested else [["a"]]]
             wrong += [[2024]] if accepts.items.text else [["a"]]
             for value in wrong:
-                assert list(value_faults(value, accepts, key)), (key, value)
+                assert list(value_problems(value, accepts, key)), (key, value)
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
@@ -101,7 +101,7 @@ def test_a_home_folder_is_expanded_wherever_a_key_names_a_file_or_weights(group:
 def test_groups_that_nothing_is_built_from_hold_the_keys_that_are_known(group: str) -> None:
     for name in names(group):
         node = option(group, name)
-        assert list(signatures.faults(node, group)) == []
+        assert list(signatures.problems(node, group)) == []
         assert set(node) == set(signatures.parameters(FORMS[group]) or ())
 
 

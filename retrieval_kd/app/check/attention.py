@@ -12,7 +12,7 @@ Node = Mapping[str, Any]
 ATTENTION = "attention"
 
 
-def attention_faults(objective: Any, config: Node) -> Iterator[str]:
+def attention_problems(objective: Any, config: Node) -> Iterator[str]:
     """Cross-encoders whose layers hide their attention, guides cut shorter than the learner, queries filled up."""
     nodes = {"student": config["student"], **roles.group(config)}
     for name, learner, guide in _arrows(objective):
@@ -34,7 +34,7 @@ def attention_faults(objective: Any, config: Node) -> Iterator[str]:
                 f"{roles.path(guide)}.join={nodes[learner].get('join')}"
             )
         for side in ("query", "passage"):
-            yield from _cut_faults(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
+            yield from _cut_problems(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
 
 
 def looked_at(objective: Any) -> frozenset[str]:
@@ -61,7 +61,7 @@ def _arrows(objective: Any) -> Iterator[tuple[str, str, str]]:
             yield name, objective.source(term.learner), objective.source(term.guide)
 
 
-def _cut_faults(term: str, side: str, learner: tuple[str, Node], guide: tuple[str, Node]) -> Iterator[str]:
+def _cut_problems(term: str, side: str, learner: tuple[str, Node], guide: tuple[str, Node]) -> Iterator[str]:
     """A guide that reads fewer words of a text than the learner does."""
     (name, node), (other, guiding) = learner, guide
     key = f"{side}_length"

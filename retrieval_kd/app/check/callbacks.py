@@ -7,7 +7,7 @@ from typing import Any
 _DEVICE_STATS = "pytorch_lightning.callbacks.DeviceStatsMonitor"
 
 
-def callback_faults(callbacks: Mapping[str, Any], accelerator: str) -> Iterator[str]:
+def callback_problems(callbacks: Mapping[str, Any], accelerator: str) -> Iterator[str]:
     """A sentence for each callback that could not begin on this machine."""
     for name, node in callbacks.items():
         if node["_target_"] != _DEVICE_STATS or is_installed("psutil"):

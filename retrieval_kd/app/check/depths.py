@@ -14,7 +14,7 @@ from retrieval_kd.app.plan.stage_kinds import StageKind, whom
 Node = Mapping[str, Any]
 
 
-def depth_faults(name: str, kind: StageKind, config: Node, made_by: Made) -> Iterator[str]:
+def depth_problems(name: str, kind: StageKind, config: Node, made_by: Made) -> Iterator[str]:
     """The faults of one stage; `made_by` has the kind and the config of each earlier stage."""
     if kind.evaluates:
         yield from _evaluation(name, config, made_by)
@@ -48,18 +48,18 @@ def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
         lists = lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
     if lists is not None and looked_at > lists.passages:
         yield (
-            f"stage {name}: evaluation.measures: {measure} looks at {looked_at} passages, and {lists.said}: give "
+            f"stage {name}: evaluation.measures: {measure} looks at {looked_at} passages, and {lists.sentence}: give "
             f"{lists.deeper(looked_at)}, or evaluation.measures without it (+at.{name}.evaluation.measures=… for this "
             "stage alone)"
         )
     elif lists is not None and not lists.of_file and depth > lists.passages:
         yield (
-            f"stage {name}: evaluation.depth={depth}: {lists.said}: give evaluation.depth={lists.passages}, or "
+            f"stage {name}: evaluation.depth={depth}: {lists.sentence}: give evaluation.depth={lists.passages}, or "
             f"{lists.deeper(depth)}"
         )
 
 
-def proposed_fault(evaluation: Node) -> str | None:
+def proposed_lists_problem(evaluation: Node) -> str | None:
     """What is wrong where a teacher re-ranks proposed lists that are shorter than a measure looks."""
     deepest, kept = _deepest(evaluation["measures"], evaluation["depth"]), evaluation["candidates_per_query"]
     if deepest is None or deepest[1] <= kept:
@@ -119,7 +119,7 @@ def _mining(config: Node, made_by: Made) -> Iterator[str]:
     depth = mining[named]
     lists = lists_of(config.get("ranker") or {}, "ranker", made_by, depth)
     if lists is not None and isinstance(depth, int) and depth > lists.passages:
-        yield f"mining.{named}={depth}: {lists.said}: give mining.{named}={lists.passages}, or {lists.deeper()}"
+        yield f"mining.{named}={depth}: {lists.sentence}: give mining.{named}={lists.passages}, or {lists.deeper()}"
     for name in ("k", "student_window"):
         asked = mining.get(name)
         asked = asked[-1] if isinstance(asked, list) and asked else asked
@@ -166,8 +166,8 @@ def _missed(where: str, window: Node, there: Lists | None) -> Iterator[str]:
     needed = window["first"] + window["negatives"] - 1
     if there.of_file and needed > there.passages:
         yield (
-            f"{where}.negatives={window['negatives']} from rank {where}.first={window['first']} on: {there.said}: give "
-            f"ranks and negatives within {there.passages}, or longer lists"
+            f"{where}.negatives={window['negatives']} from rank {where}.first={window['first']} on: {there.sentence}: "
+            f"give ranks and negatives within {there.passages}, or longer lists"
         )
     elif not there.of_file and window["last"] > there.passages:
         yield (
@@ -185,5 +185,5 @@ def _inside(node: Node, path: str, made_by: Made) -> Iterator[str]:
             continue
         lists = lists_of(inner, f"{path}.{key}", made_by, asked)
         if lists is not None and isinstance(asked, int) and asked > lists.passages:
-            yield f"{path}.{named}={asked}: {lists.said}: give {path}.{named}={lists.passages}"
+            yield f"{path}.{named}={asked}: {lists.sentence}: give {path}.{named}={lists.passages}"
         yield from _inside(inner, f"{path}.{key}", made_by)

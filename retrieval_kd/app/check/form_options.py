@@ -18,7 +18,7 @@ _NEEDED = {  # by key, another one without which it does nothing
 }
 
 
-def idle_faults(path: str, node: Node, form: Mapping[str, Any], folder: Path | None) -> Iterator[str]:
+def form_option_problems(path: str, node: Node, form: Mapping[str, Any], folder: Path | None) -> Iterator[str]:
     """A value that another one of the form leaves without effect; a label that the classifier in a folder has not."""
     for key, needed in _NEEDED.items():
         if node.get(key) is not None and not form[needed]:
@@ -29,10 +29,10 @@ def idle_faults(path: str, node: Node, form: Mapping[str, Any], folder: Path | N
         said = f"{path}.marker_at={node['marker_at']} has no effect, as there is no marker"
         yield f"{said}: give {' or '.join(f'{path}.{key}' for key in markers)}, or leave it null"
     if node.get("label") is not None:
-        yield from _label_faults(path, node, form, None if folder is None else encoder_folder(folder, "query"))
+        yield from _label_problems(path, node, form, None if folder is None else encoder_folder(folder, "query"))
 
 
-def _label_faults(path: str, node: Node, form: Mapping[str, Any], encoder: Path | None) -> Iterator[str]:
+def _label_problems(path: str, node: Node, form: Mapping[str, Any], encoder: Path | None) -> Iterator[str]:
     if encoder is not None and is_classifier(encoder):
         try:
             label_number(encoder, str(node["label"]))

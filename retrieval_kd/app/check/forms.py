@@ -5,20 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.check.form_options import idle_faults
-from retrieval_kd.app.check.scorers import segment_faults
+from retrieval_kd.app.check.form_options import form_option_problems
+from retrieval_kd.app.check.scorers import segment_problems
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.forms import (
-    Held,
-    begun_layers,
+    StartingPoint,
+    can_be_set,
     class_of,
-    could_say,
-    every,
+    every_scorer,
     form_of,
-    held_of,
+    initial_layers,
     layers_of,
     source_of,
+    starting_point,
 )
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.app.plan.stage import Stage
@@ -31,41 +31,41 @@ from retrieval_kd.scorers.unexpressed import Unexpressed
 Node = Mapping[str, Any]
 
 
-def form_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
+def form_problems(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """Weights that cannot be read as the scorer that is to start from them, heads that do not fit those saved there."""
-    for path, role, node in every(config):
+    for path, role, node in every_scorer(config):
         try:
-            held = held_of(node, config, role, made_by)
+            held = starting_point(node, config, role, made_by)
             resolved(class_of(node).FORM, held.form, node)
         except Unreached:
             continue  # told once for all scorers that begin with it
         except UserError as fault:
             yield f"{path}: {fault}"
             continue
-        wrong = [*_record_faults(path, node, held), *_tower_faults(path, node, held)]
+        wrong = [*_record_problems(path, node, held), *_passage_tower_problems(path, node, held)]
         yield from wrong
         if not wrong:
             form, learns = form_of(node, config, role, made_by), role in roles.learners(config)
-            yield from _head_faults(path, node, held, form, learns)
-            yield from _layer_faults(path, node, held, config, role, made_by)
-            yield from idle_faults(path, node, form, held.folder)
-            yield from segment_faults(path, node, made_by)
+            yield from _head_problems(path, node, held, form, learns)
+            yield from _layer_problems(path, node, held, config, role, made_by)
+            yield from form_option_problems(path, node, form, held.folder)
+            yield from segment_problems(path, node, made_by)
 
 
-def _record_faults(path: str, node: Node, held: Held) -> Iterator[str]:
+def _record_problems(path: str, node: Node, held: StartingPoint) -> Iterator[str]:
     """What a folder says of a form and no option could say."""
     for key, value in held.form.items():
         if isinstance(value, Unexpressed):
             continue  # told where nothing takes its place
-        where = f"{path}: the form in {_source(node)} has {key}={_said(value)}"
+        where = f"{path}: the form in {_source(node)} has {key}={_shown(value)}"
         if key not in class_of(node).FORM:
             yield f"{where}, and no {class_of(node).saved_as()} scorer has {key}"
-        elif not could_say(node, key, value):
+        elif not can_be_set(node, key, value):
             accepts = (parameters(node["_target_"]) or {})[key]
             yield f"{where}: give {accepts and accepts._replace(null=False)}"
 
 
-def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
+def _passage_tower_problems(path: str, node: Node, held: StartingPoint) -> Iterator[str]:
     """A checkpoint of an asymmetric student that holds no passages' tower."""
     if class_of(node).saved_as() == ASYMMETRIC and node.get("checkpoint") and held.kind != ASYMMETRIC:
         yield (
@@ -74,7 +74,7 @@ def _tower_faults(path: str, node: Node, held: Held) -> Iterator[str]:
         )
 
 
-def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], learns: bool) -> Iterator[str]:
+def _head_problems(path: str, node: Node, held: StartingPoint, form: Mapping[str, Any], learns: bool) -> Iterator[str]:
     """A head other than the one that was saved; one where none was saved that nobody is to train."""
     kind = class_of(node)
     if kind.HEAD not in held.form:
@@ -84,19 +84,19 @@ def _head_faults(path: str, node: Node, held: Held, form: Mapping[str, Any], lea
         yield f"{path}: {held.folder} says {saved}, and {HEAD_FILE} with its weights is not there: give all of it"
     elif saved != wanted and not (learns and not saved):
         said = (
-            f"{path}.{kind.HEAD}={_said(form[kind.HEAD])}: {_source(node)} has the head of {saved or 'no projection'}"
+            f"{path}.{kind.HEAD}={_shown(form[kind.HEAD])}: {_source(node)} has the head of {saved or 'no projection'}"
         )
         why = "which this would drop" if saved else "and nobody trains a new one, so it would be noise"
-        yield f"{said}, {why}: set {path}.{kind.HEAD}={_said(held.form[kind.HEAD])}, or null"
+        yield f"{said}, {why}: set {path}.{kind.HEAD}={_shown(held.form[kind.HEAD])}, or null"
 
 
-def _layer_faults(
-    path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]
+def _layer_problems(
+    path: str, node: Node, held: StartingPoint, config: Node, role: str, made_by: Mapping[str, Node]
 ) -> Iterator[str]:
     """Layers that an earlier stage does not keep (those of a folder are looked at with its positions, and a tied role
     may have none of its own).
     """
-    begun = None if held.folder is not None or held.tied else begun_layers(node, config, role, made_by)
+    begun = None if held.folder is not None or held.tied else initial_layers(node, config, role, made_by)
     if begun is None:
         return
     try:
@@ -106,7 +106,7 @@ def _layer_faults(
         return
     there, depth = begun
     if kept != begun and len(there) != depth:
-        said = f"{path}.layers={_said(node['layers'])}: {_source(node)} keeps layers {there} of {depth}"
+        said = f"{path}.layers={_shown(node['layers'])}: {_source(node)} keeps layers {there} of {depth}"
         yield f"{said}: set {path}.layers={there}, or null"
 
 
@@ -122,42 +122,48 @@ def form_notes(stay: Sequence[Stage]) -> list[str]:
     made_by = {stage.name: stage.config for stage in stay}
     told: dict[str, list[str]] = {}
     for stage in stay:
-        for path, role, node in every(stage.config):
+        for path, role, node in every_scorer(stage.config):
             try:
-                held = held_of(node, stage.config, role, made_by)
+                held = starting_point(node, stage.config, role, made_by)
             except UserError:
                 continue  # of weights that were not reached
             form = form_of(node, stage.config, role, made_by)
-            cut = _cut(path, node, held, stage.config, role, made_by)
-            for sentence in (*_changes(path, node, held), *_unread(path, node, held, form, stage.config), *cut):
+            cut = _cut_notes(path, node, held, stage.config, role, made_by)
+            for sentence in (
+                *_change_notes(path, node, held),
+                *_unread_notes(path, node, held, form, stage.config),
+                *cut,
+            ):
                 told.setdefault(sentence, []).append(stage.name)
     return [f"{', '.join(names)}: {sentence}" for sentence, names in told.items()]
 
 
-def _changes(path: str, node: Node, held: Held) -> Iterator[str]:
+def _change_notes(path: str, node: Node, held: StartingPoint) -> Iterator[str]:
     for key, before in () if held.tied else held.form.items():
         now = node.get(key)
         if now is not None and now != before and not isinstance(before, Unexpressed):
-            yield f"{path}.{key}={_said(now)} changes the form of {_source(node)}, which has {_said(before)}"
+            yield f"{path}.{key}={_shown(now)} changes the form of {_source(node)}, which has {_shown(before)}"
 
 
-def _cut(path: str, node: Node, held: Held, config: Node, role: str, made_by: Mapping[str, Node]) -> Iterator[str]:
+def _cut_notes(
+    path: str, node: Node, held: StartingPoint, config: Node, role: str, made_by: Mapping[str, Node]
+) -> Iterator[str]:
     """Layers that were trained and are left out. A recipe that cuts a scorer out of what a stage makes means it so, if
     it is of another kind or is trained once it is cut.
     """
     if held.folder is None and (held.kind != class_of(node).saved_as() or role in roles.learners(config)):
         return
-    begun, kept = begun_layers(node, config, role, made_by), layers_of(node, config, role, made_by)
+    begun, kept = initial_layers(node, config, role, made_by), layers_of(node, config, role, made_by)
     if held.kind is not None and begun and kept and kept != begun:
-        said = f"{path}.layers={_said(node['layers'])} keeps {len(kept[0])} of the {len(begun[0])} layers"
+        said = f"{path}.layers={_shown(node['layers'])} keeps {len(kept[0])} of the {len(begun[0])} layers"
         yield f"{said} that {_source(node)} was trained with"
 
 
-def _unread(path: str, node: Node, held: Held, form: Mapping[str, Any], config: Node) -> Iterator[str]:
+def _unread_notes(path: str, node: Node, held: StartingPoint, form: Mapping[str, Any], config: Node) -> Iterator[str]:
     """What is not read of the weights that a scorer starts from."""
     kind, whole = class_of(node).saved_as(), held.whole
     if held.kind not in (None, kind):
-        head = [f"its head of projection={_said(whole['projection'])}"] if whole.get("projection") else []
+        head = [f"its head of projection={_shown(whole['projection'])}"] if whole.get("projection") else []
         tower = ["its passages' encoder"] if whole.get("shared") is False and form.get("shared", True) else []
         lost = f", not {' nor '.join([*head, *tower])}" if head or tower else ""
         if lost or held.folder is not None:  # (a recipe that goes on from another kind and loses nothing means it so)
@@ -174,5 +180,5 @@ def _source(node: Node) -> str:
     return f"what {found['stage']} makes" + (f" of {found['role']}" if found["role"] else "")
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return value if isinstance(value, str) and value else json.dumps(value)

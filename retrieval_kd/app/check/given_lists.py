@@ -19,7 +19,7 @@ class Lists(NamedTuple):
 
     key: str
     passages: int
-    said: str
+    sentence: str
     of_file: bool = False
 
     def deeper(self, wanted: int | None = None) -> str:
@@ -43,11 +43,11 @@ def lists_of(node: Node, path: str, made_by: Made, asked: Any) -> Lists | None:
     return lists_given(node.get("path"), made_by, asked)
 
 
-def lists_given(given: Any, made_by: Made, asked: Any) -> Lists | None:
+def lists_given(source: Any, made_by: Made, asked: Any) -> Lists | None:
     """The lists that an earlier stage makes, or of a file; None where nothing bounds them."""
-    reference = REFERENCE.fullmatch(str(given))
+    reference = REFERENCE.fullmatch(str(source))
     if reference is None:
-        return _of_file(Path(str(given)).expanduser(), asked)
+        return _of_file(Path(str(source)).expanduser(), asked)
     kind, config = maker(reference, made_by)
     stage, mining = f"+at.{reference['stage']}", config.get("mining") or {}
     if kind is not None and kind.rescores:
@@ -75,14 +75,14 @@ def _of_file(path: Path, asked: Any) -> Lists | None:
 @lru_cache
 def _longest(path: Path, enough: int, _: int) -> int:
     """The length of a run's longest list, or `enough` as soon as one has so many; 0 where it is no run."""
-    found, longest = Counter[bytes](), 0
+    lengths, longest = Counter[bytes](), 0
     with open(path, "rb") as file:
         for line in file:
             columns = line.split()
             if len(columns) != 6:
                 return 0
-            found[columns[0]] += 1
-            longest = max(longest, found[columns[0]])
+            lengths[columns[0]] += 1
+            longest = max(longest, lengths[columns[0]])
             if longest >= enough:
                 break
     return longest

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retrieval_kd.app.check.callbacks import callback_faults
-from retrieval_kd.app.check.depths import depth_faults
-from retrieval_kd.app.check.forms import form_faults
-from retrieval_kd.app.check.roles import lacking_tower_faults
-from retrieval_kd.app.check.scorers import scorer_faults
-from retrieval_kd.app.check.training import train_faults
+from retrieval_kd.app.check.callbacks import callback_problems
+from retrieval_kd.app.check.depths import depth_problems
+from retrieval_kd.app.check.forms import form_problems
+from retrieval_kd.app.check.roles import lacking_tower_problems
+from retrieval_kd.app.check.scorers import scorer_problems
+from retrieval_kd.app.check.training import train_problems
 from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import resolved_config, roles, signatures
-from retrieval_kd.app.plan.accepts import value_faults
+from retrieval_kd.app.plan.accepts import value_problems
 from retrieval_kd.app.plan.class_facts import fact, texts
 from retrieval_kd.app.plan.fitting_ranker import ANY_KIND
 from retrieval_kd.app.plan.forms import with_forms
@@ -21,11 +21,11 @@ from retrieval_kd.app.plan.instantiate import build, forbidden, targets
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
 from retrieval_kd.app.plan.stage_kinds import whom
-from retrieval_kd.app.plan.trainer_options import trainer_faults, unknown_options
+from retrieval_kd.app.plan.trainer_options import trainer_problems, unknown_options
 from retrieval_kd.errors import UserError
 
 
-def faults_of(
+def stage_problems(
     stages: Sequence[Stage], root: Mapping[str, Any], overrides: Sequence[Override], options: Options
 ) -> list[str]:
     """Every fault of the stages, and of the machine they are to run on; none twice."""
@@ -33,46 +33,46 @@ def faults_of(
     foreign += [fault for stage in stages for key, node in stage.whole.items() for fault in forbidden(node, key)]
     if foreign:  # nothing else is looked at, since looking builds what a node names
         return list(dict.fromkeys(foreign))
-    found = list(machine_faults(root, stages, ranks()))
+    found = list(machine_problems(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
     lists = {stage.name: (stage.kind, stage.config) for stage in stages}
     for stage in stages:
         found += [f"{key} is left to you: give {key}=…" for key in resolved_config.missing(stage.config)]
-        forms = [fault for key, node in stage.config.items() for fault in signatures.faults(node, key)]
+        forms = [fault for key, node in stage.config.items() for fault in signatures.problems(node, key)]
         found += forms
         if stage.kind.trains and not forms:
-            found += train_faults(with_forms(stage.whole, made_by), overrides, options)
-            found += callback_faults(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
+            found += train_problems(with_forms(stage.whole, made_by), overrides, options)
+            found += callback_problems(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
         if not forms:
-            found += scorer_faults(with_forms(stage.config, made_by), made_by)
-            found += form_faults(stage.config, made_by)
+            found += scorer_problems(with_forms(stage.config, made_by), made_by)
+            found += form_problems(stage.config, made_by)
         if stage.kind.ranks:
-            found += ranker_faults(stage.config)
+            found += ranker_problems(stage.config)
         if not stage.kind.trains and roles.passages_of(stage.config):
-            found += lacking_tower_faults(stage.whole)
+            found += lacking_tower_problems(stage.whole)
         if not forms:
-            found += depth_faults(stage.name, stage.kind, stage.config, lists)
+            found += depth_problems(stage.name, stage.kind, stage.config, lists)
         if stage.kind.mines and not forms:
-            found += mining_faults(stage.config["mining"])
+            found += mining_problems(stage.config["mining"])
         if stage.kind.evaluates and not forms:
-            found += evaluation_faults(stage.config["evaluation"])
+            found += evaluation_problems(stage.config["evaluation"])
     return list(dict.fromkeys(found))
 
 
-def root_faults(key: str, value: Any) -> Iterator[str]:
+def root_problems(key: str, value: Any) -> Iterator[str]:
     """What does not fit of a value that stands beside the groups, of the machine and of the tracking."""
     accepts = signatures.accepted({}, key)
     if accepts is not None:
-        yield from value_faults(value, accepts, key)
+        yield from value_problems(value, accepts, key)
     elif key == "machine":
         options = value.get("trainer", {})
-        found = list(unknown_options(options)) or list(signatures.faults(value, key))
-        yield from found or trainer_faults(options)
+        found = list(unknown_options(options)) or list(signatures.problems(value, key))
+        yield from found or trainer_problems(options)
     elif key == "tracking":
-        yield from signatures.faults(value, key)
+        yield from signatures.problems(value, key)
 
 
-def unread_faults(stages: Sequence[Stage]) -> list[str]:
+def unread_student_problems(stages: Sequence[Stage]) -> list[str]:
     """Evaluations of a student whose ranker does not read it: they would print another system's numbers as its own."""
     found = []
     for stage in stages:
@@ -85,7 +85,7 @@ def unread_faults(stages: Sequence[Stage]) -> list[str]:
     return found
 
 
-def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
+def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
     """A step that does not divide, a machine that is not there, a tracking that is none."""
     machine = root["machine"]
     numbers = {"devices": 1, "nodes": 1, "workers": 0} | ({} if machine["threads"] is None else {"threads": 1})
@@ -116,14 +116,14 @@ def machine_faults(root: Mapping[str, Any], stages: Sequence[Stage], group: Rank
     for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
         if seed < 0:
             yield f"seed={seed}: give a number from 0 on"
-    if not any(signatures.faults(root["tracking"], "tracking")):
+    if not any(signatures.problems(root["tracking"], "tracking")):
         try:
             build(root["tracking"], "tracking")
         except UserError as fault:
             yield str(fault)
     for stage in stages:
         if stage.kind.trains:
-            yield from division_faults(stage.config["data"], devices * nodes)
+            yield from division_problems(stage.config["data"], devices * nodes)
 
 
 def _gpus() -> int:
@@ -132,7 +132,7 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
+def division_problems(data: Mapping[str, Any], processes: int) -> Iterator[str]:
     """Queries of a step over processes and over pools: nothing may be left over."""
     queries, pool = data.get("queries_per_step"), data.get("queries_per_pool")
     if not isinstance(queries, int) or queries < 1:
@@ -147,7 +147,7 @@ def division_faults(data: Mapping[str, Any], processes: int) -> Iterator[str]:
         yield f"data.queries_per_step={queries} is no multiple of data.queries_per_pool={pool}: give a divisor of it"
 
 
-def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
+def ranker_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A ranker that cannot read the student's kind of scorer; someone to judge who is nobody."""
     if (judged := whom(dict(config))) not in ("student", "teacher"):
         yield f"evaluation.whom={judged}: give student or teacher"
@@ -163,7 +163,7 @@ def ranker_faults(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{ranker} ranks by a {kinds} student, and this one is {kind}: give ranker={fitting}"
 
 
-def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
+def mining_problems(mining: Mapping[str, Any]) -> Iterator[str]:
     """Ranks that are none; a selection that reads an earlier stage's run is built when that is there."""
     if "${artifact:" in str(mining):
         return
@@ -173,7 +173,7 @@ def mining_faults(mining: Mapping[str, Any]) -> Iterator[str]:
         yield f"mining: {fault}"
 
 
-def evaluation_faults(evaluation: Mapping[str, Any]) -> Iterator[str]:
+def evaluation_problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """A split or a measure that is none, a ranking without depth."""
     from retrieval_kd.measures.evaluate import parse
     from retrieval_kd.text.corpus import SPLITS

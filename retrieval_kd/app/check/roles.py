@@ -10,7 +10,7 @@ from retrieval_kd.app.plan.instantiate import SCORER, class_of
 Node = Mapping[str, Any]
 
 
-def unteachable_faults(objective: Any, config: Node) -> Iterator[str]:
+def unteachable_problems(objective: Any, config: Node) -> Iterator[str]:
     """Terms whose learner has nothing to learn with."""
     nodes = {"student": config["student"], **roles.group(config)}
     for name, term in objective.terms.items():
@@ -23,7 +23,7 @@ def unteachable_faults(objective: Any, config: Node) -> Iterator[str]:
             )
 
 
-def tower_faults(config: Node) -> Iterator[str]:
+def tower_problems(config: Node) -> Iterator[str]:
     """A student that reads passages through a teacher that is not there or not dual, or that is tied itself."""
     role, teachers = roles.passages_of(config), roles.group(config)
     if role is None:
@@ -49,7 +49,7 @@ def tower_faults(config: Node) -> Iterator[str]:
         )
 
 
-def lacking_tower_faults(config: Node) -> Iterator[str]:
+def lacking_tower_problems(config: Node) -> Iterator[str]:
     """The same of such a student outside training, where a checkpoint would bring the passages' tower along."""
     if (config.get("student") or {}).get("checkpoint") is None:
-        yield from tower_faults(config)
+        yield from tower_problems(config)

@@ -15,7 +15,7 @@ Node = Mapping[str, Any]
 SHORTEST = 3  # tokens: a word between two special ones
 
 
-def scorer_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
+def scorer_problems(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """The faults of every scorer of a stage's config, members of others too; `made_by` are the configs of stages by
     name, for a checkpoint that one of them is yet to make.
     """
@@ -23,11 +23,11 @@ def scorer_faults(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     nodes |= {f"teacher.{role}": node for role, node in (config.get("teacher") or {}).items()}
     for path, node in nodes.items():
         for where, found in roles.scorers(node, path):
-            yield from _number_faults(where, found)
-            yield from _backbone_faults(where, found, made_by)
+            yield from _number_problems(where, found)
+            yield from _backbone_problems(where, found, made_by)
 
 
-def _number_faults(path: str, node: Node) -> Iterator[str]:
+def _number_problems(path: str, node: Node) -> Iterator[str]:
     for key in ("query_length", "passage_length"):
         if key in node and node[key] < SHORTEST:
             yield f"{path}.{key}={node[key]}: give at least {SHORTEST}, as special tokens count"
@@ -41,7 +41,7 @@ def _number_faults(path: str, node: Node) -> Iterator[str]:
             yield f"{path}.{key}={given}: give a number from 0 on, below 1"
 
 
-def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
+def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """What a backbone or checkpoint does not have: room for so long a text, or layers, where it is there already."""
     from retrieval_kd.encoders.weights import Unreached, layers_to_keep, locate
     from retrieval_kd.scorers.record import encoder_folder
@@ -51,9 +51,9 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
         return
     try:
         folder = encoder_folder(locate(begins), "query")
-        yield from _length_faults(path, node, begins, folder)
+        yield from _length_problems(path, node, begins, folder)
         if begins == _source(node):
-            yield from _place_faults(path, node, len(layers_to_keep(folder, node["layers"])[0]))
+            yield from _attention_layer_problems(path, node, len(layers_to_keep(folder, node["layers"])[0]))
     except Unreached:
         return  # told once for all scorers that begin with it
     except UserError as fault:
@@ -61,7 +61,7 @@ def _backbone_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
         yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
 
 
-def segment_faults(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
+def segment_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """Segments that are asked for of a backbone that has none; left open, there are those that it has."""
     from retrieval_kd.encoders.weights import locate
     from retrieval_kd.scorers.record import encoder_folder
@@ -90,7 +90,7 @@ def _source(node: Node) -> str | None:
     return None if given is None else str(given)
 
 
-def _length_faults(path: str, node: Node, source: str, folder: Path) -> Iterator[str]:
+def _length_problems(path: str, node: Node, source: str, folder: Path) -> Iterator[str]:
     """Texts longer than the backbone has positions for; a cross-encoder reads both of a pair in one text."""
     longest = positions(folder)
     lengths = {key: int(node[key]) for key in ("query_length", "passage_length") if key in node}
@@ -106,7 +106,7 @@ def _length_faults(path: str, node: Node, source: str, folder: Path) -> Iterator
             yield f"{path}.{key}={length}: {source} reads {longest} tokens at most; give up to {longest}"
 
 
-def _place_faults(path: str, node: Node, depth: int) -> Iterator[str]:
+def _attention_layer_problems(path: str, node: Node, depth: int) -> Iterator[str]:
     """A block that is to show its attention and is not there."""
     layer = node.get("attention_layer", 0)
     if not -depth <= layer < depth:

@@ -14,13 +14,13 @@ Node = Mapping[str, Any]
 SETTINGS = ("layout", "given", "missing")  # how a file is read: once, whoever looks scores up in it
 
 
-def stored_faults(config: Node, options: Options) -> Iterator[str]:
+def stored_problems(config: Node, options: Options) -> Iterator[str]:
     """The faults of the stored scores that a training reads."""
     wanted = {role: node for role, node in roles.group(config).items() if role in roles.read(config)}
     nodes = _stored(wanted)
     yield from _settings_at_odds(nodes)
     for where, node in nodes:
-        yield from _layout_faults(where, node)
+        yield from _layout_problems(where, node)
     if nodes and (config.get("data") or {}).get("dark") is not None:
         names = " and ".join(where for where, _ in nodes)
         yield (
@@ -29,7 +29,7 @@ def stored_faults(config: Node, options: Options) -> Iterator[str]:
         )
 
 
-def _layout_faults(where: str, node: Node) -> Iterator[str]:
+def _layout_problems(where: str, node: Node) -> Iterator[str]:
     """A given file whose first lines cannot be read as its layout says."""
     from retrieval_kd.text.score_file import first_rows
 

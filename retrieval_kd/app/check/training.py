@@ -7,10 +7,10 @@ from typing import Any
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
-from retrieval_kd.app.check.attention import attention_faults
+from retrieval_kd.app.check.attention import attention_problems
 from retrieval_kd.app.check.required_features import features
-from retrieval_kd.app.check.roles import tower_faults, unteachable_faults
-from retrieval_kd.app.check.stored import stored_faults
+from retrieval_kd.app.check.roles import tower_problems, unteachable_problems
+from retrieval_kd.app.check.stored import stored_problems
 from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, build, class_of
@@ -22,9 +22,9 @@ from retrieval_kd.scorers.record import held
 Node = Mapping[str, Any]
 
 
-def train_faults(config: Node, overrides: Sequence[Override], options: Options) -> list[str]:
+def train_problems(config: Node, overrides: Sequence[Override], options: Options) -> list[str]:
     """The faults of one train stage's config."""
-    unknown = list(role_faults(config, options))
+    unknown = list(role_problems(config, options))
     built = {
         key: _built(key, config[key])
         for key in ("data", "optim", "curriculum", "loss")
@@ -35,18 +35,18 @@ def train_faults(config: Node, overrides: Sequence[Override], options: Options) 
     return [
         *unknown,
         *wrong,
-        *tied_faults(config, overrides),
-        *(() if objective is None else want_faults(objective, config)),
-        *(() if objective is None else attention_faults(objective, config)),
-        *(() if objective is None else unteachable_faults(objective, config)),
-        *tower_faults(config),
-        *(() if objective is None else learner_faults(objective, config["optim"])),
-        *(() if unknown else stored_faults(config, options)),
-        *(() if unknown else untaught_faults(config)),
+        *tied_problems(config, overrides),
+        *(() if objective is None else want_problems(objective, config)),
+        *(() if objective is None else attention_problems(objective, config)),
+        *(() if objective is None else unteachable_problems(objective, config)),
+        *tower_problems(config),
+        *(() if objective is None else learner_problems(objective, config["optim"])),
+        *(() if unknown else stored_problems(config, options)),
+        *(() if unknown else untaught_problems(config)),
     ]
 
 
-def role_faults(config: Node, options: Options) -> Iterator[str]:
+def role_problems(config: Node, options: Options) -> Iterator[str]:
     """Roles that a term, an echo or the curriculum names and nobody has, with the teacher or loss that would fit."""
     there = {"student", *roles.group(config), *roles.echoes(config)}
     lacking = {role: where for where, role in roles.named(config) if role not in there and where != roles.TOWER}
@@ -93,7 +93,7 @@ def _does_with(loss: str, config: Node, options: Options) -> bool:
     if not named or not named <= set(there):
         return False
     objective, _ = _built("loss", plain["loss"])
-    return objective is not None and not list(want_faults(objective, {"student": config["student"], **plain}))
+    return objective is not None and not list(want_problems(objective, {"student": config["student"], **plain}))
 
 
 def _built(key: str, node: Node) -> tuple[Any, str | None]:
@@ -108,7 +108,7 @@ def _built(key: str, node: Node) -> tuple[Any, str | None]:
         raise
 
 
-def tied_faults(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
+def tied_problems(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
     """Weights given to a role that reads through another's encoder."""
     tied = list((config.get("loss") or {}).get("tied") or [])
     said = {override.key for override in overrides}
@@ -123,7 +123,7 @@ def tied_faults(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
                 )
 
 
-def want_faults(objective: Any, config: Node) -> Iterator[str]:
+def want_problems(objective: Any, config: Node) -> Iterator[str]:
     """Features that a term wants of a role and its scorer does not offer; learners that have nothing to learn with."""
     nodes = {"student": config["student"], **roles.group(config)}
     for name, term in objective.terms.items():
@@ -139,7 +139,7 @@ def want_faults(objective: Any, config: Node) -> Iterator[str]:
                 )
 
 
-def learner_faults(objective: Any, optim: Node) -> Iterator[str]:
+def learner_problems(objective: Any, optim: Node) -> Iterator[str]:
     """Settings of a learner that is none."""
     for role in set(optim.get("learners") or {}) - objective.learners:
         yield f"optim.learners.{role}: no term trains {role}; the learners are {', '.join(sorted(objective.learners))}"
@@ -155,7 +155,7 @@ def _brings_its_head(node: Node) -> bool:
         return False  # told for itself
 
 
-def untaught_faults(config: Node) -> Iterator[str]:
+def untaught_problems(config: Node) -> Iterator[str]:
     """Guides and judges with a fresh head that nobody trains: they teach noise."""
     learners = roles.learners(config)
     guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}

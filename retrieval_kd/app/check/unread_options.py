@@ -55,7 +55,7 @@ def across(kind: StageKind, config: Node, *, ranked: bool = True) -> Unread:
 
 
 def _scorers(config: Node) -> Iterator[tuple[str, Node]]:
-    for role, node in roles.everyone(config).items():
+    for role, node in roles.scorers_by_role(config).items():
         yield from roles.scorers(node, roles.path(role))
 
 

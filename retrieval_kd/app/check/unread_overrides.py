@@ -43,7 +43,7 @@ def idle_overrides(overrides: Sequence[Override], made: Sequence[Composed], stay
         found += _idle_groups(stage, one, config)
         unread = [*across(stage.kind, config, ranked=ranked), *_beside(stage, lists), *_unjudged(stay)]
         for override in _values(one, stage, own=alone):
-            whys = heard.setdefault((override.key, override.said), [])
+            whys = heard.setdefault((override.key, override.as_typed), [])
             whys.append(_why(override, [*declared(config, override.key), *unread]))
     named: list[str] = []
     for (key, said), whys in heard.items():
@@ -56,7 +56,7 @@ def _idle_groups(stage: Stage, one: Composed, config: Node) -> Iterator[str]:
     for path, why in groups(config) if stage.kind.trains else ():
         group = path.partition(".")[0]
         said = [
-            override.said
+            override.as_typed
             for override in (*one.applied, *one.command.overrides)
             if override.chooses and override.group == group
         ]

@@ -66,10 +66,10 @@ def _alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
     """What makes an echo's second reading the first one."""
     role, redraw = str(echo["of"]), echo["redraw"]
     first = objective.tied[0] if role in objective.tied else role
-    node, owner = roles.everyone(config)[role], roles.everyone(config)[first]
+    node, owner = roles.scorers_by_role(config)[role], roles.scorers_by_role(config)[first]
     tower = roles.passages_of(config) if role == "student" else None
     if redraw == "passage" and tower is not None:
-        first, owner = tower, roles.everyone(config)[tower]
+        first, owner = tower, roles.scorers_by_role(config)[tower]
     if class_of(node, SCORER).reads_pairs and redraw != "both":
         return f"a cross-encoder reads a pair in one text; give loss.echoes.{name}.redraw=both, not {redraw}"
     if first not in objective.learners:
@@ -150,7 +150,7 @@ def dropouts(node: Node) -> list[str]:
 def _of_forms(loss: Any, curriculum: Any, config: Node, *, ranked: bool) -> Unread:
     """Keys of scorers that act on nothing that is read of them here, nor on an order that is asked of them later."""
     wanted = _wanted(loss, curriculum)
-    for role, node in roles.everyone(config).items():
+    for role, node in roles.scorers_by_role(config).items():
         read = wanted.get(role, set())
         if not read:
             yield from tower_alone(role, node) if not ranked else ()

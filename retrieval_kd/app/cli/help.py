@@ -50,12 +50,12 @@ def help_text(folders: Sequence[Path], *, program: str) -> str:
 
 
 def _options(group: str, folders: Sequence[Path], chosen: str | None) -> Iterator[str]:
-    found = {
+    options = {
         path.relative_to(folder / group).with_suffix("").as_posix()
         for folder in folders
         for path in (folder / group).glob("**/*.yaml" if group == "experiment" else "*.yaml")
     }
-    for name in sorted(found):
+    for name in sorted(options):
         yield f"{name}*" if name == chosen else name
 
 

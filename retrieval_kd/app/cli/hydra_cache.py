@@ -16,27 +16,27 @@ class Remembered(CachingConfigRepository):
 
     A recipe is composed once a set of choices, and each of them reads some twenty files. What is given is a copy, since
     a composition merges into what it was given; it is unpickled, as a deep copy takes several times as long. Other
-    sources (a search path said on the command line) begin another cache.
+    sources (a search path of the command line) begin another cache.
     """
 
     def __init__(self, delegate: Any) -> None:
         super().__init__(delegate)
-        self.kept: dict[str, bytes] = {}
+        self.pickled: dict[str, bytes] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Remembered":
         other = Remembered(self.delegate)
-        other.kept = self.kept
+        other.pickled = self.pickled
         return other
 
     def initialize_sources(self, config_search_path: Any) -> None:
         super().initialize_sources(config_search_path)
-        self.kept = {}
+        self.pickled = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        if config_path not in self.kept:
-            self.kept[config_path] = pickle.dumps(self.delegate.load_config(config_path), pickle.HIGHEST_PROTOCOL)
-        given: ConfigResult | None = pickle.loads(self.kept[config_path])  # noqa: S301 (bytes of this process)
-        return given
+        if config_path not in self.pickled:
+            self.pickled[config_path] = pickle.dumps(self.delegate.load_config(config_path), pickle.HIGHEST_PROTOCOL)
+        result: ConfigResult | None = pickle.loads(self.pickled[config_path])  # noqa: S301 (bytes of this process)
+        return result
 
 
 def remember_files() -> None:

@@ -19,10 +19,10 @@ OPTIONAL = "optional "
 
 @dataclass(frozen=True)
 class Override:
-    """`text` is what Hydra reads; `said` what was typed; `stage` the one stage it is for (None: all)."""
+    """`text` is what Hydra reads; `as_typed` what was typed; `stage` the one stage it is for (None: all)."""
 
     text: str
-    said: str
+    as_typed: str
     key: str
     chooses: bool
     stage: str | None = None
@@ -37,7 +37,7 @@ class Override:
         return self.key.split(".")[0].split("@")[0]
 
     @property
-    def typed(self) -> str:
+    def typed_value(self) -> str:
         """What stands behind the equals sign, as it was typed."""
         return self.text.partition("=")[2].strip()
 
@@ -46,8 +46,8 @@ def parsed(text: str) -> HydraOverride:
     """One override by Hydra's grammar. Raises UserError."""
     try:
         return OverridesParser.create().parse_override(text)
-    except HydraException as fault:
-        reason = str(fault).splitlines()[0]
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
         raise UserError(
             f"{text}: this is not key=value ({reason}); quote values with spaces, commas or brackets: 'key=\"a, b\"'"
         ) from None
@@ -72,7 +72,7 @@ def read(text: str, groups: Iterable[str]) -> Override:
     key = override.key_or_group
     return Override(
         text=rest,
-        said=rest if scope == EVERYWHERE else text,
+        as_typed=rest if scope == EVERYWHERE else text,
         key=key if override.package is None else f"{key}@{override.package}",
         chooses=key in groups,
         stage=None if scope == EVERYWHERE else scope,
@@ -106,14 +106,14 @@ def has(config: Mapping[Any, Any] | DictConfig, key: str) -> bool:
 
 def keys(config: DictConfig, prefix: str = "") -> list[str]:
     """All dotted keys of a config, inner ones and leaves."""
-    found = []
+    paths = []
     for name in map(str, config):
         path = f"{prefix}{name}"
-        found.append(path)
+        paths.append(path)
         node = config._get_node(name)
         if isinstance(node, DictConfig) and not _is_leaf(node):
-            found += keys(node, f"{path}.")
-    return found
+            paths += keys(node, f"{path}.")
+    return paths
 
 
 def _is_leaf(node: Any) -> bool:

@@ -37,7 +37,7 @@ def ranks() -> Ranks:
     return Ranks(0, 1, "alone")
 
 
-def wait_for(what: Callable[[], bool], *, seconds_between: float = 0.2) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds_between: float = 0.2) -> None:
     """Returns once `what()` is true. The launcher ends this process if the one that it waits for fails."""
-    while not what():
+    while not condition():
         time.sleep(seconds_between)

@@ -1,4 +1,4 @@
-"""All faults of a command line together, and how they are told."""
+"""All problems of a command line together, and how they are reported."""
 
 import sys
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl
 
 
 class UserErrors(UserError):
-    """Several faults, each one sentence; `str` has one a line."""
+    """Several problems, each one sentence; `str` has one a line."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = list(dict.fromkeys(sentences))
@@ -19,14 +19,14 @@ class UserErrors(UserError):
 
 def refuse(sentences: Iterable[str]) -> None:
     """Raises UserErrors if there are any."""
-    found = list(sentences)
-    if found:
-        raise UserErrors(found)
+    listed = list(sentences)
+    if listed:
+        raise UserErrors(listed)
 
 
-def sentences_of(fault: UserError) -> list[str]:
-    """The single sentences of a fault."""
-    return fault.sentences if isinstance(fault, UserErrors) else [str(fault)]
+def sentences_of(error: UserError) -> list[str]:
+    """The single sentences of an error."""
+    return error.sentences if isinstance(error, UserErrors) else [str(error)]
 
 
 def tell_user(sentences: Iterable[str], status: int = MENDABLE) -> int:

@@ -13,12 +13,12 @@ PLAIN: dict[str, tuple[type, ...]] = {
     "Path": (str,),
 }
 LISTS, MAPPINGS = ("list", "tuple", "Sequence"), ("dict", "Mapping")
-_SAID = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a text"}
+_WORDING = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text", "Path": "a text"}
 
 
 class Accepts(NamedTuple):
     """What an annotation says plainly: names of plain types, literal values, whether null is one, and what the items
-    of a list or mapping are (None: not told plainly).
+    of a list or mapping are (None: not stated plainly).
     """
 
     types: frozenset[str]
@@ -33,14 +33,14 @@ class Accepts(NamedTuple):
 
     def __str__(self) -> str:
         of = f" (each {self.items})" if self.items else ""
-        plain = dict.fromkeys(_SAID.get(name, f"a {name.lower()}{of}") for name in sorted(self.types))
+        plain = dict.fromkeys(_WORDING.get(name, f"a {name.lower()}{of}") for name in sorted(self.types))
         return " or ".join(
-            [*(str(one) or chr(34) * 2 for one in self.literals), *plain, *(["null"] if self.null else [])]
+            [*(str(literal) or chr(34) * 2 for literal in self.literals), *plain, *(["null"] if self.null else [])]
         )
 
 
-def value_faults(value: Any, accepts: Accepts, path: str) -> Iterator[str]:
-    """What keeps a value from being accepted, as one sentence."""
+def value_problems(value: Any, accepts: Accepts, path: str) -> Iterator[str]:
+    """The problem of a value that is not accepted, as one sentence."""
     if not fits(value, accepts):
         quoted = f", as in '{path}=\"…\"'" if accepts.text and not isinstance(value, list | Mapping) else ""
         yield f"{path}={shown(value)}: give {accepts}{quoted}"

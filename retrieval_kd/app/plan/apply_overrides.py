@@ -19,40 +19,42 @@ def apply(config: DictConfig, override: Override) -> None:
         _delete(config, override)
         return
     if not override.adds and not has(config, override.key):
-        raise UserError(f"{override.said}: there is no key {override.key}{nearest(override.key, keys(config))}")
+        raise UserError(f"{override.as_typed}: there is no key {override.key}{nearest(override.key, keys(config))}")
     accepts = _accepted(config, override.key)
     try:
-        OmegaConf.update(config, override.key, meant(override, config), merge=True, force_add=override.adds)
-    except (OmegaConfBaseException, ValueError, TypeError) as fault:
+        OmegaConf.update(config, override.key, value_of(override, config), merge=True, force_add=override.adds)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
         instead = f"; give {accepts}" if accepts else ""
-        raise UserError(f"{override.said}: {str(fault).splitlines()[0]}{instead}") from None
+        raise UserError(f"{override.as_typed}: {str(error).splitlines()[0]}{instead}") from None
 
 
-def meant(override: Override, config: DictConfig) -> Any:
+def value_of(override: Override, config: DictConfig) -> Any:
     """The override's value; where its key takes a text, a number or truth value (2024, 1e5, true) is what was typed."""
     accepts = _accepted(config, override.key)
-    scalar = isinstance(override.value, int | float) and override.typed
+    scalar = isinstance(override.value, int | float) and override.typed_value
     return (
-        override.typed if scalar and accepts and accepts.text and not fits(override.value, accepts) else override.value
+        override.typed_value
+        if scalar and accepts and accepts.text and not fits(override.value, accepts)
+        else override.value
     )
 
 
 def _accepted(config: DictConfig, key: str) -> Accepts | None:
     """What the value of a key may be, by the targets of the nodes on the way to it."""
     plain: dict[str, Any] = {}
-    node, here = config, plain
+    node, plain_node = config, plain
     for name in key.split(".")[:-1]:
         inner = OmegaConf.select(node, name, throw_on_missing=False) if has(node, name) else None
         if not isinstance(inner, DictConfig):
             break
-        here[name] = {"_target_": inner["_target_"]} if "_target_" in inner else {}
-        node, here = inner, here[name]
+        plain_node[name] = {"_target_": inner["_target_"]} if "_target_" in inner else {}
+        node, plain_node = inner, plain_node[name]
     return signatures.accepted(plain, key)
 
 
 def _delete(config: DictConfig, override: Override) -> None:
     if not has(config, override.key):
-        raise UserError(f"{override.said}: there is no key {override.key} to delete")
+        raise UserError(f"{override.as_typed}: there is no key {override.key} to delete")
     parent, _, name = override.key.rpartition(".")
     with open_dict(config):
         del (OmegaConf.select(config, parent) if parent else config)[name]

@@ -9,14 +9,14 @@ REFERENCE = re.compile(r"\$\{artifact:(?P<stage>[^}.]+)(?:\.(?P<role>[^}]+))?\}"
 
 def inputs(node: Any) -> list[str]:
     """The stages that a config refers to, each once, in order of appearance."""
-    found: dict[str, None] = {}
+    stages: dict[str, None] = {}
 
     def note(stage: str, role: str | None) -> str:
-        found.setdefault(stage)
+        stages.setdefault(stage)
         return ""
 
     replaced(node, note)
-    return list(found)
+    return list(stages)
 
 
 def replaced(node: Any, value_of: Callable[[str, str | None], str]) -> Any:

@@ -37,7 +37,7 @@ def _assigned(line: ast.stmt, name: str) -> ast.expr | None:
     """What a line of a class's body assigns to this name, with an annotation or without."""
     if isinstance(line, ast.AnnAssign):
         return line.value if ast.unparse(line.target) == name else None
-    named = isinstance(line, ast.Assign) and any(ast.unparse(one) == name for one in line.targets)
+    named = isinstance(line, ast.Assign) and any(ast.unparse(target) == name for target in line.targets)
     return line.value if isinstance(line, ast.Assign) and named else None
 
 
@@ -47,5 +47,5 @@ def _plain(value: ast.expr, where: str) -> Any:
             return frozenset(ast.literal_eval(value.args[0])) if value.args else frozenset()
         return ast.literal_eval(value)
     except ValueError:
-        said = "plans read it without running code; write a plain value, or frozenset({…}) of some"
-        raise UserError(f"{where} = {ast.unparse(value)}: {said}") from None
+        advice = "plans read it without running code; write a plain value, or frozenset({…}) of some"
+        raise UserError(f"{where} = {ast.unparse(value)}: {advice}") from None

@@ -1,4 +1,4 @@
-"""The overrides of a command line, read against the option files: what can be told of them before there is a plan."""
+"""The overrides of a command line, read against the option files: what can be checked before there is a plan."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from retrieval_kd.app.cli.overrides import Override, has, parsed, read
 from retrieval_kd.app.cli.user_errors import refuse, sentences_of
 from retrieval_kd.app.plan import recipe
-from retrieval_kd.app.plan.apply_overrides import apply, meant
+from retrieval_kd.app.plan.apply_overrides import apply, value_of
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plugins import KEY
 from retrieval_kd.app.plan.recipe import Command, Composed
@@ -18,27 +18,31 @@ def overrides_of(texts: Sequence[str], options: Options) -> list[Override]:
     """The overrides, each readable and each choice an option that exists. Raises UserErrors, misspelt keys
     among them.
     """
-    found: list[Override] = []
-    wrong: list[str] = []
+    overrides: list[Override] = []
+    problems: list[str] = []
     for text in texts:
         try:
-            found.append(_for_all(read(text, options.groups)))
-        except UserError as fault:
-            wrong.append(str(fault))
-    faults = {override: said for override in found if override.chooses and (said := options.fault_of_choice(override))}
-    if faults or wrong:
-        wrong += [
-            *faults.values(),
-            *_misspelt([override for override in found if override not in faults], list(faults), options),
+            overrides.append(_for_all(read(text, options.groups)))
+        except UserError as error:
+            problems.append(str(error))
+    bad_choices = {
+        override: problem
+        for override in overrides
+        if override.chooses and (problem := options.problem_of_choice(override))
+    }
+    if bad_choices or problems:
+        problems += [
+            *bad_choices.values(),
+            *_misspelt([override for override in overrides if override not in bad_choices], list(bad_choices), options),
         ]
-    refuse(wrong)
-    return found
+    refuse(problems)
+    return overrides
 
 
 def _for_all(override: Override) -> Override:
     """The override. Raises UserError where it gives plugins to one stage."""
     if override.group == KEY and override.stage is not None:
-        raise UserError(f"{override.said}: plugins are for all stages: set {KEY}=[…]")
+        raise UserError(f"{override.as_typed}: plugins are for all stages: set {KEY}=[…]")
     return override
 
 
@@ -47,10 +51,10 @@ def _misspelt(good: Sequence[Override], bad: Sequence[Override], options: Option
     unknown = {override.group for override in bad}
     try:
         root = root_of(good, options)
-        made, _ = composed(recipe.commands(root.stages, options), good, options)
+        composed_stages, _ = composed(recipe.commands(root.stages, options), good, options)
     except UserError:
         return []
-    configs = [root, *(one.config for one in made)]
+    configs = [root, *(composed_stage.config for composed_stage in composed_stages)]
     asked = [
         override
         for override in good
@@ -58,21 +62,23 @@ def _misspelt(good: Sequence[Override], bad: Sequence[Override], options: Option
     ]
     if "experiment" in unknown:
         asked = [override for override in asked if not options.having(override)]
-    return [fault for override in asked if not override.deletes and (fault := options.fault_of_key(override, configs))]
+    return [
+        problem for override in asked if not override.deletes and (problem := options.problem_of_key(override, configs))
+    ]
 
 
 def root_of(overrides: Sequence[Override], options: Options) -> DictConfig:
     """The root config with all overrides whose keys it has. Raises UserErrors."""
     config = options.compose([override.text for override in overrides if override.chooses and override.stage is None])
-    wrong = []
+    problems = []
     for override in overrides:
         if override.chooses or override.stage is not None or not (override.adds or has(config, override.key)):
             continue
         try:
             apply(config, override)
-        except UserError as fault:
-            wrong.append(str(fault))
-    refuse(wrong)
+        except UserError as error:
+            problems.append(str(error))
+    refuse(problems)
     return config
 
 
@@ -80,23 +86,23 @@ def elsewhere(jobs: Sequence[Sequence[str]], options: Options) -> set[str]:
     """The keys of overrides that only stages may have, not the root config: Hydra would refuse them. Raises
     UserErrors.
     """
-    found: set[str] = set()
-    wrong: list[str] = []
+    keys: set[str] = set()
+    problems: list[str] = []
     for texts in jobs:
         try:
             overrides = overrides_of(texts, options)
             root = root_of(overrides, options)
-        except UserError as fault:
-            wrong += sentences_of(fault)
+        except UserError as error:
+            problems += sentences_of(error)
             continue
         values = (override for override in overrides if not override.chooses and override.stage is None)
-        found |= {
+        keys |= {
             override.key
             for override in values
             if not override.adds and not override.deletes and not has(root, override.key)
         }
-    refuse(wrong)
-    return found
+    refuse(problems)
+    return keys
 
 
 def retyped(texts: Sequence[str], job: Sequence[str], options: Options) -> list[str]:
@@ -111,19 +117,19 @@ def _quoted(text: str, root: DictConfig) -> str:
     if parsed(text).is_sweep_override():
         return text
     override = read(text, ())
-    given = f'{text.partition("=")[0]}="{override.typed}"'
-    return text if meant(override, root) is override.value else given
+    quoted = f'{text.partition("=")[0]}="{override.typed_value}"'
+    return text if value_of(override, root) is override.value else quoted
 
 
 def composed(
     listed: Sequence[Command], overrides: Sequence[Override], options: Options
 ) -> tuple[list[Composed], list[str]]:
-    """Every stage's config, and what kept any of them from having one."""
-    made: list[Composed] = []
-    wrong: list[str] = []
+    """Every stage's config, and the problems of those that cannot be composed."""
+    composed_stages: list[Composed] = []
+    problems: list[str] = []
     for command in listed:
         try:
-            made.append(recipe.composed(command, overrides, options))
-        except UserError as fault:
-            wrong += sentences_of(fault)
-    return made, wrong
+            composed_stages.append(recipe.composed(command, overrides, options))
+        except UserError as error:
+            problems += sentences_of(error)
+    return composed_stages, problems

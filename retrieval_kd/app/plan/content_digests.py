@@ -18,30 +18,30 @@ _fingerprints: dict[tuple[Any, ...], str] = {}
 def with_digests(config: dict[str, Any], corpora: dict[str, str]) -> dict[str, Any]:
     """The config with the corpus as its fingerprint, and paths to weights and files as their digests. Raises UserError.
 
-    `corpora` are the fingerprints of one plan, in which files are looked at once; what is found is added.
+    `corpora` are the fingerprints of one plan, in which files are looked at once; new ones are added.
     """
     node = {key: _digested(key, value, key) for key, value in config.items() if key != "corpus"}
     if "corpus" not in config:
         return node
-    words = json.dumps(config["corpus"], sort_keys=True)
-    if words not in corpora:
-        corpora[words] = fingerprint(config["corpus"])
-    return {**node, "corpus": corpora[words]}
+    corpus_text = json.dumps(config["corpus"], sort_keys=True)
+    if corpus_text not in corpora:
+        corpora[corpus_text] = fingerprint(config["corpus"])
+    return {**node, "corpus": corpora[corpus_text]}
 
 
 def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:
     """A sentence for each of the weights named in these configs that lie at a hub which does not answer."""
     from retrieval_kd.encoders.weights import Unreached, locate
 
-    found = {}
+    sentences = {}
     for name in dict.fromkeys(name for config in configs for name in _named_weights(config)):
         try:
             locate(name)
-        except Unreached as fault:
-            found[name] = str(fault)
+        except Unreached as error:
+            sentences[name] = str(error)
         except UserError:
-            continue  # what has no digest is told where it stands
-    return list(found.values())
+            continue  # reported where the digest is asked for
+    return list(sentences.values())
 
 
 def _named_weights(value: Any, key: str = "") -> Iterator[str]:
@@ -72,24 +72,24 @@ def _digested(key: str, value: Any, where: str) -> Any:
     if not isinstance(value, str) or REFERENCE in value:
         return value
     if key in WEIGHTS:
-        return _weights(value, where)
-    return _file(value, where) if key in FILES else value
+        return _weights_digest(value, where)
+    return _given_file_digest(value, where) if key in FILES else value
 
 
-def _weights(given: str, where: str) -> str:
+def _weights_digest(name: str, where: str) -> str:
     from retrieval_kd.encoders.weights import Unreached, digest
 
     try:
-        return digest(given)
+        return digest(name)
     except Unreached:
-        return f"unreached {given}"
-    except UserError as fault:
-        raise UserError(f"{where}={given}: {fault}") from None
+        return f"unreached {name}"
+    except UserError as error:
+        raise UserError(f"{where}={name}: {error}") from None
 
 
-def _file(given: str, where: str) -> str:
-    path = at_home(given)
+def _given_file_digest(path_text: str, where: str) -> str:
+    path = at_home(path_text)
     if not path.is_file():
         kind = "this is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise UserError(f"{where}={given}: {kind}; give a file, or the artifact of a stage that makes one")
+        raise UserError(f"{where}={path_text}: {kind}; give a file, or the artifact of a stage that makes one")
     return file_digest(path)

@@ -29,7 +29,7 @@ def classes(group: str) -> frozenset[str]:
     return frozenset(name for path in files for name in _NAMED.findall(path.read_text(encoding="utf-8")))
 
 
-def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
+def build(node: Any, group: str, *, partial: bool = False, **arguments: Any) -> Any:
     """The object that a node with `_target_` describes, inner nodes first; `given` are arguments no config can hold.
 
     `group` is the config group that the node belongs to; `partial` gives a function that still wants arguments. Raises
@@ -40,15 +40,15 @@ def build(node: Any, group: str, *, partial: bool = False, **given: Any) -> Any:
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
-    wrong = next(forbidden(node, group), None)
-    if wrong is not None:
-        raise UserError(wrong)
+    problem = next(forbidden(node, group), None)
+    if problem is not None:
+        raise UserError(problem)
     node = {**node, _PARTIAL: True} if partial else node
     try:
-        return instantiate(node, _convert_="all", **given)
-    except InstantiationException as fault:
-        if isinstance(fault.__cause__, UserError):
-            raise fault.__cause__ from None
+        return instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
         raise
 
 
@@ -56,48 +56,48 @@ def class_of(node: Mapping[str, Any], group: str) -> Any:
     """The class that a node names. Raises UserError if its group may not name it."""
     from hydra.utils import get_class
 
-    wrong = next(forbidden({_TARGET: node[_TARGET]}, group), None)
-    if wrong is not None:
-        raise UserError(wrong)
+    problem = next(forbidden({_TARGET: node[_TARGET]}, group), None)
+    if problem is not None:
+        raise UserError(problem)
     return get_class(str(node[_TARGET]))
 
 
 def forbidden(node: Any, group: str, where: str = "") -> Iterator[str]:
     """A sentence for each class in a node that its group may not name, and each of Hydra's other keys."""
     allowed = classes(group)
-    for path, key, value in _special(node, where or group):
+    for path, key, value in _hydra_keys(node, where or group):
         if key != _TARGET:
             yield f"{path}.{key}={value!r}: leave {key} out; of Hydra's own keys a node may hold {_TARGET} alone"
         elif value not in allowed and value in INSTEAD:
             yield f"{path}.{key}={value} does not work here: {INSTEAD[value]}"
-        elif value not in allowed and (why := _refused(str(value), group)) is not None:
+        elif value not in allowed and (why := _refusal(str(value), group)) is not None:
             yield f"{path}.{key}={value}: {why}"
 
 
-def _refused(target: str, group: str) -> str | None:
+def _refusal(target: str, group: str) -> str | None:
     """Why a group may not name a class that is none of its own; None if a plugin brings it."""
-    if plugins.holds(target):
-        return plugins.fault(target, group)
+    if plugins.is_allowed(target):
+        return plugins.problem(target, group)
     own = ", ".join(sorted(classes(group)))
-    return f"give a class that an option of {group} names: {own}{plugins.hint(target)}"
+    return f"give a class that an option of {group} names: {own}{plugins.hint_for(target)}"
 
 
 def targets(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     """(where, target) of a node and of all inside it, through mappings and lists alike."""
-    for path, key, value in _special(node, prefix):
+    for path, key, value in _hydra_keys(node, prefix):
         if key == _TARGET:
             yield (f"{path}.{key}" if path else key), str(value)
 
 
-def _special(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+def _hydra_keys(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     """(path of the node, key, value) of each key that Hydra reads itself."""
     if isinstance(node, list | tuple):
         for place, value in enumerate(node):
-            yield from _special(value, f"{path}[{place}]")
+            yield from _hydra_keys(value, f"{path}[{place}]")
     if not isinstance(node, Mapping):
         return
     for key, value in node.items():
         if re.fullmatch(r"_\w+_", str(key)):
             yield path, str(key), value
         else:
-            yield from _special(value, f"{path}.{key}" if path else str(key))
+            yield from _hydra_keys(value, f"{path}.{key}" if path else str(key))

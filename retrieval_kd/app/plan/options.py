@@ -46,10 +46,10 @@ class Options:
         """The options of a group; those in its subfolders as `folder/option`."""
         if group not in self._names:
             loader = GlobalHydra.instance().config_loader()
-            found = list(loader.get_group_options(group, ObjectType.CONFIG, CONFIG, self.hydra_words))
+            names = list(loader.get_group_options(group, ObjectType.CONFIG, CONFIG, self.hydra_words))
             for folder in loader.list_groups(group):
-                found += [f"{folder}/{name}" for name in self.names(f"{group}/{folder}")]
-            self._names[group] = found
+                names += [f"{folder}/{name}" for name in self.names(f"{group}/{folder}")]
+            self._names[group] = names
         return self._names[group]
 
     def plain(self, group: str) -> list[str]:
@@ -62,46 +62,47 @@ class Options:
         if key not in self._composed:
             remember_files()
             try:
-                made = compose(CONFIG, [*self.hydra_words, *choices])
-            except (HydraException, OmegaConfBaseException, ValueError) as fault:
-                raise UserError(f"{' '.join(choices) or 'the defaults'}: {str(fault).splitlines()[0]}") from None
-            self._composed[key] = pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
-        found: DictConfig = pickle.loads(self._composed[key])  # noqa: S301 (bytes of this process)
-        return found
+                composed = compose(CONFIG, [*self.hydra_words, *choices])
+            except (HydraException, OmegaConfBaseException, ValueError) as error:
+                raise UserError(f"{' '.join(choices) or 'the defaults'}: {str(error).splitlines()[0]}") from None
+            self._composed[key] = pickle.dumps(composed, pickle.HIGHEST_PROTOCOL)
+        config: DictConfig = pickle.loads(self._composed[key])  # noqa: S301 (bytes of this process)
+        return config
 
     def having(self, override: Override) -> list[str]:
         """The options of the override's group that have its key."""
         options = self.plain(override.group) if override.group in GROUPS else []
         return [name for name in options if has(self.compose([f"{override.group}={name}"]), override.key)]
 
-    def fault_of_choice(self, override: Override) -> str | None:
+    def problem_of_choice(self, override: Override) -> str | None:
         """What is wrong with an override that chooses an option, if anything."""
         if "@" in override.key:
             return (
-                f"{override.said}: on the command line an option takes its group's place; to put it inside "
+                f"{override.as_typed}: on the command line an option takes its group's place; to put it inside "
                 "another one, write an option file (--config-dir)"
             )
         if override.group not in CHOSEN and not override.group.startswith("hydra"):
-            return (
-                f"{override.said}: {override.key} is part of other groups' options; the groups are {', '.join(CHOSEN)}"
-            )
+            groups = ", ".join(CHOSEN)
+            return f"{override.as_typed}: {override.key} is part of other groups' options; the groups are {groups}"
+        names = self.names(override.key)
         several = override.key in COMBINED and isinstance(override.value, list)
         values = override.value if several else [override.value]
         if override.deletes or override.adds or not all(isinstance(value, str) for value in values):
-            return f"{override.said}: give one option of this group, as in {override.key}={self.names(override.key)[0]}"
-        names = self.names(override.key)
+            return f"{override.as_typed}: give one option of this group, as in {override.key}={names[0]}"
         unknown = [value for value in values if value not in names]
         if not unknown:
             return None
-        return f"{override.said}: there is no such option{did_you_mean(unknown[0], names, prefix=override.key + '=')}"
+        return (
+            f"{override.as_typed}: there is no such option{did_you_mean(unknown[0], names, prefix=override.key + '=')}"
+        )
 
-    def fault_of_key(self, override: Override, configs: Sequence[DictConfig]) -> str | None:
+    def problem_of_key(self, override: Override, configs: Sequence[DictConfig]) -> str | None:
         """What is wrong with an override whose key none of the configs has."""
-        said = f"{override.said}: there is no key {override.key}"
+        message = f"{override.as_typed}: there is no key {override.key}"
         if override.group not in ROOT_KEYS:
-            return said + did_you_mean(override.group, ROOT_KEYS)
+            return message + did_you_mean(override.group, ROOT_KEYS)
         if any(override.adds or has(config, override.key) for config in configs):
             return None
-        if others := self.having(override):
-            return f"{said} in this option; {override.group}={f' and {override.group}='.join(others)} would have it"
-        return said + nearest(override.key, {key for config in configs for key in keys(config)})
+        if having := self.having(override):
+            return f"{message} in this option; {override.group}={f' and {override.group}='.join(having)} would have it"
+        return message + nearest(override.key, {key for config in configs for key in keys(config)})

@@ -1,4 +1,4 @@
-"""From the overrides of a command line to a plan: stages with keys, what left, what was set aside."""
+"""From the overrides of a command line to a plan: stages with keys, what was left out, what was ignored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ from retrieval_kd.app.plan.compose_overrides import composed, overrides_of, root
 from retrieval_kd.app.plan.content_digests import unreached
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
 from retrieval_kd.app.plan.recipe import Composed, commands
-from retrieval_kd.app.plan.stage import Left, Stage, corpus_fits, kept, keyed, stages
+from retrieval_kd.app.plan.stage import LeftOut, Stage, corpus_fits, keyed, needed_stages, stages
 from retrieval_kd.app.plan.trainer_options import TRAINER, unknown_key
 from retrieval_kd.app.plan.unused_overrides import notes
 from retrieval_kd.text.lines import at_home
 
-OUTSIDE = ("machine", "tracking")  # groups that no stage reads
+UNREAD_GROUPS = ("machine", "tracking")  # groups that no stage reads
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. `notes` are sentences to print: overrides set aside, teachers that nobody reads. `plugins`
-    are the packages whose classes its configs may name; `command` are the overrides that it was made of.
+    """What is to be done. `notes` are sentences to print: overrides that are ignored, teachers that no stage reads.
+    `plugins` are the packages whose classes its configs may name; `command` are the overrides that it was made of.
     """
 
     recipe: str
@@ -38,7 +38,7 @@ class Plan:
     machine: dict[str, Any] = field(repr=False)
     tracking: dict[str, Any] = field(repr=False)
     stages: tuple[Stage, ...]
-    left: tuple[Left, ...]
+    left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
     plugins: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -53,15 +53,16 @@ class Draft:
     """A plan that was not checked yet, and what it was made of: the overrides, the root config, every stage as
     composed.
 
-    `stay` are the plan's stages, those without a key too; `unkeyed` says what keeps a stage from having one,
+    `composed` are all stages of the recipe, `stages` those in the plan, without a key too; `unkeyed` says what keeps a
+    stage from having one,
     `unreached` which weights lie at a hub that does not answer.
     """
 
     plan: Plan
     overrides: tuple[Override, ...]
     root: DictConfig
-    made: tuple[Composed, ...]
-    stay: tuple[Stage, ...]
+    composed: tuple[Composed, ...]
+    stages: tuple[Stage, ...]
     options: Options
     unkeyed: tuple[str, ...]
     unreached: tuple[str, ...]
@@ -74,23 +75,35 @@ def draft_of(texts: Sequence[str], options: Options) -> Draft:
     overrides = overrides_of(texts, options)
     root = root_of(overrides, options)
     listed = commands(root.stages, options)
-    made, wrong = composed(listed, overrides, options)
-    wrong += _unknown_stages(overrides, root, [command.name for command in listed])
-    wrong += _unknown_keys(overrides, root, options)
-    wrong += _foreign_plugins(root)
-    refuse(wrong)
-    stay, left = kept(stages(made), asked=root.stage)
-    done, unkeyed = keyed([stage for stage in stay if corpus_fits(stage)])
-    plan = _plan(texts, resolved_config.resolved(root), done, left, notes(overrides, made, stay))
-    away = unreached(stage.config for stage in stay)
-    return Draft(plan, tuple(overrides), root, tuple(made), tuple(stay), options, tuple(unkeyed), tuple(away))
+    composed_stages, problems = composed(listed, overrides, options)
+    problems += _unknown_stages(overrides, root, [command.name for command in listed])
+    problems += _unknown_keys(overrides, root, options)
+    problems += _foreign_plugins(root)
+    refuse(problems)
+    in_plan, left_out = needed_stages(stages(composed_stages), asked=root.stage)
+    keyed_stages, unkeyed = keyed([stage for stage in in_plan if corpus_fits(stage)])
+    remarks = notes(overrides, composed_stages, in_plan)
+    plan = _plan(texts, resolved_config.resolved(root), keyed_stages, left_out, remarks)
+    unreached_weights = unreached(stage.config for stage in in_plan)
+    return Draft(
+        plan,
+        tuple(overrides),
+        root,
+        tuple(composed_stages),
+        tuple(in_plan),
+        options,
+        tuple(unkeyed),
+        tuple(unreached_weights),
+    )
 
 
 def _unknown_stages(overrides: Sequence[Override], root: DictConfig, names: Sequence[str]) -> list[str]:
     asked = [(f"{key}={root[key]}", root[key]) for key in ("stage", "fresh") if root[key] is not None]
-    asked += [(override.said, override.stage) for override in overrides if override.stage is not None]
+    asked += [(override.as_typed, override.stage) for override in overrides if override.stage is not None]
     return [
-        f"{said}: {root.name} has no such stage{did_you_mean(name, names)}" for said, name in asked if name not in names
+        f"{as_typed}: {root.name} has no such stage{did_you_mean(name, names)}"
+        for as_typed, name in asked
+        if name not in names
     ]
 
 
@@ -98,34 +111,40 @@ def _unknown_keys(overrides: Sequence[Override], root: DictConfig, options: Opti
     """Overrides whose first name is no key of the config, and those about the machine or the tracking that name no key
     of the option that is chosen.
     """
-    found = []
+    problems = []
     for override in overrides:
         if not override.chooses and override.group not in ROOT_KEYS and override.adds:
-            found.append(str(options.fault_of_key(override, [])))
+            problems.append(str(options.problem_of_key(override, [])))
         elif (
             override.key.startswith(f"{TRAINER}.")
             and not override.deletes
             and not override.adds
             and not has(root, override.key)
         ):
-            found.append(unknown_key(override.key.removeprefix(f"{TRAINER}.")))
-        elif override.group in OUTSIDE and not override.chooses and not has(root, override.key):
-            there = ", ".join(f"{override.group}.{key}" for key in root[override.group] if key != "_target_") or "none"
-            other = "; set tracking=wandb with it" if override.key == "tracking.mode" else ""
-            found.append(f"{override.said}: there is no key {override.key}{other}; there are: {there}")
-    return found
+            problems.append(unknown_key(override.key.removeprefix(f"{TRAINER}.")))
+        elif override.group in UNREAD_GROUPS and not override.chooses and not has(root, override.key):
+            known = ", ".join(f"{override.group}.{key}" for key in root[override.group] if key != "_target_") or "none"
+            also = "; set tracking=wandb with it" if override.key == "tracking.mode" else ""
+            problems.append(f"{override.as_typed}: there is no key {override.key}{also}; there are: {known}")
+    return problems
 
 
 def _foreign_plugins(root: DictConfig) -> list[str]:
     """Plugins that an option file names: who names one lets its code run, so that only the command line does."""
     listed = ",".join(map(str, root.plugins))
-    if tuple(root.plugins) == plugins.present():
+    if tuple(root.plugins) == plugins.allowed_packages():
         return []
-    return [f"an option file says plugins: [{listed}]: leave it out there, and say plugins=[{listed}] where you run it"]
+    return [
+        f"an option file sets plugins: [{listed}]: leave it out there, and give plugins=[{listed}] on the command line"
+    ]
 
 
 def _plan(
-    texts: Sequence[str], root: dict[str, Any], done: Sequence[Stage], left: Sequence[Left], notes: Sequence[str]
+    texts: Sequence[str],
+    root: dict[str, Any],
+    keyed_stages: Sequence[Stage],
+    left_out: Sequence[LeftOut],
+    notes: Sequence[str],
 ) -> Plan:
     return Plan(
         recipe=root["name"],
@@ -136,9 +155,9 @@ def _plan(
         save_every=root["save_every"],
         machine=root["machine"] or {},
         tracking=root["tracking"] or {},
-        stages=tuple(done),
-        left=tuple(left),
+        stages=tuple(keyed_stages),
+        left_out=tuple(left_out),
         notes=tuple(notes),
-        plugins=plugins.present(),
+        plugins=plugins.allowed_packages(),
         command=tuple(texts),
     )

@@ -47,16 +47,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Composed:
-    """A command's config with all overrides in it; which of the user's overrides were applied, and which set aside;
-    what stood where overrides set values (`defaults`); the `ranker` that nobody names and that follows from the
-    student.
+    """A command's config with all overrides in it. Of the user's overrides, those that were `applied`, those `ignored`
+    as the stage names an option of its own, those of a student `wired` to an earlier stage's. `defaults` is what stood
+    where overrides set values; `ranker` the one that nobody names and that follows from the student.
     """
 
     command: Command
     config: DictConfig
     applied: tuple[Override, ...]
-    aside: tuple[Override, ...]
-    kept: tuple[Override, ...]
+    ignored: tuple[Override, ...]
+    wired: tuple[Override, ...]
     defaults: Mapping[str, Any]
     ranker: str | None = None
 
@@ -70,112 +70,118 @@ def commands(stages: DictConfig, options: Options) -> list[Command]:
 
 def _command(name: str, entry: Any, options: Options) -> Command:
     if not isinstance(entry, Mapping) or not set(entry) <= {"run", "with", "title"}:
-        raise UserError(f"stages.{name}: give {{run: {'|'.join(KINDS)}, with: [words]}}, not {entry!r}")
+        raise UserError(f"stages.{name}: give {{run: {'|'.join(KINDS)}, with: [overrides]}}, not {entry!r}")
     run = str(entry.get("run"))
     if run not in KINDS:
         raise UserError(f"stages.{name}.run={run}: there is no such kind of stage{did_you_mean(run, list(KINDS))}")
     texts = entry.get("with") or []
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise UserError(f"stages.{name}.with: give a list of words such as student=colbert, not {texts!r}")
+        raise UserError(f"stages.{name}.with: give a list of overrides such as student=colbert, not {texts!r}")
     overrides = tuple(read(text, options.groups) for text in texts)
     for override in overrides:
         if override.group == KEY:
-            raise UserError(f"stages.{name}.with: {override.said}: plugins are named on the command line alone")
+            raise UserError(f"stages.{name}.with: {override.as_typed}: plugins are named on the command line alone")
         unknown = not override.chooses and override.group not in ROOT_KEYS
-        fault = (
-            options.fault_of_choice(override)
+        problem = (
+            options.problem_of_choice(override)
             if override.chooses
-            else options.fault_of_key(override, [])
+            else options.problem_of_key(override, [])
             if unknown
             else None
         )
-        if fault:
-            raise UserError(f"stages.{name}.with: {fault}")
+        if problem:
+            raise UserError(f"stages.{name}.with: {problem}")
     return Command(name, run, overrides, str(entry.get("title") or name))
 
 
-def composed(command: Command, said: Sequence[Override], options: Options) -> Composed:
-    """The config of one stage. `said` is the whole command line. Raises UserError."""
-    here = [override for override in said if override.stage == command.name]
-    everywhere = [override for override in said if override.stage is None]
-    chosen = {override.key: override for override in everywhere if override.chooses}
-    chosen |= command.choices | {override.key: override for override in here if override.chooses}
+def composed(command: Command, overrides: Sequence[Override], options: Options) -> Composed:
+    """The config of one stage. `overrides` are the whole command line's. Raises UserError."""
+    of_this_stage = [override for override in overrides if override.stage == command.name]
+    of_all_stages = [override for override in overrides if override.stage is None]
+    chosen = {override.key: override for override in of_all_stages if override.chooses}
+    chosen |= command.choices | {override.key: override for override in of_this_stage if override.chooses}
     choices = [override.text for override in chosen.values()]
     base = options.compose(choices)
     ranker = fitting_ranker(base) if KINDS[command.run].ranks and "ranker" not in chosen else None
     base = options.compose([*choices, f"ranker={ranker}"]) if ranker else base
-    verdicts = [(override, _verdict(override, command, base)) for override in everywhere if not override.chooses]
-    values = [override for override, verdict in verdicts if verdict == "applied"] + [
-        override for override in here if not override.chooses
+    verdicts = [(override, _verdict(override, command, base)) for override in of_all_stages if not override.chooses]
+    value_overrides = [override for override, verdict in verdicts if verdict == "applied"] + [
+        override for override in of_this_stage if not override.chooses
     ]
     own = [override for override in command.overrides if not override.chooses]
-    defaults = _defaults(base, (*own, *values))
-    config = _with_values(base, own, values, command.name)
+    defaults = _defaults(base, (*own, *value_overrides))
+    config = _with_values(base, own, value_overrides, command.name)
     with open_dict(config):
         config.pop("stages", None)  # no stage reads the recipe, whose references would be followed once a stage
-    taken = [override for override in (*everywhere, *here) if override.chooses and chosen[override.key] is override]
+    choices_in_effect = [
+        override
+        for override in (*of_all_stages, *of_this_stage)
+        if override.chooses and chosen[override.key] is override
+    ]
     return Composed(
         command,
         config,
-        applied=(*taken, *values),
-        aside=tuple(override for override, verdict in verdicts if verdict == "aside"),
-        kept=tuple(override for override, verdict in verdicts if verdict == "wired"),
+        applied=(*choices_in_effect, *value_overrides),
+        ignored=tuple(override for override, verdict in verdicts if verdict == "ignored"),
+        wired=tuple(override for override, verdict in verdicts if verdict == "wired"),
         defaults=defaults,
         ranker=ranker,
     )
 
 
 def _defaults(base: DictConfig, overrides: Iterable[Override]) -> dict[str, Any]:
-    """What a config holds at the keys of values, before they are set; what follows another key is not followed."""
-    found: dict[str, Any] = {}
+    """What a config holds at the keys of values, before they are set; an interpolation is left as it is."""
+    defaults: dict[str, Any] = {}
     for override in overrides:
         parent, _, name = override.key.rpartition(".")
         if has(base, override.key):
             node: Any = (OmegaConf.select(base, parent) if parent else base)._get_node(name)
-            found[override.key] = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
-    return found
+            defaults[override.key] = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
+    return defaults
 
 
 def _verdict(override: Override, command: Command, base: DictConfig) -> str:
-    """applied; aside: the stage has an option of its own there; wired: its student is an earlier stage's; absent."""
+    """applied; ignored: the stage has an option of its own there; wired: its student is an earlier stage's; absent."""
     named = override.group in command.choices
     if named and (override.group in SCORERS or not has(base, override.key)):
-        return "aside"
+        return "ignored"
     if override.key == START and command.wired:
         return "wired"
     return "applied" if override.adds or has(base, override.key) else "absent"
 
 
-def _with_values(base: DictConfig, own: Sequence[Override], said: Sequence[Override], stage: str) -> DictConfig:
+def _with_values(
+    base: DictConfig, own: Sequence[Override], user_overrides: Sequence[Override], stage: str
+) -> DictConfig:
     """`base` with the stage's own overrides, then the user's; optional ones only where the key is and its role not
     tied.
     """
-    firm = [override for override in own if not override.optional]
-    if len(firm) == len(own):
-        return _valued(base, [*firm, *said], stage)
-    tied = set(_tied(_valued(base.copy(), [*firm, *said], stage)))
-    free = [
+    required = [override for override in own if not override.optional]
+    if len(required) == len(own):
+        return _with_overrides(base, [*required, *user_overrides], stage)
+    tied = set(_tied_roles(_with_overrides(base.copy(), [*required, *user_overrides], stage)))
+    applicable = [
         override
         for override in own
         if not override.optional or (has(base, override.key) and _role(override) not in tied)
     ]
-    return _valued(base, [*free, *said], stage)
+    return _with_overrides(base, [*applicable, *user_overrides], stage)
 
 
-def _valued(config: DictConfig, overrides: Iterable[Override], stage: str) -> DictConfig:
+def _with_overrides(config: DictConfig, overrides: Iterable[Override], stage: str) -> DictConfig:
     for override in overrides:
         try:
             apply(config, override)
-        except UserError as fault:
+        except UserError as error:
             wired = "${artifact:" in str(override.value) and override.group in SCORERS
             hint = (
                 f"; the recipe wires this itself: leave {override.group}= out, or experiment= (the default takes any)"
             )
-            raise UserError(f"stage {stage}: {fault}{hint if wired else ''}") from None
+            raise UserError(f"stage {stage}: {error}{hint if wired else ''}") from None
     return config
 
 
-def _tied(config: DictConfig) -> list[str]:
+def _tied_roles(config: DictConfig) -> list[str]:
     """The roles that read through another role's encoder: all but the first of loss.tied."""
     loss = config.get("loss")
     return [str(role) for role in (loss.get("tied") or [])[1:]] if isinstance(loss, DictConfig) else []

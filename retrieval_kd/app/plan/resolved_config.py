@@ -17,13 +17,13 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
-    except OmegaConfBaseException as fault:
-        raise UserError(str(fault).splitlines()[0]) from None
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).splitlines()[0]) from None
     assert isinstance(plain, dict)
-    found = {str(key): _at_home(value, str(key)) for key, value in plain.items()}
-    if wrong := next(roles.misshapen(found), None):
-        raise UserError(wrong)
-    return roles.with_roles_named(found)
+    values = {str(key): _at_home(value, str(key)) for key, value in plain.items()}
+    if problem := next(roles.shape_problems(values), None):
+        raise UserError(problem)
+    return roles.with_roles_named(values)
 
 
 def _at_home(value: Any, key: str) -> Any:

@@ -13,7 +13,7 @@ _CHOSEN = {"data": "data=dark", "evaluation": "evaluation=full", "ranker": "rank
 ONLY = "teacher"  # as a guide, learner or judge: the one role of the teacher group
 
 
-def misshapen(config: Node) -> Iterator[str]:
+def shape_problems(config: Node) -> Iterator[str]:
     """What stands where a scorer, a term or an echo should."""
     loss = config.get("loss") or {}
     places = {"teacher": config.get("teacher"), "loss.terms": loss.get("terms"), "loss.echoes": loss.get("echoes")}
@@ -52,7 +52,7 @@ def group(config: Node) -> dict[str, Any]:
     return dict(config.get("teacher") or {})
 
 
-def everyone(config: Node) -> dict[str, Any]:
+def scorers_by_role(config: Node) -> dict[str, Any]:
     """The student, where there is one, and the teacher group: role -> scorer node."""
     return {**({"student": config["student"]} if config.get("student") else {}), **group(config)}
 
@@ -106,14 +106,14 @@ def with_roles_named(config: dict[str, Any]) -> dict[str, Any]:
     roles = list(group(config))
     if len(roles) != 1 or ONLY in echoes(config):
         return config
-    return {**config, **{key: _renamed(config[key], roles[0]) for key in ("loss", "curriculum") if key in config}}
+    return {**config, **{key: _with_role(config[key], roles[0]) for key in ("loss", "curriculum") if key in config}}
 
 
-def _renamed(node: Any, role: str) -> Any:
+def _with_role(node: Any, role: str) -> Any:
     if not isinstance(node, Mapping):
         return node
     ends = ("learner", "guide", "of", "judge")
-    return {key: role if key in ends and value == ONLY else _renamed(value, role) for key, value in node.items()}
+    return {key: role if key in ends and value == ONLY else _with_role(value, role) for key, value in node.items()}
 
 
 def read(config: Node) -> set[str]:

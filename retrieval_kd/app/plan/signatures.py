@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from retrieval_kd.app.cli.schema import FORMS, ROOT
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.app.plan.accepts import LISTS, MAPPINGS, PLAIN, Accepts, value_faults
+from retrieval_kd.app.plan.accepts import LISTS, MAPPINGS, PLAIN, Accepts, value_problems
 from retrieval_kd.text.module_source import absolute, syntax_tree
 
 ANY = "**"
@@ -23,7 +23,7 @@ class Module(NamedTuple):
     tree: ast.Module
 
 
-def faults(node: Any, where: str) -> Iterator[str]:
+def problems(node: Any, where: str) -> Iterator[str]:
     """What in a node, and in all nodes inside it, does not fit the signature of its target."""
     if not isinstance(node, Mapping):
         return
@@ -37,8 +37,8 @@ def faults(node: Any, where: str) -> Iterator[str]:
             owner = target.rpartition(".")[2] if "_target_" in node else where
             yield f"{path}: {owner} has no argument {key}{did_you_mean(str(key), known)}"
         elif accepts is not None:
-            yield from value_faults(value, accepts, path)
-        yield from faults(value, path)
+            yield from value_problems(value, accepts, path)
+        yield from problems(value, path)
 
 
 def form_of(node: Any, where: str) -> str | None:
@@ -61,33 +61,35 @@ def accepted(config: Mapping[str, Any], key: str) -> Accepts | None:
 
 @lru_cache
 def parameters(target: str) -> Parameters | None:
-    """Argument -> what it accepts (None: not told plainly) of the class that `target` names; None if there is none.
+    """Argument -> what it accepts (None: not stated plainly) of the class that `target` names; None if there is none.
     `ANY` is one of them where it takes others too.
     """
-    found = _named(target)
-    return _arguments(*found) if found else None
+    located = _located_class(target)
+    return _arguments(*located) if located else None
 
 
 def class_and_bases(target: str) -> Iterator[ast.ClassDef]:
     """The source of the class that `target` names, then of its bases within this package or its own, nearest first."""
-    named = _named(target)
-    if named is None:
+    located = _located_class(target)
+    if located is None:
         return
-    found, home = named
-    yield found
-    for base in map(ast.unparse, found.bases):
+    definition, home = located
+    yield definition
+    for base in map(ast.unparse, definition.bases):
         other, name = (home, base) if _class(home, base) else _imported(base, home) or (None, base)
         yield from class_and_bases(f"{other.name}.{name}") if other else ()
 
 
-def _named(target: str) -> tuple[ast.ClassDef, Module] | None:
+def _located_class(target: str) -> tuple[ast.ClassDef, Module] | None:
     module, _, name = target.rpartition(".")
     home = _module(module)
     if home is None:
         return None
-    found = _class(home, name)
-    other = None if found else _imported(name, home)
-    return (found, home) if found else _named(f"{other[0].name}.{other[1]}") if other else None  # a package's own name
+    definition = _class(home, name)
+    imported = None if definition else _imported(name, home)
+    return (
+        (definition, home) if definition else _located_class(f"{imported[0].name}.{imported[1]}") if imported else None
+    )  # a package's own name
 
 
 @lru_cache
@@ -106,24 +108,24 @@ def _class(home: Module, name: str) -> ast.ClassDef | None:
     return next((node for node in home.tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
 
 
-def _arguments(found: ast.ClassDef, home: Module) -> Parameters:
+def _arguments(definition: ast.ClassDef, home: Module) -> Parameters:
     """Of `__init__` (where that takes any others by `**`, those of the bases too); else those of the bases, and of a
     dataclass its fields.
     """
     inherited: Parameters = {}
-    for base in found.bases:
+    for base in definition.bases:
         inherited |= _of_base(base, home)
-    for line in found.body:
+    for line in definition.body:
         if isinstance(line, ast.FunctionDef) and line.name == "__init__":
             listed = (*line.args.args[1:], *line.args.kwonlyargs)
             own = {argument.arg: _accepts(argument.annotation, home) for argument in listed}
             return {**inherited, **own} if line.args.kwarg else own
-    is_dataclass = any("dataclass" in ast.unparse(decorator) for decorator in found.decorator_list)
-    return inherited | (dict(_fields(found, home)) if is_dataclass else {})
+    is_dataclass = any("dataclass" in ast.unparse(decorator) for decorator in definition.decorator_list)
+    return inherited | (dict(_fields(definition, home)) if is_dataclass else {})
 
 
-def _fields(found: ast.ClassDef, home: Module) -> Iterator[tuple[str, Accepts | None]]:
-    for line in found.body:
+def _fields(definition: ast.ClassDef, home: Module) -> Iterator[tuple[str, Accepts | None]]:
+    for line in definition.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             if "ClassVar" not in ast.unparse(line.annotation):
                 yield line.target.id, _accepts(line.annotation, home)
@@ -131,11 +133,11 @@ def _fields(found: ast.ClassDef, home: Module) -> Iterator[tuple[str, Accepts | 
 
 def _of_base(base: ast.expr, home: Module) -> Parameters:
     name = ast.unparse(base)
-    if here := _class(home, name):
-        return _arguments(here, home)
+    if local := _class(home, name):
+        return _arguments(local, home)
     other, name = _imported(name, home) or (home, name)
-    found = parameters(f"{other.name}.{name}")
-    return dict(found) if found is not None else {} if name in _TAKE_NOTHING else {ANY: None}
+    inherited = parameters(f"{other.name}.{name}")
+    return dict(inherited) if inherited is not None else {} if name in _TAKE_NOTHING else {ANY: None}
 
 
 def _imported(name: str, home: Module) -> tuple[Module, str] | None:
@@ -146,8 +148,8 @@ def _imported(name: str, home: Module) -> tuple[Module, str] | None:
         for alias in line.names if isinstance(line, ast.ImportFrom) else ():
             if isinstance(line, ast.ImportFrom) and (alias.asname or alias.name) == name:
                 other = absolute(line, home.name)
-                there = _module(other) if other.partition(".")[0] in (*_READ, home.name.partition(".")[0]) else None
-                return (there, alias.name) if there else None
+                followed = _module(other) if other.partition(".")[0] in (*_READ, home.name.partition(".")[0]) else None
+                return (followed, alias.name) if followed else None
     return None
 
 
@@ -188,7 +190,9 @@ def _generic(annotation: ast.Subscript, home: Module) -> Accepts | None:
 def _alias(name: str, home: Module) -> Accepts | None:
     """What a name stands for that a module of this package assigns."""
     for line in home.tree.body:
-        if isinstance(line, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in line.targets):
+        if isinstance(line, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == name for target in line.targets
+        ):
             return _accepts(line.value, home)
     other = _imported(name, home)
     return _alias(other[1], other[0]) if other else None

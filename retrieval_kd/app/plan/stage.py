@@ -51,7 +51,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Left:
+class LeftOut:
     """A stage that is not in the plan, and why."""
 
     name: str
@@ -62,45 +62,45 @@ def stages(composed: Sequence[Composed]) -> list[Stage]:
     """Every stage of the recipe with the config it reads, no keys yet. Raises UserError if a reference leads
     nowhere.
     """
-    made: list[Stage] = []
-    for one in composed:
-        command, whole = one.command, _resolved(one)
+    listed: list[Stage] = []
+    for composed_stage in composed:
+        command, whole = composed_stage.command, _resolved(composed_stage)
         config = KINDS[command.run].read_of(whole)
         stage = Stage(
             command.name, command.run, command.title, config, whole, tuple(artifact_references.inputs(config))
         )
         for name in stage.inputs:
-            if name not in {earlier.name for earlier in made}:
-                earlier = [other.name for other in made]
+            if name not in {earlier.name for earlier in listed}:
+                earlier = [other.name for other in listed]
                 raise UserError(
                     f"stage {command.name} reads ${{artifact:{name}}}, no stage before it{did_you_mean(name, earlier)}"
                 )
-        made.append(stage)
-    return made
+        listed.append(stage)
+    return listed
 
 
-def _resolved(one: Composed) -> dict[str, Any]:
+def _resolved(composed_stage: Composed) -> dict[str, Any]:
     try:
-        return resolved_config.resolved(one.config)
-    except UserError as fault:
-        raise UserError(f"stage {one.command.name}: {fault}") from None
+        return resolved_config.resolved(composed_stage.config)
+    except UserError as error:
+        raise UserError(f"stage {composed_stage.command.name}: {error}") from None
 
 
-def kept(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], list[Left]]:
-    """Those that stay (evaluations, what is asked for or read by one that stays, the last of all), those that leave."""
-    stay: list[Stage] = []
-    left: list[Left] = []
+def needed_stages(listed: Sequence[Stage], *, asked: str | None) -> tuple[list[Stage], list[LeftOut]]:
+    """Those in the plan (evaluations, what is asked for or read by one in it, the last of all), and those left out."""
+    in_plan: list[Stage] = []
+    left_out: list[LeftOut] = []
     needed = {listed[-1].name, asked} if listed else set()
     by_name = {stage.name: stage for stage in listed}
     for stage in reversed(listed):
         if stage.name != asked and _teaches_nobody(stage, by_name):
-            left.append(Left(stage.name, "no teacher is read"))
+            left_out.append(LeftOut(stage.name, "no teacher is read"))
         elif stage.kind.evaluates or stage.name in needed:
-            stay.append(stage)
+            in_plan.append(stage)
             needed |= set(stage.inputs)
         else:
-            left.append(Left(stage.name, "no stage reads what it makes"))
-    return stay[::-1], left[::-1]
+            left_out.append(LeftOut(stage.name, "no stage reads what it makes"))
+    return in_plan[::-1], left_out[::-1]
 
 
 def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
@@ -114,22 +114,22 @@ def _teaches_nobody(stage: Stage, by_name: dict[str, Stage]) -> bool:
 
 def corpus_fits(stage: Stage) -> bool:
     """Whether the corpus that a stage names can be built, to be looked at for its key."""
-    return not any(signatures.faults(stage.config.get("corpus"), "corpus"))
+    return not any(signatures.problems(stage.config.get("corpus"), "corpus"))
 
 
 def keyed(listed: Sequence[Stage]) -> tuple[list[Stage], list[str]]:
     """The stages with their keys, and what keeps any of them from having one (but for values still to be given)."""
-    made: dict[str, Stage] = {}
-    faults: dict[str, None] = {}
+    keyed_stages: dict[str, Stage] = {}
+    problems: dict[str, None] = {}
     corpora: dict[str, str] = {}
     for stage in listed:
         if resolved_config.missing(stage.config):
             continue
         try:
-            made[stage.name] = _keyed(stage, made, corpora)
-        except UserError as fault:
-            faults.setdefault(str(fault))
-    return list(made.values()), list(faults)
+            keyed_stages[stage.name] = _keyed(stage, keyed_stages, corpora)
+        except UserError as error:
+            problems.setdefault(str(error))
+    return list(keyed_stages.values()), list(problems)
 
 
 def keyed_part(config: dict[str, Any]) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def _keyed_part(node: Any, group: str) -> Any:
     return {key: _keyed_part(value, group) for key, value in node.items() if key not in beside}
 
 
-def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Stage:
-    wired = artifact_references.replaced(keyed_part(stage.config), lambda name, role: _input_key(made, name, role))
+def _keyed(stage: Stage, earlier: dict[str, Stage], corpora: dict[str, str]) -> Stage:
+    wired = artifact_references.replaced(keyed_part(stage.config), lambda name, role: _input_key(earlier, name, role))
     read = {"run": stage.run, "revision": stage.kind.revision, "config": with_digests(wired, corpora)}
     code = plugins.code_of(target for _, target in targets(stage.config))
     read |= {"plugins": code} if code else {}
@@ -159,10 +159,10 @@ def _keyed(stage: Stage, made: dict[str, Stage], corpora: dict[str, str]) -> Sta
     return replace(stage, key=key, key_of=read)
 
 
-def _input_key(made: dict[str, Stage], name: str, role: str | None) -> str:
-    if name not in made:
-        return "${artifact:unknown}"  # its own fault is reported already
-    return f"${{artifact:{made[name].key}{'.' + role if role else ''}}}"
+def _input_key(earlier: dict[str, Stage], name: str, role: str | None) -> str:
+    if name not in earlier:
+        return "${artifact:unknown}"  # reported already
+    return f"${{artifact:{earlier[name].key}{'.' + role if role else ''}}}"
 
 
 def path_of(stage: Stage, role: str | None, artifacts: Path) -> str:
@@ -172,8 +172,8 @@ def path_of(stage: Stage, role: str | None, artifacts: Path) -> str:
 
 def descendants(listed: Sequence[Stage], name: str) -> list[Stage]:
     """The stage and all that read what it makes, directly or not."""
-    found = {name}
+    names = {name}
     for stage in listed:
-        if found & set(stage.inputs):
-            found.add(stage.name)
-    return [stage for stage in listed if stage.name in found]
+        if names & set(stage.inputs):
+            names.add(stage.name)
+    return [stage for stage in listed if stage.name in names]

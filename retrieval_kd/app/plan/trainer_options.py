@@ -58,12 +58,12 @@ INSTEAD = {
 
 def unknown_options(options: Any) -> Iterator[str]:
     """A sentence for each key that is not taken."""
-    taken = parameters(FORMS[TRAINER]) or {}
+    accepted = parameters(FORMS[TRAINER]) or {}
     keys = options if isinstance(options, Mapping) else ()
-    yield from (unknown_key(str(key)) for key in keys if key not in taken)
+    yield from (unknown_key(str(key)) for key in keys if key not in accepted)
 
 
-def trainer_faults(options: Mapping[str, Any]) -> Iterator[str]:
+def trainer_problems(options: Mapping[str, Any]) -> Iterator[str]:
     """What cannot be of the options that are taken."""
     if options.get("log_every_n_steps", 1) < 1:
         yield f"{TRAINER}.log_every_n_steps={options['log_every_n_steps']}: give at least 1"
@@ -73,11 +73,11 @@ def trainer_faults(options: Mapping[str, Any]) -> Iterator[str]:
 
 def unknown_key(key: str) -> str:
     """Why a key of `machine.trainer` is not taken, and what to give instead."""
-    said, taken = f"{TRAINER}.{key}", parameters(FORMS[TRAINER]) or {}
+    path, accepted = f"{TRAINER}.{key}", parameters(FORMS[TRAINER]) or {}
     if key in INSTEAD:
-        return f"{said} is set by the framework: {INSTEAD[key]}"
+        return f"{path} is set by the framework: {INSTEAD[key]}"
     if key in (parameters(_CLASS) or {}):
-        return f"{said}: whether it changes what is learned is not known here; there are: {', '.join(taken)}"
-    near = get_close_matches(key, [*taken, *INSTEAD], n=1, cutoff=0.6)
-    meant = f"did you mean {TRAINER}.{near[0]}?" if near else f"there are: {', '.join(taken)}"
-    return f"{said}: Lightning's Trainer has no such argument; {meant}"
+        return f"{path}: whether it changes what is learned is not known here; there are: {', '.join(accepted)}"
+    near = get_close_matches(key, [*accepted, *INSTEAD], n=1, cutoff=0.6)
+    meant = f"did you mean {TRAINER}.{near[0]}?" if near else f"there are: {', '.join(accepted)}"
+    return f"{path}: Lightning's Trainer has no such argument; {meant}"

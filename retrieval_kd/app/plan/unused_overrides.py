@@ -1,5 +1,5 @@
-"""Where each override of the command line arrives: one without effect is a fault, one that a stage ignores is
-told.
+"""Which stages read each override of the command line: one without effect is refused, one that a stage ignores is
+reported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -13,84 +13,96 @@ from retrieval_kd.app.plan.recipe import Composed
 from retrieval_kd.app.plan.stage import Stage
 
 
-def unheard(
-    overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage], root: DictConfig, options: Options
+def unused_override_problems(
+    overrides: Sequence[Override],
+    composed: Sequence[Composed],
+    stages: Sequence[Stage],
+    root: DictConfig,
+    options: Options,
 ) -> list[str]:
-    """The faults of the overrides that no stage of the plan reads."""
-    configs = [root, *(one.config for one in made)]
-    by_name = {stage.name: stage for stage in stay}
-    found = []
-    names = {one.command.name for one in made}
+    """A sentence for each override that no stage of the plan reads."""
+    configs = [root, *(entry.config for entry in composed)]
+    by_name = {stage.name: stage for stage in stages}
+    problems = []
+    names = {entry.command.name for entry in composed}
     for override in overrides:
-        elsewhere = override.stage is not None and override.stage not in names  # its stage is a fault of its own
-        if elsewhere or not _for_stages(override, root) or any(_arrives(override, one, by_name) for one in made):
+        elsewhere = override.stage is not None and override.stage not in names  # an unknown stage is refused anyway
+        if (
+            elsewhere
+            or not _for_stages(override, root)
+            or any(_is_read(override, entry, by_name) for entry in composed)
+        ):
             continue
-        misspelt = None if override.chooses or _applied(override, made) else options.fault_of_key(override, configs)
-        found.append(misspelt or f"{override.said} has no effect: {_why(override, made, by_name)}")
-    return found
+        misspelt = (
+            None if override.chooses or _applied(override, composed) else options.problem_of_key(override, configs)
+        )
+        problems.append(misspelt or f"{override.as_typed} has no effect: {_why(override, composed, by_name)}")
+    return problems
 
 
 def _for_stages(override: Override, root: DictConfig) -> bool:
-    """Whether a stage must read it: not what is for the root, nor a teacher, which may go unread (and that is told)."""
+    """Whether a stage must read it: not what is for the root, nor a teacher, which may go unread (and is reported)."""
     if override.group in (*GROUPS, "seed", "precision"):
         return not (override.chooses and override.group == "teacher")
     return not override.chooses and override.group not in root
 
 
-def _applied(override: Override, made: Sequence[Composed]) -> bool:
-    return any(override in (*one.applied, *one.kept) for one in made)
+def _applied(override: Override, composed: Sequence[Composed]) -> bool:
+    return any(override in (*entry.applied, *entry.wired) for entry in composed)
 
 
-def _arrives(override: Override, one: Composed, stay: Mapping[str, Stage]) -> bool:
+def _is_read(override: Override, entry: Composed, stages: Mapping[str, Stage]) -> bool:
     """Whether the override is in what a stage of the plan reads."""
-    stage = stay.get(one.command.name)
-    if stage is None or override not in one.applied:
+    stage = stages.get(entry.command.name)
+    if stage is None or override not in entry.applied:
         return False
     if override.key in stage.kind.reads and stage.whole.get(override.key) is None:
         return True  # null is read by being left out of the key
     return has(stage.config, override.key.rpartition(".")[0] if override.deletes else override.key)
 
 
-def _why(override: Override, made: Sequence[Composed], stay: Mapping[str, Stage]) -> str:
-    wired = [one.command.name for one in made if override in one.kept]
-    applied = [one.command.name for one in made if override in one.applied]
-    own = [one.command.name for one in made if override in one.aside or override.group in one.command.choices]
+def _why(override: Override, composed: Sequence[Composed], stages: Mapping[str, Stage]) -> str:
+    wired = [entry.command.name for entry in composed if override in entry.wired]
+    applied = [entry.command.name for entry in composed if override in entry.applied]
+    overriding = [
+        entry.command.name for entry in composed if override in entry.ignored or override.group in entry.command.choices
+    ]
     if wired:
-        return _they(wired, "starts from an earlier stage's student", "start from an earlier stage's student")
-    if own and (override.chooses or not applied):
-        return _they(own, f"sets its own {override.group}", f"set their own {override.group}")
-    gone = [name for name in applied if name not in stay]
-    if gone == applied:
-        return f"no stage reads what {_they(gone, 'makes', 'make')}"
-    return _they([name for name in applied if name in stay], "does not use it", "do not use it")
+        return _sentence(wired, "starts from an earlier stage's student", "start from an earlier stage's student")
+    if overriding and (override.chooses or not applied):
+        return _sentence(overriding, f"sets its own {override.group}", f"set their own {override.group}")
+    left_out = [name for name in applied if name not in stages]
+    if left_out == applied:
+        return f"no stage reads what {_sentence(left_out, 'makes', 'make')}"
+    return _sentence([name for name in applied if name in stages], "does not use it", "do not use it")
 
 
-def _they(names: Sequence[str], one: str, several: str, *, comma: bool = False) -> str:
-    """The names and what is said of them, in the singular or the plural."""
-    return f"{', '.join(names)}{',' * comma} {one if len(names) == 1 else several}"
+def _sentence(names: Sequence[str], singular: str, plural: str, *, comma: bool = False) -> str:
+    """The names with their predicate, in the singular or the plural."""
+    return f"{', '.join(names)}{',' * comma} {singular if len(names) == 1 else plural}"
 
 
-def notes(overrides: Sequence[Override], made: Sequence[Composed], stay: Sequence[Stage]) -> list[str]:
-    """What is ignored in which stage, and which teachers are asked for and read by nobody."""
-    names = {stage.name for stage in stay}
-    said = list(_rankers(made, {stage.name for stage in stay if "ranker" in stage.config}))
+def notes(overrides: Sequence[Override], composed: Sequence[Composed], stages: Sequence[Stage]) -> list[str]:
+    """Which overrides a stage ignores, and which teachers are chosen and read by no stage."""
+    names = {stage.name for stage in stages}
+    sentences = list(_ranker_notes(composed, {stage.name for stage in stages if "ranker" in stage.config}))
     for override in overrides:
-        aside = [one.command.name for one in made if override in one.aside and one.command.name in names]
-        if aside:
-            own = f"its own {override.group}" if len(aside) == 1 else f"their own {override.group}"
-            said.append(
-                f"{override.said} is ignored in {_they(aside, f'which sets {own}', f'which set {own}', comma=True)}"
-            )
-    for stage in stay:
+        ignoring = [
+            entry.command.name for entry in composed if override in entry.ignored and entry.command.name in names
+        ]
+        if ignoring:
+            one, several = f"which sets its own {override.group}", f"which set their own {override.group}"
+            sentences.append(f"{override.as_typed} is ignored in {_sentence(ignoring, one, several, comma=True)}")
+    for stage in stages:
         unread = sorted(set(stage.whole.get("teacher") or {}) - set(stage.config.get("teacher") or {}))
         if stage.kind.trains and unread:
-            said.append(f"{stage.name} does not load {', '.join(unread)}: no term of its loss names that teacher")
-    return said
+            sentences.append(f"{stage.name} does not load {', '.join(unread)}: no term of its loss names that teacher")
+    return sentences
 
 
-def _rankers(made: Sequence[Composed], read_by: Set[str]) -> Iterator[str]:
+def _ranker_notes(composed: Sequence[Composed], read_by: Set[str]) -> Iterator[str]:
     """The rankers that nobody named, in the stages that read theirs."""
-    chosen = {one.command.name: one.ranker for one in made if one.ranker and one.command.name in read_by}
+    chosen = {entry.command.name: entry.ranker for entry in composed if entry.ranker and entry.command.name in read_by}
     for ranker in dict.fromkeys(chosen.values()):
         names = ", ".join(name for name, other in chosen.items() if other == ranker)
         yield f"{names}: ranker={ranker}, which reads such a student"

@@ -25,10 +25,10 @@ def plan_table(plan: Plan) -> Table:
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Words set aside, teachers unread, stages that left."""
+    """Overrides that are ignored, teachers that are not read, stages that are left out."""
     why: dict[str, list[str]] = {}
-    for left in plan.left:
-        why.setdefault(left.why, []).append(left.name)
+    for stage in plan.left_out:
+        why.setdefault(stage.why, []).append(stage.name)
     return [*plan.notes, *(f"not in the plan: {', '.join(names)} ({reason})" for reason, names in why.items())]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.check.depths import proposed_fault
+from retrieval_kd.app.check.depths import proposed_lists_problem
 from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import SAVED, reads_text
@@ -64,7 +64,7 @@ def _refuse_short_lists(everyone: dict[str, dict[str, Any]], evaluation: dict[st
     """
     late = [node for node in everyone.values() if fact(str(node.get("_target_")), "exhaustive") == "small"]
     if evaluation["whom"] == "teacher" and late and passages > evaluation["exhaustive"]:
-        if fault := proposed_fault(evaluation):
+        if fault := proposed_lists_problem(evaluation):
             raise UserError(fault)
 
 

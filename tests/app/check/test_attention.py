@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check.attention import attention_faults, refuse_other_words
+from retrieval_kd.app.check.attention import attention_problems, refuse_other_words
 from retrieval_kd.app.plan.forms import with_forms
 from retrieval_kd.errors import UserError
 from retrieval_kd.losses.attention_kl import AttentionKL
@@ -28,7 +28,7 @@ def faults(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> l
         "student": {**option("student", "dual"), **student},
         "teacher": {guide: {**option("scorer", guide), **values}},
     }
-    return list(attention_faults(arrow(guide), with_forms(nodes, {})))
+    return list(attention_problems(arrow(guide), with_forms(nodes, {})))
 
 
 def test_a_cross_encoder_must_show_its_attention() -> None:
@@ -87,7 +87,7 @@ def test_an_arrow_of_weight_0_asks_for_nothing() -> None:
         "student": option("student", "dual"),
         "teacher": {"cross": option("scorer", "cross"), "late": option("scorer", "late")},
     }
-    assert list(attention_faults(Objective({"off": off, "on": on}), with_forms(nodes, {}))) == []
+    assert list(attention_problems(Objective({"off": off, "on": on}), with_forms(nodes, {}))) == []
 
 
 def test_tokenizers_must_be_one() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check.scorers import positions, scorer_faults, segment_faults
+from retrieval_kd.app.check.scorers import positions, scorer_problems, segment_problems
 from retrieval_kd.app.plan.forms import with_forms
 from tests.contracts.options import option
 
@@ -26,7 +26,7 @@ def configured(folder: Path, **values: Any) -> Path:
 
 def faults(backbone: Path, kind: str, **values: Any) -> list[str]:
     node = {**option("scorer", kind), "backbone": str(backbone), "query_length": 32, "passage_length": 96}
-    return list(scorer_faults(with_forms({"student": {**node, **values}}, {}), {}))
+    return list(scorer_problems(with_forms({"student": {**node, **values}}, {}), {}))
 
 
 @pytest.mark.parametrize("kind", ["dual", "late", "cross"])
@@ -81,9 +81,9 @@ def test_segments_are_asked_for_only_where_a_backbone_has_some(
     for source in (str(backbone), "${artifact:ranker}"):
         node = {"backbone": source, "checkpoint": None}
         said = f"student.segments=true: {backbone} has no segments (token types); leave it null"
-        assert list(segment_faults("student", {**node, "segments": True}, made_by)) == ([said] if none else [])
-        assert list(segment_faults("student", {**node, "segments": False}, made_by)) == []
-        assert list(segment_faults("student", {**node, "segments": None}, made_by)) == []
+        assert list(segment_problems("student", {**node, "segments": True}, made_by)) == ([said] if none else [])
+        assert list(segment_problems("student", {**node, "segments": False}, made_by)) == []
+        assert list(segment_problems("student", {**node, "segments": None}, made_by)) == []
 
 
 def test_layers_that_a_backbone_has_not_are_named(backbone: Path) -> None:
@@ -94,7 +94,7 @@ def test_layers_that_a_backbone_has_not_are_named(backbone: Path) -> None:
 def test_members_are_looked_at_as_scorers_are(backbone: Path) -> None:
     member = {**option("scorer", "late"), "backbone": str(backbone), "passage_length": 500}
     node = {"_target_": "retrieval_kd.scorers.ensemble.Ensemble", "members": {"late": member}}
-    (said,) = scorer_faults(with_forms({"teacher": {"ensemble": node}}, {}), {})
+    (said,) = scorer_problems(with_forms({"teacher": {"ensemble": node}}, {}), {})
     assert said.startswith("teacher.ensemble.members.late.passage_length=500: ")
 
 
@@ -114,7 +114,7 @@ def test_what_a_stage_will_make_has_the_positions_of_what_it_starts_from(backbon
 
     def fits(stage: str) -> bool:
         node = {**option("scorer", "dual"), "checkpoint": f"${{artifact:{stage}}}", "passage_length": 500}
-        return not list(scorer_faults(with_forms({"student": node}, made_by), made_by))
+        return not list(scorer_problems(with_forms({"student": node}, made_by), made_by))
 
     assert [fits(stage) for stage in ("first", "second", "long", "tied.late")] == [False, False, True, False]
     assert fits("unknown")  # its own fault is told elsewhere

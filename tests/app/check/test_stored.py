@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check.stored import stored_faults
+from retrieval_kd.app.check.stored import stored_problems
 from retrieval_kd.app.plan.options import Options
 
 STORED = "retrieval_kd.scorers.stored.Stored"
@@ -24,8 +24,8 @@ def config(teachers: dict[str, Any], *, dark: bool = False, **more: Any) -> dict
 
 
 def test_dark_examples_have_no_stored_score(options: Options) -> None:
-    assert list(stored_faults(config({"stored": stored()}), options)) == []
-    (said,) = stored_faults(config({"stored": stored()}, dark=True), options)
+    assert list(stored_problems(config({"stored": stored()}), options)) == []
+    (said,) = stored_problems(config({"stored": stored()}, dark=True), options)
     assert said.startswith("data.dark: teacher.stored looks scores up in a file, and dark examples")
     for name in ("data=sampled", "teacher=colbert", "teacher=cross_encoder", "teacher=dual"):
         assert name in said
@@ -35,36 +35,36 @@ def test_dark_examples_have_no_stored_score(options: Options) -> None:
 
 def test_nor_has_an_ensemble_that_looks_some_up(options: Options) -> None:
     ensemble = {"_target_": "retrieval_kd.scorers.ensemble.Ensemble", "members": {"late": {}, "file": stored()}}
-    (said,) = stored_faults(config({"ensemble": ensemble}, dark=True), options)
+    (said,) = stored_problems(config({"ensemble": ensemble}, dark=True), options)
     assert said.startswith("data.dark: teacher.ensemble.members.file looks scores up")
 
 
 def test_nor_has_a_judge_that_does(options: Options) -> None:
     judged = {**config({"late": {}}, dark=True), "curriculum": {"judge": "stored"}}
     judged["teacher"]["stored"] = stored()
-    assert any(fault.startswith("data.dark: teacher.stored") for fault in stored_faults(judged, options))
+    assert any(fault.startswith("data.dark: teacher.stored") for fault in stored_problems(judged, options))
 
 
 def test_stored_scores_that_nobody_reads_are_not_looked_at(options: Options) -> None:
     unread = config({"late": {}}, dark=True)
     unread["teacher"]["stored"] = stored()
-    assert list(stored_faults(unread, options)) == []
+    assert list(stored_problems(unread, options)) == []
 
 
 def test_a_file_of_no_layout_is_refused_before_it_is_needed(options: Options, tmp_path: Path) -> None:
     path = tmp_path / "scores.txt"
     path.write_text("q a 1\n")
-    (said,) = stored_faults(config({"stored": stored(path)}), options)
+    (said,) = stored_problems(config({"stored": stored(path)}), options)
     assert said.startswith(f"teacher.stored: {path}:1 is 'q a 1', no layout that is known")
     path.write_text("q\ta\t1\n")
-    assert list(stored_faults(config({"stored": stored(path)}), options)) == []
-    (said,) = stored_faults(config({"stored": stored(path, layout="trec")}), options)
+    assert list(stored_problems(config({"stored": stored(path)}), options)) == []
+    (said,) = stored_problems(config({"stored": stored(path, layout="trec")}), options)
     assert "has 3 columns; trec has 6" in said
 
 
 @pytest.mark.parametrize(("key", "value"), [("missing", "drop"), ("given", "probabilities"), ("layout", "pairs")])
 def test_one_file_is_read_in_one_way(options: Options, key: str, value: str) -> None:
-    (said,) = stored_faults(config({"one": stored(), "two": stored(**{key: value})}), options)
+    (said,) = stored_problems(config({"one": stored(), "two": stored(**{key: value})}), options)
     assert said.startswith(f"teacher.two.{key}={value}, and teacher.one reads the same file with {key}=")
     other = stored("other.trec", **{key: value})
-    assert list(stored_faults(config({"one": stored(), "two": other}), options)) == []
+    assert list(stored_problems(config({"one": stored(), "two": other}), options)) == []

@@ -45,7 +45,7 @@ def test_a_form_spells_every_argument_of_its_targets(options: Options, choice: s
         known = signatures.parameters(node["_target_"])
         assert known is not None, node["_target_"]
         assert set(node) - {"_target_", *GIVEN} == set(known) - GIVEN
-    assert list(signatures.faults(config, group)) == []
+    assert list(signatures.problems(config, group)) == []
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_a_value_is_held_against_what_its_annotation_says_plainly(
     module = f"form_{abs(hash(annotation))}"
     (tmp_path / f"{module}.py").write_text(f"class Thing:\n    def __init__(self, *, x: {annotation}) -> None: ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = list(signatures.faults({"_target_": f"{module}.Thing", "x": value}, "thing"))
+    found = list(signatures.problems({"_target_": f"{module}.Thing", "x": value}, "thing"))
     assert (found == []) is fits

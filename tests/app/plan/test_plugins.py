@@ -73,7 +73,7 @@ def test_a_class_from_outside_needs_its_package_on_the_command_line(package: Pat
     assert made.plugins == ("outside_parts",)
     assert list(made.named("train").key_of["plugins"]) == ["outside_parts.terms.Doubled"]
     assert "plugins" not in made.named("start").key_of
-    assert plugins.present() == (), "no longer than the plan is made"
+    assert plugins.allowed_packages() == (), "no longer than the plan is made"
 
 
 def test_the_key_changes_with_the_code_that_a_class_uses_of_its_package(

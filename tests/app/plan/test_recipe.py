@@ -94,7 +94,7 @@ def test_a_start_that_every_stage_wires_for_itself_reaches_no_stage(plan: Planne
 def test_a_given_teacher_makes_the_stage_that_trains_one_leave(plan: Planned) -> None:
     made = plan(LADDER, "teacher.late.checkpoint=minilm")
     assert "teacher" not in names(made)
-    assert [left.name for left in made.left] == ["teacher"]
+    assert [left.name for left in made.left_out] == ["teacher"]
 
 
 def test_an_optional_word_applies_where_its_key_is(plan: Planned) -> None:

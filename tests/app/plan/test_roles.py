@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.check.training import untaught_faults
+from retrieval_kd.app.check.training import untaught_problems
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.errors import UserError
@@ -31,9 +31,9 @@ def test_a_term_of_weight_0_names_nobody() -> None:
 
 
 def test_a_term_of_weight_0_teaches_nobody() -> None:
-    assert list(untaught_faults(config())) == []
+    assert list(untaught_problems(config())) == []
     assert any(
-        "teacher.late has a head that was never trained" in fault for fault in untaught_faults(config(cross_kl=0))
+        "teacher.late has a head that was never trained" in fault for fault in untaught_problems(config(cross_kl=0))
     )
 
 
