@@ -41,19 +41,21 @@ def run(overrides: Sequence[str], *, config_dir: Path | str | None = None) -> di
     stage's alone. It tells how it goes through `logging`, and prints nothing. Raises UserError.
 
     >>> from retrieval_kd import run
-    >>> found = run(["corpus=beir", f"corpus.path={collection}", "stage=bm25"])
-    >>> found["bm25"].metrics["test"]["RR@10"]
+    >>> made = run(["corpus=beir", f"corpus.path={collection}", "stage=bm25"])
+    >>> made["bm25"].metrics["test"]["RR@10"]
     1.0
     """
-    made = _planned(overrides, config_dir)
-    if made.dry_run:
+    checked = _planned(overrides, config_dir)
+    if checked.dry_run:
         raise UserError("dry_run=true makes nothing, and run gives what was made; call plan(…) with these overrides")
-    for note in made.notes:
+    for note in checked.notes:
         _log.warning(note)
-    make_artifacts(made)
-    asked = [stage for stage in made.stages if made.stage in (None, stage.name)]
-    folders = {stage.name: made.artifacts / stage.artifact for stage in asked}
-    return {name: open_artifact(folder, plugins=made.plugins) for name, folder in folders.items() if is_sealed(folder)}
+    make_artifacts(checked)
+    asked = [stage for stage in checked.stages if checked.stage in (None, stage.name)]
+    folders = {stage.name: checked.artifacts / stage.artifact for stage in asked}
+    return {
+        name: open_artifact(folder, plugins=checked.plugins) for name, folder in folders.items() if is_sealed(folder)
+    }
 
 
 def _planned(overrides: Sequence[str], config_dir: Path | str | None) -> Plan:
@@ -75,9 +77,9 @@ def _planned(overrides: Sequence[str], config_dir: Path | str | None) -> Plan:
 @contextmanager
 def _no_other_hydra() -> Iterator[None]:
     """Whatever the caller has initialised of Hydra is put aside, and back again."""
-    one = GlobalHydra.instance()
-    theirs, one.hydra = one.hydra, None
+    holder = GlobalHydra.instance()
+    callers, holder.hydra = holder.hydra, None
     try:
         yield
     finally:
-        one.hydra = theirs
+        holder.hydra = callers

@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Exit status: 0, or 2 with the faults on stderr."""
+    """Exit status: 0, or 2 with the problems on stderr."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing it and exiting
     register()
     show_status(first=ranks().first)

@@ -12,17 +12,17 @@ from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.errors import UserError
 
 
-def tell(plans: Sequence[Plan]) -> None:
-    """dry_run: each plan, and how many artifacts several of them share."""
+def show_plans(plans: Sequence[Plan]) -> None:
+    """Prints, for dry_run, each plan, and how many artifacts several of them share."""
     from retrieval_kd.app.report.reasons import reasons
     from retrieval_kd.app.report.tables import plan_table, remarks, show
 
     for plan in plans:
         show(plan_table(plan), *remarks(plan), *reasons(plan), "")
-    made = [stage.artifact for plan in plans for stage in plan.stages]
+    names = [stage.artifact for plan in plans for stage in plan.stages]
     if len(plans) > 1:
-        saved = len(made) - len(set(made))
-        show(f"{len(made)} stages in {len(plans)} runs, {len(set(made))} artifacts: sharing saves {saved}")
+        saved = len(names) - len(set(names))
+        show(f"{len(names)} stages in {len(plans)} runs, {len(set(names))} artifacts: sharing saves {saved}")
 
 
 def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> float | None:
@@ -65,8 +65,8 @@ def _collections_are_whole(plan: Plan) -> None:
         if not there:
             plan.artifacts.rmdir()
         raise
-    except OSError as fault:
-        raise UserError(f"artifacts={plan.artifacts}: {fault.strerror}; give a folder that can be written to") from None
+    except OSError as error:
+        raise UserError(f"artifacts={plan.artifacts}: {error.strerror}; give a folder that can be written to") from None
 
 
 def _measures_can_be_taken(plan: Plan) -> None:
@@ -79,8 +79,8 @@ def _measures_can_be_taken(plan: Plan) -> None:
         if stage.kind.evaluates:
             corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
             measures = parse(stage.config["evaluation"]["measures"])
-            for fault in cannot_measure(measures, corpus.judgments):
-                raise UserError(fault)
+            for problem in cannot_measure(measures, corpus.judgments):
+                raise UserError(problem)
 
 
 def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
@@ -88,9 +88,9 @@ def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
     from retrieval_kd.app.report.significance import comparisons
     from retrieval_kd.app.report.tables import queries_of, results_table, show
 
-    found = rows(plan)
-    if found:
-        show("", results_table(found, title=f"{plan.recipe}, {queries_of(found)}"), *comparisons(plan))
+    evaluated = rows(plan)
+    if evaluated:
+        show("", results_table(evaluated, title=f"{plan.recipe}, {queries_of(evaluated)}"), *comparisons(plan))
     show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(overrides)}")
 
 

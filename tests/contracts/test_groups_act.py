@@ -13,7 +13,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from torch import nn
 
-from retrieval_kd.app.check.unread_options import declared
+from retrieval_kd.app.check.unread_options import declared_unread
 from retrieval_kd.app.check.unread_training import of_training
 from retrieval_kd.app.cli.schema import FORMS
 from retrieval_kd.app.plan.instantiate import build, class_of
@@ -122,7 +122,7 @@ def small(node: Mapping[str, Any]) -> Node:
 
 def holds(config: Node, key: str) -> set[str]:
     """The keys that the classes on the way to one say they leave unread."""
-    return {name for name, _ in declared(config, key)}
+    return {name for name, _ in declared_unread(config, key)}
 
 
 def silent(config: Node, group: str, seen: Callable[[Node], Any]) -> list[str]:

@@ -9,8 +9,8 @@ import torch
 from hydra.errors import InstantiationException
 
 from retrieval_kd.app.check.training import want_problems
-from retrieval_kd.app.check.unread_options import across, declared
-from retrieval_kd.app.check.unread_training import groups
+from retrieval_kd.app.check.unread_options import declared_unread, unread_across_groups
+from retrieval_kd.app.check.unread_training import unread_groups
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import with_roles_named
 from retrieval_kd.app.plan.signatures import parameters
@@ -105,9 +105,16 @@ def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
     for key, value in flips(group, config[group], group):
         changed = with_value(config, key, value)
         try:
-            if list(want_problems(build(changed["loss"], "loss"), changed)) or list(groups(changed)):
+            if list(want_problems(build(changed["loss"], "loss"), changed)) or list(unread_groups(changed)):
                 continue  # refused
-            unread = {name for name, _ in (*declared(changed, key), *across(KINDS["train"], changed), *groups(changed))}
+            unread = {
+                name
+                for name, _ in (
+                    *declared_unread(changed, key),
+                    *unread_across_groups(KINDS["train"], changed),
+                    *unread_groups(changed),
+                )
+            }
             if not any(key == name or key.startswith(f"{name}.") for name in unread):
                 found += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
         except (UserError, InstantiationException):

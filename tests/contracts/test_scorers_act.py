@@ -11,7 +11,7 @@ from torch import Tensor
 
 from retrieval_kd.app.check.form_options import form_option_problems
 from retrieval_kd.app.check.scorers import scorer_problems
-from retrieval_kd.app.check.unread_options import declared
+from retrieval_kd.app.check.unread_options import declared_unread
 from retrieval_kd.app.plan.forms import class_of
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.distil.distiller import Distiller
@@ -106,7 +106,7 @@ def named(node: Node, key: str) -> bool:
     """Whether the scorer's class says that the key has no effect there."""
     form = class_of(node).FORM
     whole = {**node, **{name: form[name] for name in form if node[name] is None}}
-    return f"student.{key}" in {name for name, _ in declared({"student": whole}, f"student.{key}")}
+    return f"student.{key}" in {name for name, _ in declared_unread({"student": whole}, f"student.{key}")}
 
 
 def looked(kind: str, node: Node, ground: Ground, folder: Path) -> Seen | None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from retrieval_kd.app.check.forms import form_notes
 from retrieval_kd.app.check.problems import root_problems, stage_problems, unread_student_problems
-from retrieval_kd.app.check.unread_overrides import Idle, idle_overrides
-from retrieval_kd.app.check.zero_loss import idle_notes
+from retrieval_kd.app.check.unread_overrides import WithoutEffect, overrides_without_effect
+from retrieval_kd.app.check.zero_loss import zero_loss_notes
 from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.plan import plugins, resolved_config
 from retrieval_kd.app.plan.instantiate import targets
@@ -27,29 +27,33 @@ def checked_plan(texts: Sequence[str], options: Options) -> Plan:
 def _checked(texts: Sequence[str], options: Options) -> Plan:
     draft = draft_of(texts, options)
     refuse(unread_student_problems(draft.stages))
-    found = problems(draft)
-    fits = not found and not draft.unkeyed
-    idle = idle_overrides(draft.overrides, draft.composed, draft.stages) if fits else Idle([], [])
-    refuse([*found, *idle.refused, *draft.unkeyed, *(() if draft.plan.dry_run else draft.unreached)])
-    return replace(draft.plan, notes=(*draft.plan.notes, *_notes(draft, idle.named)))
+    sentences = problems(draft)
+    fits = not sentences and not draft.unkeyed
+    without_effect = (
+        overrides_without_effect(draft.overrides, draft.composed, draft.stages) if fits else WithoutEffect([], [])
+    )
+    refuse([*sentences, *without_effect.refused, *draft.unkeyed, *(() if draft.plan.dry_run else draft.unreached)])
+    return replace(draft.plan, notes=(*draft.plan.notes, *_notes(draft, without_effect.noted)))
 
 
 def problems(draft: Draft) -> list[str]:
     """A sentence for each thing that is wrong with what the stages read, but for what has no effect."""
     overrides, root = draft.overrides, resolved_config.resolved(draft.root)
-    found = unused_override_problems(overrides, draft.composed, draft.stages, draft.root, draft.options)
-    found += stage_problems(draft.stages, root, overrides, draft.options)
-    found += [fault for key, value in root.items() for fault in root_problems(key, value)]
-    return found
+    sentences = unused_override_problems(overrides, draft.composed, draft.stages, draft.root, draft.options)
+    sentences += stage_problems(draft.stages, root, overrides, draft.options)
+    sentences += [problem for key, value in root.items() for problem in root_problems(key, value)]
+    return sentences
 
 
 def _notes(draft: Draft, unread: Sequence[str]) -> list[str]:
-    guessed = (f"{it}: planned without a look at it, and under keys of its name alone" for it in draft.unreached)
-    return [*form_notes(draft.stages), *idle_notes(draft.stages), *unread, *guessed, *_unread_plugins(draft)]
+    guessed = (
+        f"{weights}: planned without a look at it, and under keys of its name alone" for weights in draft.unreached
+    )
+    return [*form_notes(draft.stages), *zero_loss_notes(draft.stages), *unread, *guessed, *_unread_plugins(draft)]
 
 
 def _unread_plugins(draft: Draft) -> list[str]:
     """The plugins of which no stage reads a class."""
     read = [target for stage in draft.stages for _, target in targets(stage.config)]
-    idle = [name for name in draft.plan.plugins if not any(within(target, name) for target in read)]
-    return [f"{plugins.KEY}=[{name}]: no stage reads a class of {name}" for name in idle]
+    unread = [name for name in draft.plan.plugins if not any(within(target, name) for target in read)]
+    return [f"{plugins.KEY}=[{name}]: no stage reads a class of {name}" for name in unread]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.check.given_lists import Lists, Made, bounded, lists_given, lists_of, maker
+from retrieval_kd.app.check.given_lists import EarlierStages, Lists, bounded, lists_from, lists_of, maker
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.roles import SAVED, reads_text
@@ -14,18 +14,18 @@ from retrieval_kd.app.plan.stage_kinds import StageKind, whom
 Node = Mapping[str, Any]
 
 
-def depth_problems(name: str, kind: StageKind, config: Node, made_by: Made) -> Iterator[str]:
-    """The faults of one stage; `made_by` has the kind and the config of each earlier stage."""
+def depth_problems(name: str, kind: StageKind, config: Node, made_by: EarlierStages) -> Iterator[str]:
+    """The problems of one stage; `made_by` has the kind and the config of each earlier stage."""
     if kind.evaluates:
-        yield from _evaluation(name, config, made_by)
+        yield from _evaluation_problems(name, config, made_by)
     if kind.mines:
-        yield from _mining(config, made_by)
+        yield from _mining_problems(config, made_by)
     if kind.trains:
-        yield from _windows(config, made_by)
-    yield from _inside(config.get("ranker") or {}, "ranker", made_by)
+        yield from _data_problems(config, made_by)
+    yield from _inner_ranker_problems(config.get("ranker") or {}, "ranker", made_by)
 
 
-def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
+def _evaluation_problems(name: str, config: Node, made_by: EarlierStages) -> Iterator[str]:
     evaluation = config["evaluation"]
     depth, deepest = evaluation["depth"], _deepest(evaluation["measures"], evaluation["depth"])
     if not isinstance(depth, int) or deepest is None:
@@ -38,11 +38,13 @@ def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
         )
     fused = (config.get("ranker") or {}).get("list_depth")
     if isinstance(fused, int) and fused < depth:
-        said = f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused"
-        yield f"{said}: give ranker.list_depth={depth}, or evaluation.depth={fused}"
+        contradiction = (
+            f"ranker.list_depth={fused} is less than evaluation.depth={depth}, for which lists of {depth} are fused"
+        )
+        yield f"{contradiction}: give ranker.list_depth={depth}, or evaluation.depth={fused}"
     lists, teachers = None, whom(dict(config)) == "teacher"
     if teachers and reranked(config, made_by):
-        yield from _inside(evaluation, "evaluation", made_by)
+        yield from _inner_ranker_problems(evaluation, "evaluation", made_by)
         lists = bounded("evaluation.candidates_per_query", evaluation["candidates_per_query"])
     elif not teachers:
         lists = lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
@@ -61,17 +63,17 @@ def _evaluation(name: str, config: Node, made_by: Made) -> Iterator[str]:
 
 def proposed_lists_problem(evaluation: Node) -> str | None:
     """What is wrong where a teacher re-ranks proposed lists that are shorter than a measure looks."""
-    deepest, kept = _deepest(evaluation["measures"], evaluation["depth"]), evaluation["candidates_per_query"]
-    if deepest is None or deepest[1] <= kept:
+    deepest, listed = _deepest(evaluation["measures"], evaluation["depth"]), evaluation["candidates_per_query"]
+    if deepest is None or deepest[1] <= listed:
         return None
     return (
         f"evaluation.measures: {deepest[0]} looks at {deepest[1]} passages, and beyond evaluation.exhaustive="
-        f"{evaluation['exhaustive']} passages a late-interaction teacher ranks evaluation.candidates_per_query={kept}: "
-        f"give evaluation.candidates_per_query={deepest[1]}, or a larger evaluation.exhaustive"
+        f"{evaluation['exhaustive']} passages a late-interaction teacher ranks "
+        f"evaluation.candidates_per_query={listed}: give evaluation.candidates_per_query={deepest[1]}, or a larger evaluation.exhaustive"
     )
 
 
-def reranked(config: Node, made_by: Made) -> bool:
+def reranked(config: Node, made_by: EarlierStages) -> bool:
     """Whether a teacher of the training that is evaluated orders proposed lists; one by late interaction does where no
     collection is small enough for all of it.
     """
@@ -79,28 +81,29 @@ def reranked(config: Node, made_by: Made) -> bool:
     return not all(fact(target, "exhaustive") in whole for target in evaluated(config, made_by))
 
 
-def evaluated(config: Node, made_by: Made) -> list[str]:
+def evaluated(config: Node, made_by: EarlierStages) -> list[str]:
     """The classes of the teachers that an evaluation ranks by."""
     checkpoint = str((config.get("student") or {}).get("checkpoint"))
     if (reference := REFERENCE.match(checkpoint)) is not None:
         nodes = [*(maker(reference, made_by)[1].get("teacher") or {}).values()]
     else:
-        nodes = _saved(Path(checkpoint).expanduser().parent / SAVED)
+        nodes = _saved_teachers(Path(checkpoint).expanduser().parent / SAVED)
     return [str(node.get("_target_")) for node in nodes if reads_text(node)]
 
 
-def _saved(path: Path) -> list[Node]:
+def _saved_teachers(path: Path) -> list[Node]:
     """The nodes of the scorers beside the student that a training has saved; none where there is no such file."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        roles = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return [one["config"] for role, one in told.items() if role != "student"]
+    return [saved["config"] for role, saved in roles.items() if role != "student"]
 
 
 def _deepest(measures: Any, depth: Any) -> tuple[str, int] | None:
     """(the measure that looks deepest, how many passages it looks at): one without a cut-off, or that leaves out what
-    nobody judged, looks at all that are ranked; None where there are none, or they are no measures (told elsewhere).
+    nobody judged, looks at all that are ranked; None where there are none, or they are no measures
+    (which another check refuses).
     """
     import ir_measures
 
@@ -108,12 +111,12 @@ def _deepest(measures: Any, depth: Any) -> tuple[str, int] | None:
         params = [ir_measures.parse_measure(str(name)).params for name in measures]
     except (NameError, ValueError, SyntaxError, TypeError):
         return None
-    every = [depth if of.get("judged_only") else of.get("cutoff", depth) for of in params]
-    named = [(str(name), int(cut)) for name, cut in zip(measures, every, strict=True) if isinstance(cut, int)]
+    cuts = [depth if of.get("judged_only") else of.get("cutoff", depth) for of in params]
+    named = [(str(name), int(cut)) for name, cut in zip(measures, cuts, strict=True) if isinstance(cut, int)]
     return max(named, key=lambda pair: pair[1], default=None)
 
 
-def _mining(config: Node, made_by: Made) -> Iterator[str]:
+def _mining_problems(config: Node, made_by: EarlierStages) -> Iterator[str]:
     mining = config["mining"]
     named = "last" if "last" in mining else "depth"
     depth = mining[named]
@@ -126,31 +129,34 @@ def _mining(config: Node, made_by: Made) -> Iterator[str]:
         if isinstance(asked, int) and isinstance(depth, int) and asked > depth:
             yield f"mining.{name}={mining[name]} is deeper than mining.depth={depth}: give mining.depth={asked}"
     window = mining.get("teacher_window")
-    there = lists_given(mining.get("path"), made_by, window[0] if isinstance(window, list) and window else 1)
-    wanted = 0 if not isinstance(window, list) or not window else window[0 if there and there.of_file else -1]
-    if there is not None and wanted > there.passages:
-        yield f"mining.teacher_window={window}: mining.path has lists of {there.passages} passages: give such ranks"
+    lists = lists_from(mining.get("path"), made_by, window[0] if isinstance(window, list) and window else 1)
+    wanted = 0 if not isinstance(window, list) or not window else window[0 if lists and lists.of_file else -1]
+    if lists is not None and wanted > lists.passages:
+        yield f"mining.teacher_window={window}: mining.path has lists of {lists.passages} passages: give such ranks"
 
 
-def _windows(config: Node, made_by: Made) -> Iterator[str]:
+def _data_problems(config: Node, made_by: EarlierStages) -> Iterator[str]:
     data = config["data"]
-    windows = {"data": data, **{f"data.further[{place}]": one for place, one in enumerate(data.get("further") or [])}}
-    for where, one in windows.items():
-        ends = [one.get(name) for name in ("negatives", "first", "last")]
-        if not all(type(end) is int for end in ends) or not one["negatives"]:
+    windows = {
+        "data": data,
+        **{f"data.further[{place}]": window for place, window in enumerate(data.get("further") or [])},
+    }
+    for where, window in windows.items():
+        ends = [window.get(name) for name in ("negatives", "first", "last")]
+        if not all(type(end) is int for end in ends) or not window["negatives"]:
             continue
-        ranks = one["last"] - one["first"] + 1
-        if 0 < ranks < one["negatives"]:
+        ranks = window["last"] - window["first"] + 1
+        if 0 < ranks < window["negatives"]:
             yield (
-                f"{where}.negatives={one['negatives']}: ranks {one['first']} to {one['last']} hold {ranks}: give "
-                f"fewer, or {where}.last={one['first'] + one['negatives'] - 1}"
+                f"{where}.negatives={window['negatives']}: ranks {window['first']} to {window['last']} hold {ranks}: "
+                f"give fewer, or {where}.last={window['first'] + window['negatives'] - 1}"
             )
         else:
-            yield from _missed(
-                where, one, lists_given(data.get("candidates"), made_by, one["first"] + one["negatives"] - 1)
+            yield from _window_problems(
+                where, window, lists_from(data.get("candidates"), made_by, window["first"] + window["negatives"] - 1)
             )
     groups = [group.get("last") for group in (config.get("curriculum") or {}).get("groups") or []]
-    drawn = [one.get("last") for one in windows.values() if one.get("negatives")]
+    drawn = [window.get("last") for window in windows.values() if window.get("negatives")]
     lowest = max((last for last in drawn if type(last) is int), default=0)
     if groups and all(type(last) is int for last in groups) and lowest > groups[-1]:
         yield (
@@ -159,7 +165,7 @@ def _windows(config: Node, made_by: Made) -> Iterator[str]:
         )
 
 
-def _missed(where: str, window: Node, there: Lists | None) -> Iterator[str]:
+def _window_problems(where: str, window: Node, there: Lists | None) -> Iterator[str]:
     """A window that reaches beyond what a stage keeps, or where no list of a given file has so many negatives."""
     if there is None:
         return
@@ -176,7 +182,7 @@ def _missed(where: str, window: Node, there: Lists | None) -> Iterator[str]:
         )
 
 
-def _inside(node: Node, path: str, made_by: Made) -> Iterator[str]:
+def _inner_ranker_problems(node: Node, path: str, made_by: EarlierStages) -> Iterator[str]:
     """Rankers that want more of the one inside them than it gives."""
     asked = node.get("candidates_per_query", node.get("list_depth"))
     named = "candidates_per_query" if "candidates_per_query" in node else "list_depth"
@@ -186,4 +192,4 @@ def _inside(node: Node, path: str, made_by: Made) -> Iterator[str]:
         lists = lists_of(inner, f"{path}.{key}", made_by, asked)
         if lists is not None and isinstance(asked, int) and asked > lists.passages:
             yield f"{path}.{named}={asked}: {lists.sentence}: give {path}.{named}={lists.passages}"
-        yield from _inside(inner, f"{path}.{key}", made_by)
+        yield from _inner_ranker_problems(inner, f"{path}.{key}", made_by)

@@ -22,12 +22,14 @@ def form_option_problems(path: str, node: Node, form: Mapping[str, Any], folder:
     """A value that another one of the form leaves without effect; a label that the classifier in a folder has not."""
     for key, needed in _NEEDED.items():
         if node.get(key) is not None and not form[needed]:
-            said = f"{path}.{key}={json.dumps(node[key])} has no effect, as {path}.{needed}={json.dumps(form[needed])}"
-            yield f"{said}: leave it null"
+            no_effect = (
+                f"{path}.{key}={json.dumps(node[key])} has no effect, as {path}.{needed}={json.dumps(form[needed])}"
+            )
+            yield f"{no_effect}: leave it null"
     markers = [key for key in ("query_marker", "passage_marker") if key in form]
     if node.get("marker_at") is not None and not any(form[key] for key in markers):
-        said = f"{path}.marker_at={node['marker_at']} has no effect, as there is no marker"
-        yield f"{said}: give {' or '.join(f'{path}.{key}' for key in markers)}, or leave it null"
+        no_effect = f"{path}.marker_at={node['marker_at']} has no effect, as there is no marker"
+        yield f"{no_effect}: give {' or '.join(f'{path}.{key}' for key in markers)}, or leave it null"
     if node.get("label") is not None:
         yield from _label_problems(path, node, form, None if folder is None else encoder_folder(folder, "query"))
 
@@ -36,8 +38,8 @@ def _label_problems(path: str, node: Node, form: Mapping[str, Any], encoder: Pat
     if encoder is not None and is_classifier(encoder):
         try:
             label_number(encoder, str(node["label"]))
-        except UserError as fault:
-            yield f"{path}.{fault}"
+        except UserError as error:
+            yield f"{path}.{error}"
     elif form["pooling"] not in (POOLER, CLASSIFIER):
-        said = f"{path}.label={node['label']} has no effect, as {source_of(node)} holds no sequence classifier"
-        yield f"{said}: leave it null"
+        no_effect = f"{path}.label={node['label']} has no effect, as {source_of(node)} holds no sequence classifier"
+        yield f"{no_effect}: leave it null"

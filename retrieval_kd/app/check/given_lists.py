@@ -11,7 +11,7 @@ from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.stage_kinds import StageKind
 
 Node = Mapping[str, Any]
-Made = Mapping[str, tuple[StageKind, Node]]  # by name of an earlier stage: its kind and its config
+EarlierStages = Mapping[str, tuple[StageKind, Node]]  # by name of an earlier stage: its kind and its config
 
 
 class Lists(NamedTuple):
@@ -34,24 +34,24 @@ def bounded(key: str, passages: int) -> Lists:
     return Lists(key, passages, f"{key}={passages} gives lists of {passages}")
 
 
-def lists_of(node: Node, path: str, made_by: Made, asked: Any) -> Lists | None:
+def lists_of(node: Node, path: str, made_by: EarlierStages, asked: Any) -> Lists | None:
     """What a ranker lists; None where it ranks everything. Of a file no more is read than shows lists of `asked`."""
     if node.get("candidates") is not None and isinstance(node.get("candidates_per_query"), int):
         return bounded(f"{path}.candidates_per_query", node["candidates_per_query"])
     if isinstance(node.get("list_depth"), int):
         return bounded(f"{path}.list_depth", node["list_depth"])
-    return lists_given(node.get("path"), made_by, asked)
+    return lists_from(node.get("path"), made_by, asked)
 
 
-def lists_given(source: Any, made_by: Made, asked: Any) -> Lists | None:
+def lists_from(source: Any, made_by: EarlierStages, asked: Any) -> Lists | None:
     """The lists that an earlier stage makes, or of a file; None where nothing bounds them."""
     reference = REFERENCE.fullmatch(str(source))
     if reference is None:
-        return _of_file(Path(str(source)).expanduser(), asked)
+        return _lists_of_file(Path(str(source)).expanduser(), asked)
     kind, config = maker(reference, made_by)
     stage, mining = f"+at.{reference['stage']}", config.get("mining") or {}
     if kind is not None and kind.rescores:
-        return lists_given((config.get("data") or {}).get("candidates"), made_by, asked)
+        return lists_from((config.get("data") or {}).get("candidates"), made_by, asked)
     if kind is not None and kind.evaluates:
         return bounded(f"{stage}.evaluation.depth", config["evaluation"]["depth"])
     for key in ("k", "depth"):
@@ -60,12 +60,12 @@ def lists_given(source: Any, made_by: Made, asked: Any) -> Lists | None:
     return bounded(f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
 
 
-def maker(reference: Match[str], made_by: Made) -> tuple[StageKind | None, Node]:
+def maker(reference: Match[str], made_by: EarlierStages) -> tuple[StageKind | None, Node]:
     """The kind and the config of the stage that a reference names; none where there is no such stage."""
     return made_by.get(reference["stage"], (None, {}))
 
 
-def _of_file(path: Path, asked: Any) -> Lists | None:
+def _lists_of_file(path: Path, asked: Any) -> Lists | None:
     if type(asked) is not int or not path.is_file():
         return None
     longest = _longest(path, asked, path.stat().st_mtime_ns)

@@ -1,4 +1,4 @@
-"""What is refused before anything loads: all faults of a plan, each as one sentence that says what to write instead."""
+"""What is refused before anything loads: all problems of a plan, each a sentence that names what to give instead."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,35 +28,35 @@ from retrieval_kd.errors import UserError
 def stage_problems(
     stages: Sequence[Stage], root: Mapping[str, Any], overrides: Sequence[Override], options: Options
 ) -> list[str]:
-    """Every fault of the stages, and of the machine they are to run on; none twice."""
+    """Every problem of the stages, and of the machine they are to run on; none twice."""
     foreign = list(forbidden(root["tracking"], "tracking"))
-    foreign += [fault for stage in stages for key, node in stage.whole.items() for fault in forbidden(node, key)]
+    foreign += [problem for stage in stages for key, node in stage.whole.items() for problem in forbidden(node, key)]
     if foreign:  # nothing else is looked at, since looking builds what a node names
         return list(dict.fromkeys(foreign))
-    found = list(machine_problems(root, stages, ranks()))
+    problems = list(machine_problems(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
     lists = {stage.name: (stage.kind, stage.config) for stage in stages}
     for stage in stages:
-        found += [f"{key} is left to you: give {key}=…" for key in resolved_config.missing(stage.config)]
-        forms = [fault for key, node in stage.config.items() for fault in signatures.problems(node, key)]
-        found += forms
-        if stage.kind.trains and not forms:
-            found += train_problems(with_forms(stage.whole, made_by), overrides, options)
-            found += callback_problems(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
-        if not forms:
-            found += scorer_problems(with_forms(stage.config, made_by), made_by)
-            found += form_problems(stage.config, made_by)
+        problems += [f"{key} is left to you: give {key}=…" for key in resolved_config.missing(stage.config)]
+        misfits = [problem for key, node in stage.config.items() for problem in signatures.problems(node, key)]
+        problems += misfits
+        if stage.kind.trains and not misfits:
+            problems += train_problems(with_forms(stage.whole, made_by), overrides, options)
+            problems += callback_problems(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
+        if not misfits:
+            problems += scorer_problems(with_forms(stage.config, made_by), made_by)
+            problems += form_problems(stage.config, made_by)
         if stage.kind.ranks:
-            found += ranker_problems(stage.config)
+            problems += ranker_problems(stage.config)
         if not stage.kind.trains and roles.passages_of(stage.config):
-            found += lacking_tower_problems(stage.whole)
-        if not forms:
-            found += depth_problems(stage.name, stage.kind, stage.config, lists)
-        if stage.kind.mines and not forms:
-            found += mining_problems(stage.config["mining"])
-        if stage.kind.evaluates and not forms:
-            found += evaluation_problems(stage.config["evaluation"])
-    return list(dict.fromkeys(found))
+            problems += lacking_tower_problems(stage.whole)
+        if not misfits:
+            problems += depth_problems(stage.name, stage.kind, stage.config, lists)
+        if stage.kind.mines and not misfits:
+            problems += mining_problems(stage.config["mining"])
+        if stage.kind.evaluates and not misfits:
+            problems += evaluation_problems(stage.config["evaluation"])
+    return list(dict.fromkeys(problems))
 
 
 def root_problems(key: str, value: Any) -> Iterator[str]:
@@ -66,26 +66,26 @@ def root_problems(key: str, value: Any) -> Iterator[str]:
         yield from value_problems(value, accepts, key)
     elif key == "machine":
         options = value.get("trainer", {})
-        found = list(unknown_options(options)) or list(signatures.problems(value, key))
-        yield from found or trainer_problems(options)
+        problems = list(unknown_options(options)) or list(signatures.problems(value, key))
+        yield from problems or trainer_problems(options)
     elif key == "tracking":
         yield from signatures.problems(value, key)
 
 
 def unread_student_problems(stages: Sequence[Stage]) -> list[str]:
     """Evaluations of a student whose ranker does not read it: they would print another system's numbers as its own."""
-    found = []
+    sentences = []
     for stage in stages:
         wired = str((stage.whole.get("student") or {}).get("checkpoint") or "")
         if stage.kind.evaluates and "student" not in stage.config and "${artifact:" in wired:
-            found.append(
+            sentences.append(
                 f"stage {stage.name}: its ranker reads no scorer, so the student that it should evaluate is not read: "
                 "leave ranker= out, or change it for one stage alone, as in +at.mined.ranker=bm25"
             )
-    return found
+    return sentences
 
 
-def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], group: Ranks) -> Iterator[str]:
+def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], launched: Ranks) -> Iterator[str]:
     """A step that does not divide, a machine that is not there, a tracking that is none."""
     machine = root["machine"]
     numbers = {"devices": 1, "nodes": 1, "workers": 0} | ({} if machine["threads"] is None else {"threads": 1})
@@ -99,10 +99,10 @@ def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], group: Ra
     if wrong:
         return
     devices, nodes = machine["devices"], machine["nodes"]
-    said = f"machine.devices={devices} and machine.nodes={nodes}"
-    if group.world > 1 and group.world != devices * nodes:
-        yield f"{said}, but {group.world} processes were started: let the product be {group.world}"
-    if nodes > 1 and group.world == 1:
+    product = f"machine.devices={devices} and machine.nodes={nodes}"
+    if launched.world > 1 and launched.world != devices * nodes:
+        yield f"{product}, but {launched.world} processes were started: let the product be {launched.world}"
+    if nodes > 1 and launched.world == 1:
         yield f"machine.nodes={nodes}: start this command on every node with torchrun or SLURM's srun"
     if machine["accelerator"] not in ("auto", "cpu", "gpu"):
         yield f"machine.accelerator={machine['accelerator']}: give auto, cpu or gpu"
@@ -119,8 +119,8 @@ def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], group: Ra
     if not any(signatures.problems(root["tracking"], "tracking")):
         try:
             build(root["tracking"], "tracking")
-        except UserError as fault:
-            yield str(fault)
+        except UserError as error:
+            yield str(error)
     for stage in stages:
         if stage.kind.trains:
             yield from division_problems(stage.config["data"], devices * nodes)
@@ -169,8 +169,8 @@ def mining_problems(mining: Mapping[str, Any]) -> Iterator[str]:
         return
     try:
         build(mining, "mining")
-    except UserError as fault:
-        yield f"mining: {fault}"
+    except UserError as error:
+        yield f"mining: {error}"
 
 
 def evaluation_problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
@@ -185,5 +185,5 @@ def evaluation_problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield f"evaluation.depth={evaluation['depth']}: give at least 1"
     try:
         parse(evaluation["measures"])
-    except UserError as fault:
-        yield f"evaluation.measures: {fault}"
+    except UserError as error:
+        yield f"evaluation.measures: {error}"

@@ -16,15 +16,15 @@ SHORTEST = 3  # tokens: a word between two special ones
 
 
 def scorer_problems(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
-    """The faults of every scorer of a stage's config, members of others too; `made_by` are the configs of stages by
+    """The problems of every scorer of a stage's config, members of others too; `made_by` are the configs of stages by
     name, for a checkpoint that one of them is yet to make.
     """
     nodes = {"student": config.get("student") or {}}
     nodes |= {f"teacher.{role}": node for role, node in (config.get("teacher") or {}).items()}
     for path, node in nodes.items():
-        for where, found in roles.scorers(node, path):
-            yield from _number_problems(where, found)
-            yield from _backbone_problems(where, found, made_by)
+        for where, scorer in roles.scorers(node, path):
+            yield from _number_problems(where, scorer)
+            yield from _backbone_problems(where, scorer, made_by)
 
 
 def _number_problems(path: str, node: Node) -> Iterator[str]:
@@ -37,8 +37,8 @@ def _number_problems(path: str, node: Node) -> Iterator[str]:
     if scale is not None and scale <= 0:
         yield f"{path}.scale={scale}: give a number above 0, as 0 ties all scores and one below turns them round"
     for key in ("dropout", "head_dropout"):
-        if isinstance(given := node.get(key), int | float) and not 0 <= given < 1:
-            yield f"{path}.{key}={given}: give a number from 0 on, below 1"
+        if isinstance(share := node.get(key), int | float) and not 0 <= share < 1:
+            yield f"{path}.{key}={share}: give a number from 0 on, below 1"
 
 
 def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
@@ -46,19 +46,19 @@ def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> It
     from retrieval_kd.encoders.weights import Unreached, layers_to_keep, locate
     from retrieval_kd.scorers.record import encoder_folder
 
-    begins = _beginning(node, made_by)
-    if "layers" not in node or begins is None:
+    weights = _initial_weights(node, made_by)
+    if "layers" not in node or weights is None:
         return
     try:
-        folder = encoder_folder(locate(begins), "query")
-        yield from _length_problems(path, node, begins, folder)
-        if begins == _source(node):
+        folder = encoder_folder(locate(weights), "query")
+        yield from _length_problems(path, node, weights, folder)
+        if weights == _source(node):
             yield from _attention_layer_problems(path, node, len(layers_to_keep(folder, node["layers"])[0]))
     except Unreached:
-        return  # told once for all scorers that begin with it
-    except UserError as fault:
-        said = str(fault)
-        yield f"{path}.{said}" if said.startswith("layers=") else f"{path}: {said}"
+        return  # reported once for all scorers that begin with it
+    except UserError as error:
+        message = str(error)
+        yield f"{path}.{message}" if message.startswith("layers=") else f"{path}: {message}"
 
 
 def segment_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
@@ -66,19 +66,19 @@ def segment_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
     from retrieval_kd.encoders.weights import locate
     from retrieval_kd.scorers.record import encoder_folder
 
-    begins = _beginning(node, made_by)
-    if node.get("segments") is not True or begins is None:
+    weights = _initial_weights(node, made_by)
+    if node.get("segments") is not True or weights is None:
         return
-    with suppress(UserError):  # told for itself
-        if lacks_segments(encoder_folder(locate(begins), "query")):
-            yield f"{path}.segments=true: {begins} has no segments (token types); leave it null"
+    with suppress(UserError):  # refused by a check of its own
+        if lacks_segments(encoder_folder(locate(weights), "query")):
+            yield f"{path}.segments=true: {weights} has no segments (token types); leave it null"
 
 
-def _beginning(node: Node, made_by: Mapping[str, Node]) -> str | None:
+def _initial_weights(node: Node, made_by: Mapping[str, Node]) -> str | None:
     """The weights that a scorer goes back to, through the stages that train it; None where they are not known."""
     source = _source(node)
-    while (found := REFERENCE.fullmatch(source or "")) is not None:
-        config, role = made_by.get(found["stage"], {}), found["role"] or "student"
+    while (reference := REFERENCE.fullmatch(source or "")) is not None:
+        config, role = made_by.get(reference["stage"], {}), reference["role"] or "student"
         tied = (config.get("loss") or {}).get("tied") or []
         scorers = {**(config.get("teacher") or {}), "student": config.get("student") or {}}
         source = _source(scorers.get(tied[0] if role in tied else role) or {})
@@ -86,8 +86,8 @@ def _beginning(node: Node, made_by: Mapping[str, Node]) -> str | None:
 
 
 def _source(node: Node) -> str | None:
-    given = node.get("checkpoint") or node.get("backbone")
-    return None if given is None else str(given)
+    weights = node.get("checkpoint") or node.get("backbone")
+    return None if weights is None else str(weights)
 
 
 def _length_problems(path: str, node: Node, source: str, folder: Path) -> Iterator[str]:
@@ -98,8 +98,8 @@ def _length_problems(path: str, node: Node, source: str, folder: Path) -> Iterat
         return
     if fact(str(node["_target_"]), "reads_pairs"):
         if sum(lengths.values()) > longest:
-            said = " and ".join(f"{path}.{key}={length}" for key, length in lengths.items())
-            yield f"{said}: {source} reads {longest} tokens at most, the pair in one text: let their sum be {longest}"
+            both = " and ".join(f"{path}.{key}={length}" for key, length in lengths.items())
+            yield f"{both}: {source} reads {longest} tokens at most, the pair in one text: let their sum be {longest}"
         return
     for key, length in lengths.items():
         if length > longest:

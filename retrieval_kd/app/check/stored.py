@@ -15,7 +15,7 @@ SETTINGS = ("layout", "given", "missing")  # how a file is read: once, whoever l
 
 
 def stored_problems(config: Node, options: Options) -> Iterator[str]:
-    """The faults of the stored scores that a training reads."""
+    """The problems of the stored scores that a training reads."""
     wanted = {role: node for role, node in roles.group(config).items() if role in roles.read(config)}
     nodes = _stored(wanted)
     yield from _settings_at_odds(nodes)
@@ -37,8 +37,8 @@ def _layout_problems(where: str, node: Node) -> Iterator[str]:
     if path.is_file():
         try:
             first_rows(path, node["layout"])
-        except UserError as fault:
-            yield f"{where}: {fault}"
+        except UserError as error:
+            yield f"{where}: {error}"
 
 
 def _settings_at_odds(nodes: list[tuple[str, Node]]) -> Iterator[str]:
@@ -55,8 +55,8 @@ def _settings_at_odds(nodes: list[tuple[str, Node]]) -> Iterator[str]:
 
 def _stored(group: Mapping[str, Node]) -> list[tuple[str, Node]]:
     """(where, node) of the stored scorers of some teachers, members of ensembles too."""
-    every = (found for role, node in group.items() for found in roles.scorers(node, f"teacher.{role}"))
-    return [(where, node) for where, node in every if not roles.reads_text(node)]
+    scorers = (scorer for role, node in group.items() for scorer in roles.scorers(node, f"teacher.{role}"))
+    return [(where, node) for where, node in scorers if not roles.reads_text(node)]
 
 
 def _readers(count: int, options: Options) -> str:

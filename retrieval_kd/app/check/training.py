@@ -23,14 +23,14 @@ Node = Mapping[str, Any]
 
 
 def train_problems(config: Node, overrides: Sequence[Override], options: Options) -> list[str]:
-    """The faults of one train stage's config."""
+    """A sentence for each problem of one train stage's config."""
     unknown = list(role_problems(config, options))
     built = {
         key: _built(key, config[key])
         for key in ("data", "optim", "curriculum", "loss")
         if not (unknown and key == "loss")
     }
-    wrong = [fault for _, fault in built.values() if fault]
+    wrong = [problem for _, problem in built.values() if problem]
     objective = built.get("loss", (None, None))[0]
     return [
         *unknown,
@@ -48,43 +48,49 @@ def train_problems(config: Node, overrides: Sequence[Override], options: Options
 
 def role_problems(config: Node, options: Options) -> Iterator[str]:
     """Roles that a term, an echo or the curriculum names and nobody has, with the teacher or loss that would fit."""
-    there = {"student", *roles.group(config), *roles.echoes(config)}
-    lacking = {role: where for where, role in roles.named(config) if role not in there and where != roles.TOWER}
+    known = {"student", *roles.group(config), *roles.echoes(config)}
+    lacking = {role: where for where, role in roles.named(config) if role not in known and where != roles.TOWER}
     for role, where in lacking.items():
-        have = ", ".join(roles.group(config)) or "none"
+        available = ", ".join(roles.group(config)) or "none"
         if role == roles.ONLY and roles.group(config):
-            one = next(iter(roles.group(config)))
-            said = f" means the group's only role, and the teacher group has {have}: set {where}={one}"
+            only = next(iter(roles.group(config)))
+            explanation = f" means the group's only role, and the teacher group has {available}: set {where}={only}"
         elif role == roles.ONLY:
-            said = f" means the only role of the teacher group, which has none: set {_teachers(options, _one)}"
-        elif near := get_close_matches(role, there, n=1, cutoff=0.6):
-            said = f": there is no role named {role}; did you mean {near[0]}?"
+            explanation = (
+                f" means the only role of the teacher group, which has none: set {_teachers(options, _has_one_role)}"
+            )
+        elif near := get_close_matches(role, known, n=1, cutoff=0.6):
+            explanation = f": there is no role named {role}; did you mean {near[0]}?"
         else:
             wanted = set(lacking) | roles.read(config)
-            said = f": there is no role named {role}; available: {have}; {_choices(config, wanted, options)}"
-        yield f"{where}={role}{said}"
+            explanation = (
+                f": there is no role named {role}; available: {available}; {_choices(config, wanted, options)}"
+            )
+        yield f"{where}={role}{explanation}"
 
 
 def _choices(config: Node, wanted: set[str], options: Options) -> str:
     """The teachers that have the wanted roles, and the losses that do with the roles there are."""
     teachers = _teachers(options, wanted.issubset)
-    losses = [name for name in options.plain("loss") if _does_with(name, config, options)]
+    losses = [name for name in options.plain("loss") if _suits(name, config, options)]
     with_these = f", or with this teacher loss={' or loss='.join(losses)}" if losses else ""
     return f"set {teachers}{with_these}" if teachers else f"name one that is there{with_these}"
 
 
 def _teachers(options: Options, fits: Callable[[set[str]], object]) -> str:
     """`teacher=a or teacher=b`: the options whose roles fit."""
-    there = {name: set(options.compose([f"teacher={name}"]).get("teacher") or {}) for name in options.plain("teacher")}
-    fitting = [name for name, has in there.items() if fits(has)]
+    roles_of = {
+        name: set(options.compose([f"teacher={name}"]).get("teacher") or {}) for name in options.plain("teacher")
+    }
+    fitting = [name for name, roles_there in roles_of.items() if fits(roles_there)]
     return f"teacher={' or teacher='.join(fitting)}" if fitting else ""
 
 
-def _one(there: set[str]) -> bool:
+def _has_one_role(there: set[str]) -> bool:
     return len(there) == 1
 
 
-def _does_with(loss: str, config: Node, options: Options) -> bool:
+def _suits(loss: str, config: Node, options: Options) -> bool:
     """Whether a loss names teachers, all of them there and offering what it wants of them."""
     chosen: Any = OmegaConf.to_container(options.compose([f"loss={loss}"]), resolve=True)
     there = roles.group(config)
@@ -100,23 +106,23 @@ def _built(key: str, node: Node) -> tuple[Any, str | None]:
     """What a light node builds, or why it cannot."""
     try:
         return build(node, key), None
-    except UserError as fault:
-        return None, str(fault)
-    except InstantiationException as fault:
-        if isinstance(fault.__cause__, ValueError | TypeError):
-            return None, f"{key}: {fault.__cause__}"
+    except UserError as error:
+        return None, str(error)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ValueError | TypeError):
+            return None, f"{key}: {error.__cause__}"
         raise
 
 
 def tied_problems(config: Node, overrides: Sequence[Override]) -> Iterator[str]:
     """Weights given to a role that reads through another's encoder."""
     tied = list((config.get("loss") or {}).get("tied") or [])
-    said = {override.key for override in overrides}
+    given_keys = {override.key for override in overrides}
     for role in tied[1:]:
         for key in ("checkpoint", "backbone", "layers", "shared"):
             path = f"teacher.{role}.{key}"
             value = (roles.group(config).get(role) or {}).get(key)
-            if path in said or (key == "checkpoint" and value is not None):
+            if path in given_keys or (key == "checkpoint" and value is not None):
                 yield (
                     f"{path}={value}: in this loss {role} reads through the encoder of {tied[0]} and has no weights of "
                     "its own: set loss=tight_coupling for a teacher apart"
@@ -152,14 +158,14 @@ def _brings_its_head(node: Node) -> bool:
     try:
         return bool(held(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
     except UserError:
-        return False  # told for itself
+        return False  # refused by a check of its own
 
 
 def untaught_problems(config: Node) -> Iterator[str]:
     """Guides and judges with a fresh head that nobody trains: they teach noise."""
     learners = roles.learners(config)
     guides = {f"teacher.{role}": node for role, node in roles.group(config).items() if role not in learners}
-    for path, node in (found for role, guide in guides.items() for found in roles.scorers(guide, role)):
+    for path, node in (scorer for role, guide in guides.items() for scorer in roles.scorers(guide, role)):
         if node.get("checkpoint") is not None or _brings_its_head(node):
             continue
         kind = class_of(node, SCORER)

@@ -21,7 +21,7 @@ class Declares(Protocol):
         """Key → why, and what would make it act; `at` is where the node stands."""
 
 
-def declared(config: Node, key: str) -> Unread:
+def declared_unread(config: Node, key: str) -> Unread:
     """What the classes of the nodes on the way to a key say of themselves."""
     node, at, names = config, "", key.split(".")
     for name in names[:-1]:
@@ -38,7 +38,7 @@ def _group(names: list[str]) -> str:
     return SCORER if names[0] in ("student", "teacher") else names[0]
 
 
-def across(kind: StageKind, config: Node, *, ranked: bool = True) -> Unread:
+def unread_across_groups(kind: StageKind, config: Node, *, ranked: bool = True) -> Unread:
     """What the other groups of a stage leave without effect; `ranked`: a training's teachers are evaluated later."""
     yield from _of_titles(config)
     if kind.trains:

@@ -21,15 +21,15 @@ _SHOWS = {  # feature of a view → a loss that reads it
 
 def of_training(config: Node, *, ranked: bool) -> Unread:
     """Keys of a train stage that cannot act beside its others."""
-    made = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
-    yield from _of_query_weights(**made)
-    yield from _of_lists(**made)
-    yield from _of_optim(made["loss"], made["optim"])
-    yield from _of_teachers(made["loss"], config)
-    yield from _of_forms(made["loss"], made["curriculum"], config, ranked=ranked)
+    built = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
+    yield from _of_query_weights(**built)
+    yield from _of_lists(**built)
+    yield from _of_optim(built["loss"], built["optim"])
+    yield from _of_teachers(built["loss"], config)
+    yield from _of_forms(built["loss"], built["curriculum"], config, ranked=ranked)
 
 
-def groups(config: Node) -> Unread:
+def unread_groups(config: Node) -> Unread:
     """Whole groups and nodes of a train stage that teach nothing there."""
     objective, data, curriculum = (build(config[group], group) for group in ("loss", "data", "curriculum"))
     terms = dict(objective.terms.items())
@@ -52,17 +52,17 @@ def groups(config: Node) -> Unread:
 
 def _of_echoes(objective: Any, config: Node) -> Unread:
     """Echoes that nobody names, and those that are read as what they echo is."""
-    every = (config["loss"].get("terms") or {}).values()
-    named = {role for term in every for role in (term.get("learner"), term.get("guide"))}
+    term_nodes = (config["loss"].get("terms") or {}).values()
+    named = {role for term in term_nodes for role in (term.get("learner"), term.get("guide"))}
     read = {role for term in objective.terms.values() for role in term.roles}
     for name, echo in objective.echoes.items():
         if name not in named:
             yield f"loss.echoes.{name}", f"no term names it; give a term with guide: {name}, or leave it out"
-        elif name in read and (why := _alike(name, echo, objective, config)):
+        elif name in read and (why := _why_alike(name, echo, objective, config)):
             yield f"loss.echoes.{name}", why
 
 
-def _alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
+def _why_alike(name: str, echo: Node, objective: Any, config: Node) -> str | None:
     """What makes an echo's second reading the first one."""
     role, redraw = str(echo["of"]), echo["redraw"]
     first = objective.tied[0] if role in objective.tied else role
@@ -93,7 +93,7 @@ def _of_query_weights(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unre
 
 
 def _of_lists(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
-    wanted = {feature for term in loss.terms.values() for some in features(loss, term).values() for feature in some}
+    wanted = {feature for term in loss.terms.values() for wants in features(loss, term).values() for feature in wants}
     if not wanted & _POOLED:
         yield "data.queries_per_pool", "no term of the loss is over the pool; give one, as loss.terms.<name>.over=pool"
     if not any(window.negatives for window in data.windows):
@@ -125,9 +125,9 @@ def _of_optim(loss: Any, optim: Any) -> Unread:
 
 
 def no_warmup(optim: Any) -> str:
-    """What is to be said of a share of the steps that is less than one step."""
-    said = f"{optim.warmup} of {optim.steps} steps is less than one, rounded down to none"
-    return f"{said}; give optim.warmup=0, or at least {round(1 / optim.steps + 5e-5, 4)}"
+    """The message for a share of the steps that is less than one step."""
+    rounding = f"{optim.warmup} of {optim.steps} steps is less than one, rounded down to none"
+    return f"{rounding}; give optim.warmup=0, or at least {round(1 / optim.steps + 5e-5, 4)}"
 
 
 def _of_teachers(loss: Any, config: Node) -> Unread:
@@ -161,7 +161,7 @@ def _of_forms(loss: Any, curriculum: Any, config: Node, *, ranked: bool) -> Unre
         for key in keys if later else (*keys, *kind.ACTS_ON):
             acting = kind.ACTS_ON.get(key, kind.offers)
             if not acting & read:
-                shown = next(said for feature, said in _SHOWS.items() if feature in acting)
+                shown = next(option for feature, option in _SHOWS.items() if feature in acting)
                 yield f"{roles.path(role)}.{key}", f"no term reads its {' or '.join(sorted(acting))}; set {shown}"
             elif key in keys and _by_order(role, loss, curriculum):
                 why = (
@@ -172,13 +172,13 @@ def _of_forms(loss: Any, curriculum: Any, config: Node, *, ranked: bool) -> Unre
 
 def _wanted(loss: Any, curriculum: Any) -> dict[str, set[str]]:
     """Role → the features of its view that some term or the curriculum reads."""
-    found: dict[str, set[str]] = {}
+    wanted: dict[str, set[str]] = {}
     for term in loss.terms.values():
-        for role, some in features(loss, term).items():
-            found.setdefault(role, set()).update(some)
+        for role, of_term in features(loss, term).items():
+            wanted.setdefault(role, set()).update(of_term)
     for role, wants in curriculum.wants().items():
-        found.setdefault(loss.source(role), set()).update(want.feature for want in wants)
-    return found
+        wanted.setdefault(loss.source(role), set()).update(want.feature for want in wants)
+    return wanted
 
 
 def _by_order(role: str, loss: Any, curriculum: Any) -> bool:

@@ -11,11 +11,11 @@ from retrieval_kd.app.plan.stage import Stage
 _OVER_LISTS = frozenset({"scores", "layers"})  # features of a view that hold a query's own list
 
 
-def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
+def zero_loss_notes(stages: Sequence[Stage]) -> Iterator[str]:
     """A sentence for each training whose lists have one candidate and whose terms compare candidates of a list, whose
     warm-up is less than a step, or whose lists never reach some part of the curriculum.
     """
-    for stage in stay:
+    for stage in stages:
         if not stage.kind.trains:
             continue
         optim, data, curriculum = (build(stage.config[group], group) for group in ("optim", "data", "curriculum"))
@@ -23,7 +23,7 @@ def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
             yield f"{stage.name}: optim.warmup={no_warmup(optim)}"
         for sentence in curriculum.unreached(_ranks(data)):
             yield f"{stage.name}: {sentence}"
-        if not _alone(data):
+        if not _has_single_candidates(data):
             continue
         objective = build(stage.config["loss"], "loss")
         terms = [name for name, term in objective.terms.items() if _compares_lists(objective, term)]
@@ -37,11 +37,13 @@ def idle_notes(stay: Sequence[Stage]) -> Iterator[str]:
 def _ranks(data: Any) -> list[tuple[int, int]]:
     """The ranks that negatives come from, (first, last) of each window; a query without judgments takes one more."""
     more = int(data.unjudged)
-    best = [(one, one.first + one.negatives - 1 + more * (one is data.windows[0])) for one in data.windows]
-    return [(one.first, end if one.order == "best" else one.last) for one, end in best if one.negatives]
+    best = [
+        (window, window.first + window.negatives - 1 + more * (window is data.windows[0])) for window in data.windows
+    ]
+    return [(window.first, end if window.order == "best" else window.last) for window, end in best if window.negatives]
 
 
-def _alone(data: Any) -> bool:
+def _has_single_candidates(data: Any) -> bool:
     return not any(window.negatives for window in data.windows) and data.dark is None
 
 

@@ -12,7 +12,7 @@ from hydra.plugins.config_source import ConfigResult
 
 
 class Remembered(CachingConfigRepository):
-    """Hydra's own cache of read files, which it makes anew for every composition: kept from one to the next.
+    """Hydra's own cache of read files, which it makes anew for every composition: it outlives a composition here.
 
     A recipe is composed once a set of choices, and each of them reads some twenty files. What is given is a copy, since
     a composition merges into what it was given; it is unpickled, as a deep copy takes several times as long. Other

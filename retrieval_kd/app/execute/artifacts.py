@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 # what a stage that was killed goes on from; whatever else it left is made again
 _FOR_RESUMING = ("state-*.ckpt", "mined-*.trec", "metrics.jsonl", "tracker-*.json", SCRATCH)
 # what a sealed artifact has no use for
-_UNSEALED = ("state*", "task.yaml", "fault.txt", ".begun-*", "mined-*.trec", ".*.part")
+_UNSEALED = ("state*", "task.yaml", "error.txt", ".begun-*", "mined-*.trec", ".*.part")
 
 
 KEY = "key.json"  # what the artifact's key is the digest of
@@ -35,7 +35,7 @@ def is_sealed(folder: Path) -> bool:
     return folder.is_dir()
 
 
-def aside(folder: Path) -> Path:
+def part_folder(folder: Path) -> Path:
     """Where an artifact is made before it has its name."""
     return folder.with_name(f"{folder.name}.part")
 
@@ -63,7 +63,7 @@ def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Pa
     """The folder aside, with the stage's config and the artifacts it reads written into it. Of what was there before,
     what a stage goes on from stays, and nothing else, so that nothing strange is sealed.
     """
-    part = aside(folder)
+    part = part_folder(folder)
     part.mkdir(parents=True, exist_ok=True)
     for path in part.iterdir():
         if not any(path.match(pattern) for pattern in _FOR_RESUMING):
@@ -78,7 +78,7 @@ def seal(folder: Path) -> None:
     """Gives a whole folder aside its name, after all of it is on disk; what it was resumed from goes last, so that a
     kill before that repeats nothing.
     """
-    part = aside(folder)
+    part = part_folder(folder)
     if (part / SCRATCH).is_dir():  # moved away first, since a helper may still be writing there
         remove_folder(part / SCRATCH, beside=folder)
     unsealed = {path for pattern in _UNSEALED for path in part.rglob(pattern)}
@@ -127,15 +127,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def discard(folder: Path) -> None:
     """Removes an artifact and what was begun of it. A killed removal leaves nothing that looks whole."""
-    for path in (folder, aside(folder)):
+    for path in (folder, part_folder(folder)):
         if path.is_dir():
             remove_folder(path, beside=folder)
 
 
 def metrics(folder: Path) -> dict[str, Any]:
     """The metrics of a sealed artifact."""
-    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return found
+    values: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return values
 
 
 def inputs(folder: Path) -> dict[str, str]:

@@ -145,7 +145,7 @@ def task_of(plan: Plan, stage: Stage) -> Task:
         stage=stage.name,
         run=stage.run,
         config=config,
-        folder=str(artifacts.aside(plan.artifacts / stage.artifact)),
+        folder=str(artifacts.part_folder(plan.artifacts / stage.artifact)),
         artifacts=str(plan.artifacts),
         machine=plan.machine,
         tracking=plan.tracking,
@@ -157,7 +157,7 @@ def task_of(plan: Plan, stage: Stage) -> Task:
 def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
     """A rank but the first: takes part once the first has begun, then waits until the artifact is whole."""
     folder = plan.artifacts / stage.artifact
-    part = artifacts.aside(folder)
+    part = artifacts.part_folder(folder)
     if _shared(stage):
         wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
         if not artifacts.is_sealed(folder):

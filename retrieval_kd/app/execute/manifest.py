@@ -57,13 +57,13 @@ def _git(folder: Path, *words: str) -> str:
 @lru_cache
 def versions() -> dict[str, str]:
     """The versions of the packages that numbers depend on, of those that are installed."""
-    found = {}
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def digests(folder: Path) -> dict[str, str]:

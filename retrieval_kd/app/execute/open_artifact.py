@@ -118,10 +118,10 @@ def _runs(place: Path) -> dict[str, Path]:
 
 def _scorers(payload: Path) -> dict[str, Path]:
     """role → folder, of the scorers that a training saved, and of those it read where they lie."""
-    told = {role: one["folder"] for role, one in saved_roles(payload).items()}
-    return {role: payload / folder for role, folder in told.items() if folder}  # an absolute folder stays one
+    folders = {role: saved["folder"] for role, saved in saved_roles(payload).items()}
+    return {role: payload / folder for role, folder in folders.items() if folder}  # an absolute folder stays one
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values

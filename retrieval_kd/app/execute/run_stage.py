@@ -92,7 +92,7 @@ def help_with(task: Task, helper: str) -> None:
     work = Work(Path(task.folder), Path(task.artifacts), task.machine)
     try:
         function_at(helper)(OmegaConf.create(task.config), work)
-    except Exception as failure:  # the first process does without, or tells of the fault
+    except Exception as failure:  # the first process does without it, or meets the same error
         _log.error("%s: a process that helped has stopped (%s)", task.stage, failure)
 
 

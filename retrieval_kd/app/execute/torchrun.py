@@ -14,7 +14,7 @@ from retrieval_kd.app.plan import plugins
 from retrieval_kd.errors import ChildrenFailed, UserError
 from retrieval_kd.text.signals import Stopped, stops
 
-TASK, FAULT = "task.yaml", "fault.txt"
+TASK, ERROR = "task.yaml", "error.txt"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
@@ -24,7 +24,7 @@ def run_by_torchrun(task: Task, *, lock: int) -> None:
     Raises UserError with what a child refused, ChildrenFailed if they fail otherwise.
     """
     folder = Path(task.folder)
-    (folder / FAULT).unlink(missing_ok=True)
+    (folder / ERROR).unlink(missing_ok=True)
     task.write(folder / TASK)
     command = [
         sys.executable,
@@ -41,8 +41,8 @@ def run_by_torchrun(task: Task, *, lock: int) -> None:
         child.terminate()
         child.wait()
         raise
-    if (folder / FAULT).exists():
-        raise UserError((folder / FAULT).read_text(encoding="utf-8"))
+    if (folder / ERROR).exists():
+        raise UserError((folder / ERROR).read_text(encoding="utf-8"))
     if status != 0:
         raise ChildrenFailed(
             f"{task.stage} on {task.machine['devices']} devices ended with exit status {status}; its output is above"
@@ -50,15 +50,15 @@ def run_by_torchrun(task: Task, *, lock: int) -> None:
 
 
 def child(path: Path) -> int:
-    """What each torchrun process runs: the task in the file. A fault is left for the parent; gives the exit status."""
+    """What each torchrun process runs: the task in the file. Leaves a UserError to the parent; gives an exit status."""
     task = Task.read(path)
     rank = int(os.environ["RANK"])
     show_status(first=rank == 0)
     try:
         with stops():
             run_stage(task, rank=rank)
-    except UserError as fault:
-        (Path(task.folder) / FAULT).write_text(str(fault), encoding="utf-8")
+    except UserError as error:
+        (Path(task.folder) / ERROR).write_text(str(error), encoding="utf-8")
         return 2
     except Stopped as stopped:
         return 128 + stopped.number
@@ -66,8 +66,8 @@ def child(path: Path) -> int:
 
 
 def _environment(task: Task) -> dict[str, str]:
-    """This package and the plugins are found wherever they lie; cores are shared out (torchrun sets one thread a
-    process unless told).
+    """This package and the plugins are importable wherever they lie; cores are shared out (torchrun sets one thread a
+    process unless set).
     """
     threads = task.machine.get("threads") or max(1, (os.cpu_count() or 1) // int(task.machine["devices"]))
     home = str(Path(retrieval_kd.__file__).resolve().parent.parent)

@@ -14,8 +14,8 @@ _WEIGHTS = "what is saved is what the optimiser made: an average of weights is n
 INSTEAD = {
     f"{_OWN}{name}": why
     for name, why in {
-        "BackboneFinetuning": "who learns is said by the loss: a learner trains whole",
-        "BaseFinetuning": "who learns is said by the loss: a learner trains whole",
+        "BackboneFinetuning": "the loss names who learns, and a learner trains whole",
+        "BaseFinetuning": "the loss names who learns, and a learner trains whole",
         "BasePredictionWriter": "a training predicts nothing: the stages mine, score and evaluate write runs",
         "BatchSizeFinder": _BATCH,
         "Checkpoint": _STATES,

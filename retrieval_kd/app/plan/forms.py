@@ -99,11 +99,11 @@ def starting_point(node: Node, config: Node, role: str, made_by: Mapping[str, No
     return StartingPoint(*held(folder), saved_form(folder, kind), folder=folder)
 
 
-Layers = tuple[list[int], int]  # the blocks kept, as indices of the original backbone; how many that has
+Layers = tuple[list[int], int]  # the blocks that a scorer has, as indices of the original backbone; how many that has
 
 
 def layers_of(node: Node, config: Node, role: str, made_by: Mapping[str, Node]) -> Layers | None:
-    """The blocks that a scorer keeps; None where it is not known what it starts from. Raises UserError for those that
+    """The blocks that a scorer has; None where it is not known what it starts from. Raises UserError for those that
     its backbone has not.
     """
     initial = initial_layers(node, config, role, made_by)

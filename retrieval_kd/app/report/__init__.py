@@ -1,7 +1,7 @@
 """Artifacts to tables, comparisons and records.
 
-Here: `results` (rows of evaluations), `significance` (paired tests), `tables` (what is printed), `record` (what is kept
-of a recipe in experiments/), `sweep` (one table of a multirun).
+Here: `results` (rows of evaluations), `significance` (paired tests), `tables` (what is printed), `record` (what
+experiments/ holds of a recipe), `sweep` (one table of a multirun).
 
 Not here: making or changing an artifact.
 

@@ -37,14 +37,14 @@ def reasons(plan: Plan) -> Iterator[str]:
 
 def _nearest(root: Path, stage: Stage) -> Nearest | None:
     """The artifact of the same kind of stage with the fewest differences, the newest of those; None without any."""
-    wanted, found = leaves(stage.key_of), list[Nearest]()
+    wanted, candidates = leaves(stage.key_of), list[Nearest]()
     sealed = [path for path in root.glob(f"{stage.run}-*/{artifacts.KEY}") if not path.parent.suffix]
     for path in sorted(sealed, key=lambda path: path.stat().st_mtime, reverse=True):
         values = leaves(json.loads(path.read_text(encoding="utf-8")))
         keys = sorted({*wanted, *values})
         differing = [key for key in keys if wanted.get(key, _NOTHING) != values.get(key, _NOTHING)]
-        found.append(Nearest(path.parent, values, differing))
-    return min(found, key=lambda nearest: len(nearest.differing), default=None)
+        candidates.append(Nearest(path.parent, values, differing))
+    return min(candidates, key=lambda nearest: len(nearest.differing), default=None)
 
 
 def leaves(node: Any, prefix: str = "") -> Leaves:
@@ -52,13 +52,13 @@ def leaves(node: Any, prefix: str = "") -> Leaves:
     if not isinstance(node, Mapping) or not node:
         return {prefix: node}
     inner = (leaves(value, f"{prefix}.{name}" if prefix else str(name)) for name, value in node.items())
-    return {key: value for some in inner for key, value in some.items()}
+    return {key: value for part in inner for key, value in part.items()}
 
 
 def _because(plan: Plan, stage: Stage, nearest: Nearest) -> str:
     wanted = leaves(stage.key_of)
-    said = [_difference(plan, key, nearest.values, wanted) for key in nearest.differing]
-    shown = list(dict.fromkeys(said))
+    differences = [_difference(plan, key, nearest.values, wanted) for key in nearest.differing]
+    shown = list(dict.fromkeys(differences))
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
     return f"because {', '.join(shown[:SHOWN])}{more}, compared with {nearest.folder.name}"
 
@@ -67,13 +67,13 @@ def _difference(plan: Plan, key: str, before: Leaves, after: Leaves) -> str:
     name, old, new = key.removeprefix("config."), before.get(key, _NOTHING), after.get(key, _NOTHING)
     reference = REFERENCE.fullmatch(new) if isinstance(new, str) else None
     if reference is not None:
-        made_by = next((one.name for one in plan.stages if one.key == reference["stage"]), "an earlier stage")
+        made_by = next((other.name for other in plan.stages if other.key == reference["stage"]), "an earlier stage")
         return f"what {made_by} makes is not the same"
     if key.startswith("plugins."):
         return f"the code of {key.removeprefix('plugins.')} is not the same"
     if key == "revision":
         return f"the code of {after['run']} has revision {new}, not {old}"
-    if all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in (old, new)):
+    if all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in (old, new)):
         return f"the content of {name} is not the same"
     return f"{name} {_shown(old)} → {_shown(new)}"
 

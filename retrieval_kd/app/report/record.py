@@ -15,7 +15,7 @@ from retrieval_kd.io.atomic import atomic_write
 
 EXPERIMENTS = Path("experiments")
 CONTROL = "baseline"  # the recipe whose students every other recipe is compared with
-_NOT_TOLD = ("artifacts=", "machine", "tracking", "experiment=", "save_every=")  # overrides that change no number
+_LEFT_OUT = ("artifacts=", "machine", "tracking", "experiment=", "save_every=")  # overrides that change no number
 Row = dict[str, Any]
 
 
@@ -32,18 +32,20 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
         raise UserError(
             f"{readme}: there is no such file; record from the root of a checkout, a recipe that has its README"
         )
-    told = " ".join(override for override in overrides if not override.startswith(_NOT_TOLD))
-    found = [row for stage in _sealed(plan) for row in _rows(plan, stage, told)]
-    if not found:
+    words = " ".join(override for override in overrides if not override.startswith(_LEFT_OUT))
+    measured = [row for stage in _sealed(plan) for row in _rows(plan, stage, words)]
+    if not measured:
         raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
-    rows = _joined(_read(folder), found)
+    rows = _joined(_read(folder), measured)
     controls = _read(experiments / CONTROL)
-    for one in [row for row in found if row["final"]]:
+    for student in [row for row in measured if row["final"]]:
         others = [row for row in (*rows, *controls) if row["kind"] == "evaluation"]
-        others = [row for row in others if row["final"] or row in found]
-        turned = {row["artifact"] for row in rows if row.get("against", {}).get("artifact") == one["artifact"]}
-        new = [row for row in others if row["artifact"] not in turned]  # the others were compared with this one
-        rows = _joined(rows, _compared(one, new, plan.artifacts))
+        others = [row for row in others if row["final"] or row in measured]
+        compared_before = {  # with this one, when they were recorded
+            row["artifact"] for row in rows if row.get("against", {}).get("artifact") == student["artifact"]
+        }
+        new = [row for row in others if row["artifact"] not in compared_before]
+        rows = _joined(rows, _compared(student, new, plan.artifacts))
     with atomic_write(folder / "results.jsonl") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     readme_text = rendered(readme.read_text(encoding="utf-8"), rows, controls, where=str(readme))
@@ -82,39 +84,39 @@ def _rows(plan: Plan, stage: Stage, overrides: str) -> Iterable[Row]:
 
 def _minutes(plan: Plan) -> dict[str, float]:
     """Stage → minutes, as its manifest tells them; of the stages that are sealed."""
-    found = {}
+    minutes = {}
     for stage in plan.stages:
         path = plan.artifacts / stage.artifact / "manifest.json"
         if path.is_file():
-            found[stage.name] = round(json.loads(path.read_text(encoding="utf-8"))["seconds"] / 60, 1)
-    return found
+            minutes[stage.name] = round(json.loads(path.read_text(encoding="utf-8"))["seconds"] / 60, 1)
+    return minutes
 
 
-def _compared(one: Row, others: Iterable[Row], root: Path) -> Iterable[Row]:
+def _compared(student: Row, others: Iterable[Row], root: Path) -> Iterable[Row]:
     """The paired comparison of a student with each other one over the same queries whose values are still there."""
     from retrieval_kd.measures.compare import compare
     from retrieval_kd.measures.evaluate import Report
 
-    split = next(name for name in SPLITS if name in one)
-    mine = Report.read(root / one["artifact"] / f"per_query-{split}.jsonl")
+    split = next(name for name in SPLITS if name in student)
+    mine = Report.read(root / student["artifact"] / f"per_query-{split}.jsonl")
     for other in others:
         path = root / other["artifact"] / f"per_query-{split}.jsonl"
-        if other["artifact"] == one["artifact"] or other["corpus"] != one["corpus"] or not path.is_file():
+        if other["artifact"] == student["artifact"] or other["corpus"] != student["corpus"] or not path.is_file():
             continue
-        found = compare(mine, Report.read(path), OBJECTIVE)
+        comparison = compare(mine, Report.read(path), OBJECTIVE)
         yield {
             "kind": "comparison",
-            "recipe": one["recipe"],
-            "words": one["words"],
-            "artifact": one["artifact"],
+            "recipe": student["recipe"],
+            "words": student["words"],
+            "artifact": student["artifact"],
             "against": {key: other[key] for key in ("recipe", "words", "artifact")},
             "measure": OBJECTIVE,
             "split": split,
-            "difference": round(found.difference, 4),
-            "p": float(f"{found.p:.3g}"),
-            "p_randomised": float(f"{found.p_randomised:.3g}"),
-            "detectable": round(found.detectable, 4),
-            "queries": found.queries,
+            "difference": round(comparison.difference, 4),
+            "p": float(f"{comparison.p:.3g}"),
+            "p_randomised": float(f"{comparison.p_randomised:.3g}"),
+            "detectable": round(comparison.detectable, 4),
+            "queries": comparison.queries,
         }
 
 
@@ -127,10 +129,10 @@ def _joined(rows: Sequence[Row], new: Iterable[Row]) -> list[Row]:
     """The rows and the new ones; a new one takes the place of the row that tells of the same artifacts and
     overrides.
     """
-    found = {_name(row): row for row in rows}
+    by_name = {_name(row): row for row in rows}
     for row in new:
-        found[_name(row)] = row
-    return list(found.values())
+        by_name[_name(row)] = row
+    return list(by_name.values())
 
 
 def _name(row: Row) -> tuple[str, ...]:

@@ -78,29 +78,29 @@ def _lines(
     measures = [name for name in shown[0][1][_split(shown[0][1])] if name != "queries"]
     yield f"| system | words | {' | '.join(measures)} | dev {measures[0]} | difference | 95 % interval | p | MDE |"
     yield "|---|---|" + "---|" * (len(measures) + 5)
-    told = [differences.get(row["artifact"]) for _, row in shown]
-    corrected = iter(holm([one["p_randomised"] for one in told if one is not None]))
-    for (title, row), one in zip(shown, told, strict=True):
+    comparisons = [differences.get(row["artifact"]) for _, row in shown]
+    corrected = iter(holm([comparison["p_randomised"] for comparison in comparisons if comparison is not None]))
+    for (title, row), comparison in zip(shown, comparisons, strict=True):
         values = [_short(row[_split(row)].get(name)) for name in measures]
         cells = [title, numbers.get(row["words"], ""), *values, _short(row.get("dev", {}).get(measures[0]))]
-        if one is None:
+        if comparison is None:
             cells += [""] * 4
         else:
-            low, high = interval(one["difference"], one["detectable"], one["queries"])
-            cells += [_signed(one["difference"]), f"{_signed(low)} to {_signed(high)}", f"{next(corrected):.2g}"]
-            cells += [_short(one["detectable"])]
+            low, high = interval(comparison["difference"], comparison["detectable"], comparison["queries"])
+            cells += [_signed(comparison["difference"]), f"{_signed(low)} to {_signed(high)}", f"{next(corrected):.2g}"]
+            cells += [_short(comparison["detectable"])]
         yield f"| {' | '.join(cells)} |"
 
 
 def _differences(student: Row, rows: Sequence[Row]) -> dict[str, Row]:
     """Artifact → the comparison of the student with it, whichever of them was recorded later."""
-    found = {}
+    comparisons = {}
     for row in rows:
         if row["kind"] == "comparison" and row["artifact"] == student["artifact"]:
-            found[row["against"]["artifact"]] = row
+            comparisons[row["against"]["artifact"]] = row
         elif row["kind"] == "comparison" and row["against"]["artifact"] == student["artifact"]:
-            found[row["artifact"]] = {**row, "difference": -row["difference"]}
-    return found
+            comparisons[row["artifact"]] = {**row, "difference": -row["difference"]}
+    return comparisons
 
 
 def _words(shown: Sequence[tuple[str, Row]]) -> Iterator[str]:

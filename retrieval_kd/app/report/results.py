@@ -1,4 +1,4 @@
-"""What a plan's evaluate stages found, as rows."""
+"""The results of a plan's evaluate stages, as rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ def objective(plan: Plan) -> float | None:
     folder = plan.artifacts / judged[-1].artifact if judged else None
     if folder is None or not artifacts.is_sealed(folder):
         return None
-    found = artifacts.metrics(folder).get("dev", {})
-    return float(found[OBJECTIVE]) if OBJECTIVE in found else None
+    dev = artifacts.metrics(folder).get("dev", {})
+    return float(dev[OBJECTIVE]) if OBJECTIVE in dev else None
 
 
 def split_of(metrics: dict[str, Any]) -> str:
@@ -50,17 +50,17 @@ def _evaluated(plan: Plan) -> list[Stage]:
 
 
 def _rows(root: Path, stage: Stage) -> Iterator[Row]:
-    found = artifacts.metrics(root / stage.artifact)
+    metrics = artifacts.metrics(root / stage.artifact)
     if stage.judges == "student":
-        yield _row(stage.title, found, stage.artifact)
-    elif "role" in found:
-        yield _row(f"{stage.title} ({found['role']})", found, stage.artifact)
+        yield _row(stage.title, metrics, stage.artifact)
+    elif "role" in metrics:
+        yield _row(f"{stage.title} ({metrics['role']})", metrics, stage.artifact)
     else:
-        for role, values in found.items():
+        for role, values in metrics.items():
             yield _row(f"{stage.title} ({role})", values, f"{stage.artifact}/{role}")
 
 
-def _row(title: str, found: dict[str, Any], artifact: str) -> Row:
-    split = split_of(found)
-    means = {name: float(value) for name, value in found[split].items() if name != "queries"}
-    return Row(title, split, means, int(found[split].get("queries", 0)), artifact)
+def _row(title: str, metrics: dict[str, Any], artifact: str) -> Row:
+    split = split_of(metrics)
+    means = {name: float(value) for name, value in metrics[split].items() if name != "queries"}
+    return Row(title, split, means, int(metrics[split].get("queries", 0)), artifact)

@@ -26,13 +26,15 @@ def _sentence(plan: Plan, end: Stage, start: Stage) -> str:
     split = split_of(artifacts.metrics(_folder(plan, end)))
     after, before = (Report.read(_folder(plan, stage) / f"per_query-{split}.jsonl") for stage in (end, start))
     measure = OBJECTIVE if OBJECTIVE in after.per_query else next(iter(after.per_query))
-    found = compare(after, before, measure)
-    said = f"{end.title} − {start.title}: {measure} {found.difference:+.3f}, paired t-test p = {found.p:.2g}"
-    if found.detectable == 0:
-        return said
+    comparison = compare(after, before, measure)
+    sentence = (
+        f"{end.title} − {start.title}: {measure} {comparison.difference:+.3f}, paired t-test p = {comparison.p:.2g}"
+    )
+    if comparison.detectable == 0:
+        return sentence
     return (
-        f"{said}, randomisation test p = {found.p_randomised:.2g}; minimum detectable effect {found.detectable:.3f} at "
-        f"80 % power, {found.queries} queries"
+        f"{sentence}, randomisation test p = {comparison.p_randomised:.2g}; minimum detectable "
+        f"effect {comparison.detectable:.3f} at 80 % power, {comparison.queries} queries"
     )
 
 

@@ -30,9 +30,9 @@ def jobs_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(job) for job in batches[0]]
 
 
-def summarise(overrides: Sequence[str], rows: Sequence[Row], folder: Path, fault: str | None = None) -> None:
+def summarise(overrides: Sequence[str], rows: Sequence[Row], folder: Path, error: str | None = None) -> None:
     """Leaves a job's rows in its folder, for the table; a file, since a launcher may run jobs elsewhere."""
-    summary = {"words": list(overrides), "rows": [asdict(row) for row in rows], "fault": fault}
+    summary = {"words": list(overrides), "rows": [asdict(row) for row in rows], "error": error}
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
@@ -44,43 +44,49 @@ class Table(Callback):
         from retrieval_kd.app.report.tables import queries_of, results_table, show
 
         folder = Path(config.hydra.sweep.dir)
-        found = [
+        summaries = [
             json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"*/{SUMMARY}"), key=_number)
         ]
-        if found:
-            listed = table_rows(found)
-            show("", results_table(listed, title=f"{len(found)} runs, {queries_of(listed)}"))
+        if summaries:
+            listed = table_rows(summaries)
+            show("", results_table(listed, title=f"{len(summaries)} runs, {queries_of(listed)}"))
 
 
 def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
     """Rows titled by the overrides that differ between the jobs; an evaluation that all jobs share is one row."""
     common = set.intersection(*(set(summary["words"]) for summary in summaries))
-    said: dict[str, list[str]] = {}
+    overrides_by_artifact: dict[str, list[str]] = {}
     first: dict[str, Row] = {}
     for summary in summaries:
         overrides = " ".join(override for override in summary["words"] if override not in common)
         for values in summary["rows"]:
             row = Row(**values)
             first.setdefault(row.artifact, row)
-            said.setdefault(row.artifact, []).append(overrides)
+            overrides_by_artifact.setdefault(row.artifact, []).append(overrides)
     everywhere = len(summaries)
     return [
-        Row(f"{row.title} · {_said(said[name], everywhere)}", row.split, row.means, row.queries, row.artifact)
+        Row(
+            f"{row.title} · {_label(overrides_by_artifact[name], everywhere)}",
+            row.split,
+            row.means,
+            row.queries,
+            row.artifact,
+        )
         for name, row in first.items()
     ]
 
 
-def _said(overrides: Sequence[str], everywhere: int) -> str:
+def _label(overrides: Sequence[str], everywhere: int) -> str:
     """The overrides of the jobs that share an evaluation: `experiment=adam, lead` where they differ in one
     value alone.
     """
     if len(overrides) == everywhere > 1:
         return "all"
-    said = list(dict.fromkeys(overrides))
-    keys = {override.partition("=")[0] for override in said}
-    if len(keys) == 1 and not any(" " in override for override in said):
-        return f"{keys.pop()}={', '.join(override.partition('=')[2] for override in said)}"
-    return " | ".join(said)
+    distinct = list(dict.fromkeys(overrides))
+    keys = {override.partition("=")[0] for override in distinct}
+    if len(keys) == 1 and not any(" " in override for override in distinct):
+        return f"{keys.pop()}={', '.join(override.partition('=')[2] for override in distinct)}"
+    return " | ".join(distinct)
 
 
 def _number(path: Path) -> int:

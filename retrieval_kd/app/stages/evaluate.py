@@ -31,15 +31,15 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     evaluation = plain["evaluation"]
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     splits = _splits(corpus, evaluation)
-    found, everyone = {}, _everyone(plain)
-    _refuse_short_lists(everyone, evaluation, passages=len(corpus.collection))
-    for role, node in everyone.items():
-        folder = work.folder / role if len(everyone) > 1 else work.folder
-        found[role] = _judged(_ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder)
+    metrics_by_role, scorers = {}, _judged_scorers(plain)
+    _refuse_short_lists(scorers, evaluation, passages=len(corpus.collection))
+    for role, node in scorers.items():
+        folder = work.folder / role if len(scorers) > 1 else work.folder
+        metrics_by_role[role] = _measured(_ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder)
     if evaluation["whom"] == "student":
-        return found["student"]
-    told = {role: {"role": role, **metrics} for role, metrics in found.items()}
-    return told if len(told) > 1 else next(iter(told.values()))
+        return metrics_by_role["student"]
+    labelled = {role: {"role": role, **metrics} for role, metrics in metrics_by_role.items()}
+    return labelled if len(labelled) > 1 else next(iter(labelled.values()))
 
 
 def assist(config: DictConfig, work: Work) -> None:
@@ -47,25 +47,25 @@ def assist(config: DictConfig, work: Work) -> None:
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     queries = _queries(corpus, _splits(corpus, plain["evaluation"]))
-    for role, node in _everyone(plain).items():
+    for role, node in _judged_scorers(plain).items():
         _ranker(role, node, plain, corpus, work).assist(queries, corpus.collection)
 
 
-def _everyone(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _judged_scorers(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Who is judged, role → scorer node: the student, or each teacher. A ranker of words reads no student."""
     if plain["evaluation"]["whom"] == "student":
         return {"student": plain.get("student") or {}}
     return dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
 
 
-def _refuse_short_lists(everyone: dict[str, dict[str, Any]], evaluation: dict[str, Any], *, passages: int) -> None:
+def _refuse_short_lists(scorers: dict[str, dict[str, Any]], evaluation: dict[str, Any], *, passages: int) -> None:
     """Raises UserError for a late-interaction teacher that would be judged over fewer passages than a measure looks at,
     which is known only now that the collection is.
     """
-    late = [node for node in everyone.values() if fact(str(node.get("_target_")), "exhaustive") == "small"]
+    late = [node for node in scorers.values() if fact(str(node.get("_target_")), "exhaustive") == "small"]
     if evaluation["whom"] == "teacher" and late and passages > evaluation["exhaustive"]:
-        if fault := proposed_lists_problem(evaluation):
-            raise UserError(fault)
+        if problem := proposed_lists_problem(evaluation):
+            raise UserError(problem)
 
 
 def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corpus, work: Work) -> Ranker:
@@ -96,15 +96,15 @@ def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
 def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(role, scorer node) of every scorer beside the student that a train artifact tells of."""
     roles = json.loads((payload / SAVED).read_text(encoding="utf-8"))
-    for role, told in roles.items():
-        node = told["config"]
+    for role, saved in roles.items():
+        node = saved["config"]
         if role == "student" or not reads_text(node):  # stored scores rank nothing new
             continue
-        learnt = told["folder"] and str(payload / told["folder"])
-        yield role, {**node, "checkpoint": node["checkpoint"] or learnt} if "checkpoint" in node else node
+        folder = saved["folder"] and str(payload / saved["folder"])
+        yield role, {**node, "checkpoint": node["checkpoint"] or folder} if "checkpoint" in node else node
 
 
-def _judged(
+def _measured(
     ranker: Ranker, corpus: Corpus, splits: list[str], evaluation: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Ranks for the splits' queries, writes the run and the values by query, and gives the means."""
@@ -113,12 +113,12 @@ def _judged(
     queries = _queries(corpus, splits)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
     ranker = ranker.tuned(trained, corpus.collection, corpus.judgments)
-    chosen = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
+    tuned = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
     run = ranker.rank(queries, corpus.collection, evaluation["depth"])
     run.write(folder / "run.trec")
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for split in splits:
         report = measured(run, corpus.judgments, evaluation["measures"], queries=corpus.splits[split])
         report.write(folder / f"per_query-{split}.jsonl")
-        found[split] = {**report.means, "queries": report.queries}
-    return {**found, **chosen, "seconds": time.monotonic() - began}
+        metrics[split] = {**report.means, "queries": report.queries}
+    return {**metrics, **tuned, "seconds": time.monotonic() - began}

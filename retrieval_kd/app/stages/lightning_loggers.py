@@ -22,8 +22,8 @@ class FinishingWandbLogger(WandbLogger):
 class RenamingMLFlowLogger(MLFlowLogger):
     """MLflow's, which has no @ in names: nDCG@10 is nDCG_at_10 there. A run that is gone on with is running again."""
 
-    def __init__(self, *, run_id: str | None, **given: Any) -> None:
-        super().__init__(run_id=run_id, **given)
+    def __init__(self, *, run_id: str | None, **arguments: Any) -> None:
+        super().__init__(run_id=run_id, **arguments)
         if run_id is not None:
             self.experiment.update_run(run_id, status="RUNNING")
 

@@ -124,8 +124,8 @@ class BackgroundLogger(StageLogger):
                 self._hand_over(logger, *row, noted, behind)
             if isinstance(row, str):
                 logger.finalize(row)
-        except Exception as fault:  # whatever a tracker raises; what it says may hold an address with a password
-            self._lose(f"{type(fault).__name__}: {without_credentials(str(fault)).strip().partition(chr(10))[0]}")
+        except Exception as error:  # whatever a tracker raises; what it says may hold an address with a password
+            self._lose(f"{type(error).__name__}: {without_credentials(str(error)).strip().partition(chr(10))[0]}")
 
     def _hand_over(
         self, logger: Logger, row: dict[str, float], step: int | None, noted: dict[str, Any], behind: int

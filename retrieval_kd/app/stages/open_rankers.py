@@ -25,22 +25,22 @@ def open_ranker(
     student, scorer = config.get("student"), None
     if student is not None:
         scorer = placed(open_student(student, config.get("teacher") or {}, seed=seed), config, work.machine)
-    given = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
-    return ranker_of(node, {**given, "artifacts": work.artifacts, "scratch": work.scratch}, but_itself=but_itself)
+    of_scorer = {} if scorer is None else {"scorer": scorer, "tokens_per_group": tokens_per_group(scorer)}
+    return ranker_of(node, {**of_scorer, "artifacts": work.artifacts, "scratch": work.scratch}, but_itself=but_itself)
 
 
 def ranker_of(
-    node: Mapping[str, Any], given: Mapping[str, Any], *, but_itself: bool = False, named: str = ""
+    node: Mapping[str, Any], arguments: Mapping[str, Any], *, but_itself: bool = False, named: str = ""
 ) -> Ranker:
     """A ranker, those inside it first; each gets what of `given` its signature names, and is `named` by its place."""
     parts = {key: value for key, value in node.items() if isinstance(value, Mapping)}
     inner = {
-        key: ranker_of(value, given, but_itself=but_itself, named=f"{named}.{key}") for key, value in parts.items()
+        key: ranker_of(value, arguments, but_itself=but_itself, named=f"{named}.{key}") for key, value in parts.items()
     }
     make = build({key: value for key, value in node.items() if key not in inner}, "ranker", partial=True)
     wanted = inspect.signature(make.func).parameters
-    told = {"named": named, **given}
-    ranker: Ranker = make(**inner, **{key: value for key, value in told.items() if key in wanted})
+    available = {"named": named, **arguments}
+    ranker: Ranker = make(**inner, **{key: value for key, value in available.items() if key in wanted})
     return excluding_query(ranker, asked=but_itself and not inner)
 
 
@@ -73,15 +73,15 @@ def teacher_ranker(
     from retrieval_kd.ranking.rerank import Rerank
 
     tokens = tokens_per_group(scorer)
-    given: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
-    kept: dict[str, Any] = {"scratch": work.scratch, "named": role}
+    arguments: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
+    places: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.exhaustive == "always":
-        return excluding_query(Dense(**given, **kept), asked=but_itself)
+        return excluding_query(Dense(**arguments, **places), asked=but_itself)
     if scorer.exhaustive == "small" and passages <= evaluation["exhaustive"]:
-        return excluding_query(Late(**given, **kept), asked=but_itself)
-    place, inner = f"{role}.candidates", {**given, "scratch": work.scratch}
-    some = {
+        return excluding_query(Late(**arguments, **places), asked=but_itself)
+    place, inner = f"{role}.candidates", {**arguments, "scratch": work.scratch}
+    candidates = {
         "candidates": ranker_of(evaluation["candidates"], inner, but_itself=but_itself, named=place),
         "candidates_per_query": evaluation["candidates_per_query"],
     }
-    return (Late if scorer.exhaustive == "small" else Rerank)(**given, **some, **kept)
+    return (Late if scorer.exhaustive == "small" else Rerank)(**arguments, **candidates, **places)

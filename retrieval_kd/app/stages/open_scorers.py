@@ -16,7 +16,7 @@ _ATTENTION = "word_attention"
 MEMBERS = "members"  # of an ensemble's node: its scorers by name
 
 
-def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **given: Any) -> Scorer:
+def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **arguments: Any) -> Scorer:
     """One scorer with the weights that its node names; a head that they lack is drawn from the seed.
 
     An ensemble's members are opened each by itself. Raises UserError if a scorer must be `trained` and its head is not
@@ -28,12 +28,13 @@ def open_scorer(node: Mapping[str, Any], *, seed: int, trained: bool = False, **
         return _ensemble(node, seed=seed, trained=trained)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        scorer: Scorer = build(dict(node), SCORER, **given)
+        scorer: Scorer = build(dict(node), SCORER, **arguments)
     source, head = node.get("checkpoint") or node.get("backbone"), scorer.head()
     if source is None:
         return scorer
-    found = "towers" not in given and scorer.load_head(locate(str(source)))  # (who is given encoders opens no folder)
-    if trained and not found and head is not None and any(True for _ in head.parameters()):
+    owns_encoders = "towers" not in arguments  # (a scorer that reads through another's opens no folder)
+    head_loaded = owns_encoders and scorer.load_head(locate(str(source)))
+    if trained and not head_loaded and head is not None and any(True for _ in head.parameters()):
         raise UserError(
             f"{source} has no head of a {scorer.kind} scorer, so its scores would be noise: give one that was "
             "trained as such"
@@ -54,24 +55,25 @@ def open_all(
 
     Those that are `looked_at` show their words' attention where their option leaves that open.
     """
-    nodes = {role: _shown(node, role in looked_at) for role, node in {"student": student, **teachers}.items()}
+    nodes = {role: _with_attention(node, role in looked_at) for role, node in {"student": student, **teachers}.items()}
     first = student.get(PASSAGES_OF) or next(iter(tied), "student")  # whom others read through is there before them
     scorers: dict[str, Scorer] = {}
     for role in sorted(nodes, key=lambda role: role != first):
-        given: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         if role in tied[1:]:
-            given, nodes[role] = {"towers": _towers(scorers[tied[0]])}, written_as(nodes[role], scorers[tied[0]].form)
+            first_tied = scorers[tied[0]]
+            arguments, nodes[role] = {"towers": _towers(first_tied)}, written_as(nodes[role], first_tied.form)
         if role == "student" and student.get(PASSAGES_OF) in scorers:
-            given = {"passages": scorers[student[PASSAGES_OF]]}
-        scorers[role] = open_scorer(nodes[role], seed=_seed(seed, role), trained=role not in learners, **given)
+            arguments = {"passages": scorers[student[PASSAGES_OF]]}
+        scorers[role] = open_scorer(nodes[role], seed=_seed(seed, role), trained=role not in learners, **arguments)
     return scorers
 
 
 def open_student(student: Mapping[str, Any], teachers: Mapping[str, Any], *, seed: int) -> Scorer:
     """A student outside training, with the teacher's scorer that reads its passages where it has none of its own."""
     role = str(student.get(PASSAGES_OF))
-    given: dict[str, Any] = {"passages": open_scorer(teachers[role], seed=seed)} if role in teachers else {}
-    return open_scorer(student, seed=seed, **given)
+    arguments: dict[str, Any] = {"passages": open_scorer(teachers[role], seed=seed)} if role in teachers else {}
+    return open_scorer(student, seed=seed, **arguments)
 
 
 def written_as(node: Mapping[str, Any], form: Form) -> dict[str, Any]:
@@ -82,19 +84,21 @@ def written_as(node: Mapping[str, Any], form: Form) -> dict[str, Any]:
 def with_form(node: Mapping[str, Any], scorer: Scorer) -> dict[str, Any]:
     """The node of a scorer that is open, with its form in the place of what it left open; members', too."""
     if isinstance(scorer, Ensemble):
-        members = {name: with_form(one, scorer.member(name)) for name, one in node[MEMBERS].items()}
+        members = {name: with_form(member, scorer.member(name)) for name, member in node[MEMBERS].items()}
         return {**node, MEMBERS: members}
     return {**node, **scorer.form}
 
 
 def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:
-    members = {name: open_scorer(one, seed=_seed(seed, name), trained=trained) for name, one in node[MEMBERS].items()}
+    members = {
+        name: open_scorer(member, seed=_seed(seed, name), trained=trained) for name, member in node[MEMBERS].items()
+    }
     make = build({key: value for key, value in node.items() if key != MEMBERS}, SCORER, partial=True)
-    found: Scorer = make(members=members)
-    return found
+    ensemble: Scorer = make(members=members)
+    return ensemble
 
 
-def _shown(node: Mapping[str, Any], looked_at: bool) -> Mapping[str, Any]:
+def _with_attention(node: Mapping[str, Any], looked_at: bool) -> Mapping[str, Any]:
     return {**node, _ATTENTION: True} if looked_at and _ATTENTION in node and node[_ATTENTION] is None else node
 
 

@@ -18,13 +18,13 @@ def stored_scores(scorers: Mapping[str, Scorer]) -> dict[str, tuple[Run, Missing
 
     Says (on the first rank) where scores look like probabilities. Raises UserError for a line that is none.
     """
-    found: dict[str, tuple[Run, Missing]] = {}
+    scores: dict[str, tuple[Run, Missing]] = {}
     for role, scorer in scorers.items():
         for name, part in scorer.named_modules():
-            if isinstance(part, Stored) and part.file not in found:
-                found[part.file] = (part.read(), part.missing)
-                _remark(part, found[part.file][0], ".".join(filter(None, ("teacher", role, name))))
-    return found
+            if isinstance(part, Stored) and part.file not in scores:
+                scores[part.file] = (part.read(), part.missing)
+                _remark(part, scores[part.file][0], ".".join(filter(None, ("teacher", role, name))))
+    return scores
 
 
 def _remark(stored: Stored, run: Run, where: str) -> None:

@@ -62,7 +62,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     began = time.perf_counter()
     callbacks = build(plain.get("callbacks") or {}, "callbacks").values()
     faults = Faults(work.artifacts / FAULTS / work.folder.stem, OmegaConf.to_yaml(config))
-    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], faults=faults, **_given(work))
+    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], faults=faults, **_fit_arguments(work))
     if rank() == 0:
         teachers = plain.get("teacher") or {}
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
@@ -113,7 +113,7 @@ def _costs(trainer: Any, seconds: float) -> dict[str, Any]:
 
 
 def _places(work: Work) -> dict[str, Any]:
-    """Where lists are kept and made."""
+    """Where lists are made and stored."""
     return {"artifacts": work.artifacts, "folder": work.folder, "workers": work.machine.get("workers", 0)}
 
 
@@ -127,12 +127,18 @@ def _remark(module: Any) -> None:
         _log.warning(f"{module.skipped} training queries have no list to learn from and are skipped")
 
 
-def _given(work: Work) -> dict[str, Any]:
-    """What a training is given beside what it trains: where it writes, and the machine."""
+def _fit_arguments(work: Work) -> dict[str, Any]:
+    """The arguments of `fit` beside what it trains: where it writes, and the machine."""
     machine = ("accelerator", "devices", "nodes")
-    given: dict[str, Any] = {name: work.machine[name] for name in machine if name in work.machine}
+    of_machine: dict[str, Any] = {name: work.machine[name] for name in machine if name in work.machine}
     options = work.machine.get("trainer") or {}
-    return {"folder": work.folder, "save_every": work.save_every, "loggers": work.loggers, "options": options, **given}
+    return {
+        "folder": work.folder,
+        "save_every": work.save_every,
+        "loggers": work.loggers,
+        "options": options,
+        **of_machine,
+    }
 
 
 def _miner(
@@ -162,9 +168,9 @@ def _miner(
                 passages_per_shard=32768,
                 queries_per_block=4096,
             )
-            whole = excluding_query(ranker, asked=corpus.drop_same_id)
+            excluding = excluding_query(ranker, asked=corpus.drop_same_id)
             copies = list[int]()
-            run = mine(whole, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
+            run = mine(excluding, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
             for sentence in said_of(sum(copies)):
                 _log.info(sentence)
             return run
@@ -185,20 +191,22 @@ def _save(
     roles: dict[str, dict[str, Any]] = {}
     for role, scorer in scorers.items():
         formed = with_form(nodes[role], scorer)
-        kept = {**formed, "layers": None} if "layers" in formed else formed
+        saved_node = {**formed, "layers": None} if "layers" in formed else formed
         if role in learners or role in tied[1:]:
             scorer.save(payload / role, encoders_in=payload / tied[0] if role in tied[1:] else None)
-            roles[role] = {"folder": role, "config": {**kept, "checkpoint": None}}
+            roles[role] = {"folder": role, "config": {**saved_node, "checkpoint": None}}
         else:
-            lying = _lying(formed)
-            roles[role] = {"folder": lying.get("checkpoint"), "config": lying}
+            located = _with_absolute_checkpoint(formed)
+            roles[role] = {"folder": located.get("checkpoint"), "config": located}
     (payload / SAVED).write_text(json.dumps(roles, indent=1, sort_keys=True) + "\n")
 
 
-def _lying(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A frozen scorer's node that tells where it lies, from wherever it is read; members of an ensemble, too."""
-    place, members = node.get("checkpoint"), node.get(MEMBERS)
-    found = dict(node)
-    if place and os.path.isdir(place):  # (a hub id stays one)
-        found["checkpoint"] = os.path.abspath(place)
-    return {**found, MEMBERS: {name: _lying(one) for name, one in members.items()}} if members else found
+def _with_absolute_checkpoint(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A frozen scorer's node with the absolute path of its checkpoint; members of an ensemble, too."""
+    checkpoint, members = node.get("checkpoint"), node.get(MEMBERS)
+    located = dict(node)
+    if checkpoint and os.path.isdir(checkpoint):  # (a hub id stays one)
+        located["checkpoint"] = os.path.abspath(checkpoint)
+    if members:
+        located[MEMBERS] = {name: _with_absolute_checkpoint(member) for name, member in members.items()}
+    return located

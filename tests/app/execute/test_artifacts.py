@@ -68,7 +68,7 @@ def test_what_was_kept_for_resuming_is_gone_once_sealed(tmp_path: Path) -> None:
         "state-7-0123456789abcdef.ckpt",
         "state.part",
         "task.yaml",
-        "fault.txt",
+        "error.txt",
         "mined-25.trec",
         "payload/.run.trec.x.part",
         "kept.txt",
