@@ -1,4 +1,4 @@
-"""Where Hydra and W&B live: from words on a command line to sealed artifacts, one way through six rooms.
+"""Where Hydra and W&B live: from the arguments of a command line to sealed artifacts, one way through six rooms.
 
 Here: cli (what was typed), plan (what it means), check (what is refused), stages (what each kind of stage does),
 execute (plan to artifacts), report (artifacts to tables). Each imports only what stands before it; `main`, `jobs` and

@@ -76,7 +76,7 @@ def _planned(overrides: Sequence[str], config_dir: Path | str | None) -> Plan:
 
 @contextmanager
 def _no_other_hydra() -> Iterator[None]:
-    """Whatever the caller has initialised of Hydra is put aside, and back again."""
+    """Whatever the caller has initialised of Hydra is taken away, and put back after."""
     holder = GlobalHydra.instance()
     callers, holder.hydra = holder.hydra, None
     try:

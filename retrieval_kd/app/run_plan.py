@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from retrieval_kd.app.cli.arguments import program
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.execute.execute_plan import execute_plan, to_make
+from retrieval_kd.app.execute.execute_plan import execute_plan, unsealed_stages
 from retrieval_kd.app.plan import plugins
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.plan import Plan
@@ -44,17 +44,17 @@ def make_artifacts(plan: Plan) -> None:
     """Makes what the plan lacks, after a look at what is known only once collections are read. Raises UserError."""
     with plugins.allowed(plan.plugins):
         if ranks().first:
-            _collections_are_whole(plan)
-            _measures_can_be_taken(plan)
+            _refuse_bad_collections(plan)
+            _refuse_unmeasurable(plan)
         execute_plan(plan)
 
 
-def _collections_are_whole(plan: Plan) -> None:
+def _refuse_bad_collections(plan: Plan) -> None:
     """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises UserError."""
     from retrieval_kd.text.corpus import open_corpus
 
     there = plan.artifacts.exists()
-    nodes = [stage.config["corpus"] for stage in to_make(plan)]
+    nodes = [stage.config["corpus"] for stage in unsealed_stages(plan)]
     if not nodes:
         return
     try:
@@ -69,13 +69,13 @@ def _collections_are_whole(plan: Plan) -> None:
         raise UserError(f"artifacts={plan.artifacts}: {error.strerror}; give a folder that can be written to") from None
 
 
-def _measures_can_be_taken(plan: Plan) -> None:
+def _refuse_unmeasurable(plan: Plan) -> None:
     """Refuses measures that the judgments do not allow before anything trains. Raises UserError."""
     from retrieval_kd.measures.evaluate import parse
     from retrieval_kd.measures.names import cannot_measure
     from retrieval_kd.text.corpus import open_corpus
 
-    for stage in to_make(plan):
+    for stage in unsealed_stages(plan):
         if stage.kind.evaluates:
             corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
             measures = parse(stage.config["evaluation"]["measures"])
@@ -90,7 +90,11 @@ def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
 
     evaluated = rows(plan)
     if evaluated:
-        show("", results_table(evaluated, title=f"{plan.recipe}, {queries_of(evaluated)}"), *comparisons(plan))
+        show(
+            "",
+            results_table(evaluated, title=f"{plan.recipe}, {queries_of(evaluated)}"),
+            *comparisons(plan),
+        )
     show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(overrides)}")
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from retrieval_kd.app.check.unread_options import declared_unread
-from retrieval_kd.app.check.unread_training import of_training
+from retrieval_kd.app.check.unread_training import unread_in_training
 from retrieval_kd.app.cli.schema import FORMS
 from retrieval_kd.app.plan.instantiate import build, class_of
 from retrieval_kd.app.plan.signatures import parameters
@@ -295,7 +295,7 @@ def test_every_option_of_an_optimiser_changes_the_weights_after_some_steps_or_is
     found = []
     for key, other in flips(optim, "optim", "optim"):
         config = with_value(plain, key, other)
-        unread = {name for name, _ in of_training(config, ranked=True)}
+        unread = {name for name, _ in unread_in_training(config, ranked=True)}
         if key not in unread and (after := looked(config, stepped)) is not None and after == stepped(plain):
             found.append(f"{key}={other}")
     assert not found

@@ -37,7 +37,7 @@ def attention_problems(objective: Any, config: Node) -> Iterator[str]:
             yield from _cut_problems(term, side, (learner, nodes[learner]), (guide, nodes[guide]))
 
 
-def looked_at(objective: Any) -> frozenset[str]:
+def attention_roles(objective: Any) -> frozenset[str]:
     """The roles whose attention some term reads."""
     return frozenset(role for _, learner, guide in _arrows(objective) for role in (learner, guide))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.check.given_lists import EarlierStages, Lists, bounded, lists_from, lists_of, maker
+from retrieval_kd.app.check.given_lists import EarlierStages, Lists, lists_bounded_by, lists_from, lists_of, maker
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.roles import SAVED, reads_text
@@ -30,11 +30,11 @@ def _evaluation_problems(name: str, config: Node, made_by: EarlierStages) -> Ite
     depth, deepest = evaluation["depth"], _deepest(evaluation["measures"], evaluation["depth"])
     if not isinstance(depth, int) or deepest is None:
         return
-    measure, looked_at = deepest
-    if looked_at > depth:
+    measure, ranks_read = deepest
+    if ranks_read > depth:
         yield (
-            f"evaluation.measures: {measure} looks at {looked_at} passages, and evaluation.depth={depth} ranks "
-            f"fewer: give evaluation.depth={looked_at}, or another measure"
+            f"evaluation.measures: {measure} looks at {ranks_read} passages, and evaluation.depth={depth} ranks "
+            f"fewer: give evaluation.depth={ranks_read}, or another measure"
         )
     fused = (config.get("ranker") or {}).get("list_depth")
     if isinstance(fused, int) and fused < depth:
@@ -43,15 +43,15 @@ def _evaluation_problems(name: str, config: Node, made_by: EarlierStages) -> Ite
         )
         yield f"{contradiction}: give ranker.list_depth={depth}, or evaluation.depth={fused}"
     lists, teachers = None, whom(dict(config)) == "teacher"
-    if teachers and reranked(config, made_by):
+    if teachers and teachers_rerank(config, made_by):
         yield from _inner_ranker_problems(evaluation, "evaluation", made_by)
-        lists = bounded("evaluation.candidates_per_query", evaluation["candidates_per_query"])
+        lists = lists_bounded_by("evaluation.candidates_per_query", evaluation["candidates_per_query"])
     elif not teachers:
-        lists = lists_of(config.get("ranker") or {}, "ranker", made_by, looked_at)
-    if lists is not None and looked_at > lists.passages:
+        lists = lists_of(config.get("ranker") or {}, "ranker", made_by, ranks_read)
+    if lists is not None and ranks_read > lists.passages:
         yield (
-            f"stage {name}: evaluation.measures: {measure} looks at {looked_at} passages, and {lists.sentence}: give "
-            f"{lists.deeper(looked_at)}, or evaluation.measures without it (+at.{name}.evaluation.measures=… for this "
+            f"stage {name}: evaluation.measures: {measure} looks at {ranks_read} passages, and {lists.sentence}: give "
+            f"{lists.deeper(ranks_read)}, or evaluation.measures without it (+at.{name}.evaluation.measures=… for this "
             "stage alone)"
         )
     elif lists is not None and not lists.of_file and depth > lists.passages:
@@ -69,19 +69,20 @@ def proposed_lists_problem(evaluation: Node) -> str | None:
     return (
         f"evaluation.measures: {deepest[0]} looks at {deepest[1]} passages, and beyond evaluation.exhaustive="
         f"{evaluation['exhaustive']} passages a late-interaction teacher ranks "
-        f"evaluation.candidates_per_query={listed}: give evaluation.candidates_per_query={deepest[1]}, or a larger evaluation.exhaustive"
+        f"evaluation.candidates_per_query={listed}: give evaluation.candidates_per_query={deepest[1]}, "
+        "or a larger evaluation.exhaustive"
     )
 
 
-def reranked(config: Node, made_by: EarlierStages) -> bool:
+def teachers_rerank(config: Node, made_by: EarlierStages) -> bool:
     """Whether a teacher of the training that is evaluated orders proposed lists; one by late interaction does where no
     collection is small enough for all of it.
     """
     whole = ("always", *(("small",) if config["evaluation"]["exhaustive"] else ()))
-    return not all(fact(target, "exhaustive") in whole for target in evaluated(config, made_by))
+    return not all(fact(target, "exhaustive") in whole for target in judged_teachers(config, made_by))
 
 
-def evaluated(config: Node, made_by: EarlierStages) -> list[str]:
+def judged_teachers(config: Node, made_by: EarlierStages) -> list[str]:
     """The classes of the teachers that an evaluation ranks by."""
     checkpoint = str((config.get("student") or {}).get("checkpoint"))
     if (reference := REFERENCE.match(checkpoint)) is not None:
@@ -166,7 +167,7 @@ def _data_problems(config: Node, made_by: EarlierStages) -> Iterator[str]:
 
 
 def _window_problems(where: str, window: Node, there: Lists | None) -> Iterator[str]:
-    """A window that reaches beyond what a stage keeps, or where no list of a given file has so many negatives."""
+    """A window that goes beyond the lists a stage makes, or where no list of a given file has so many negatives."""
     if there is None:
         return
     needed = window["first"] + window["negatives"] - 1

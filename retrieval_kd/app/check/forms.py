@@ -1,4 +1,4 @@
-"""What is refused of a scorer's form, and what a plan tells of it: heads that do not fit, values that change it."""
+"""What is refused of a scorer's form, and the notes of a plan on it: heads that do not fit, values that change it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -118,7 +118,7 @@ def _head_there(folder: Path, kind: str | None) -> bool:
 
 
 def form_notes(stages: Sequence[Stage]) -> list[str]:
-    """A sentence for each value that changes a trained form, and for what is left aside of another kind of scorer."""
+    """A sentence for each value that changes a trained form, and for what is not read of another kind of scorer."""
     made_by = {stage.name: stage.config for stage in stages}
     names_by_sentence: dict[str, list[str]] = {}
     for stage in stages:

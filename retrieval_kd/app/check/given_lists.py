@@ -29,7 +29,7 @@ class Lists(NamedTuple):
         return f"a larger {self.key}" if wanted is None else f"{self.key}={wanted}"
 
 
-def bounded(key: str, passages: int) -> Lists:
+def lists_bounded_by(key: str, passages: int) -> Lists:
     """Lists that a key bounds."""
     return Lists(key, passages, f"{key}={passages} gives lists of {passages}")
 
@@ -37,9 +37,9 @@ def bounded(key: str, passages: int) -> Lists:
 def lists_of(node: Node, path: str, made_by: EarlierStages, asked: Any) -> Lists | None:
     """What a ranker lists; None where it ranks everything. Of a file no more is read than shows lists of `asked`."""
     if node.get("candidates") is not None and isinstance(node.get("candidates_per_query"), int):
-        return bounded(f"{path}.candidates_per_query", node["candidates_per_query"])
+        return lists_bounded_by(f"{path}.candidates_per_query", node["candidates_per_query"])
     if isinstance(node.get("list_depth"), int):
-        return bounded(f"{path}.list_depth", node["list_depth"])
+        return lists_bounded_by(f"{path}.list_depth", node["list_depth"])
     return lists_from(node.get("path"), made_by, asked)
 
 
@@ -53,11 +53,11 @@ def lists_from(source: Any, made_by: EarlierStages, asked: Any) -> Lists | None:
     if kind is not None and kind.rescores:
         return lists_from((config.get("data") or {}).get("candidates"), made_by, asked)
     if kind is not None and kind.evaluates:
-        return bounded(f"{stage}.evaluation.depth", config["evaluation"]["depth"])
+        return lists_bounded_by(f"{stage}.evaluation.depth", config["evaluation"]["depth"])
     for key in ("k", "depth"):
         if key in mining:
-            return bounded(f"{stage}.mining.{key}", mining[key])
-    return bounded(f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
+            return lists_bounded_by(f"{stage}.mining.{key}", mining[key])
+    return lists_bounded_by(f"{stage}.mining.last", mining["last"] - mining["first"] + 1) if "last" in mining else None
 
 
 def maker(reference: Match[str], made_by: EarlierStages) -> tuple[StageKind | None, Node]:

@@ -17,7 +17,7 @@ SETTINGS = ("layout", "given", "missing")  # how a file is read: once, whoever l
 def stored_problems(config: Node, options: Options) -> Iterator[str]:
     """The problems of the stored scores that a training reads."""
     wanted = {role: node for role, node in roles.group(config).items() if role in roles.read(config)}
-    nodes = _stored(wanted)
+    nodes = _stored_scorers(wanted)
     yield from _settings_at_odds(nodes)
     for where, node in nodes:
         yield from _layout_problems(where, node)
@@ -53,7 +53,7 @@ def _settings_at_odds(nodes: list[tuple[str, Node]]) -> Iterator[str]:
                 )
 
 
-def _stored(group: Mapping[str, Node]) -> list[tuple[str, Node]]:
+def _stored_scorers(group: Mapping[str, Node]) -> list[tuple[str, Node]]:
     """(where, node) of the stored scorers of some teachers, members of ensembles too."""
     scorers = (scorer for role, node in group.items() for scorer in roles.scorers(node, f"teacher.{role}"))
     return [(where, node) for where, node in scorers if not roles.reads_text(node)]
@@ -68,4 +68,4 @@ def _readers(count: int, options: Options) -> str:
 def _reads_text(config: DictConfig, count: int) -> bool:
     plain: Any = OmegaConf.to_container(config.get("teacher") or OmegaConf.create(), resolve=False)
     nodes = {role: node for role, node in plain.items() if isinstance(node, Mapping)}
-    return len(plain) == count and not _stored(nodes)
+    return len(plain) == count and not _stored_scorers(nodes)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from retrieval_kd.app.check.unread_training import dropouts, of_training, tower_alone
+from retrieval_kd.app.check.unread_training import dropouts, unread_beside_passages, unread_in_training
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
 from retrieval_kd.app.plan.stage_kinds import StageKind
@@ -42,7 +42,7 @@ def unread_across_groups(kind: StageKind, config: Node, *, ranked: bool = True) 
     """What the other groups of a stage leave without effect; `ranked`: a training's teachers are evaluated later."""
     yield from _of_titles(config)
     if kind.trains:
-        yield from of_training(config, ranked=ranked)
+        yield from unread_in_training(config, ranked=ranked)
         return
     for path, node in _scorers(config):
         for key in dropouts(node):
@@ -87,6 +87,6 @@ def _of_tower(config: Node) -> Unread:
     if role is None:
         return
     if role in roles.group(config):
-        yield from tower_alone(role, roles.group(config)[role])
+        yield from unread_beside_passages(role, roles.group(config)[role])
     elif student.get("checkpoint") is not None:
         yield "student.passages_of", "student.checkpoint has a tower of its own for them; leave it to a train stage"

@@ -5,7 +5,7 @@ values.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from retrieval_kd.app.check.depths import evaluated, reranked
+from retrieval_kd.app.check.depths import judged_teachers, teachers_rerank
 from retrieval_kd.app.check.given_lists import EarlierStages
 from retrieval_kd.app.check.unread_options import declared_unread, unread_across_groups
 from retrieval_kd.app.check.unread_training import unread_groups
@@ -101,10 +101,10 @@ def _of_teacher_evaluation(stage: Stage, lists: EarlierStages) -> Iterator[tuple
     """What of an evaluation of teachers does not matter to the kinds that there are."""
     if stage.judges != "teacher":
         return
-    late = any(fact(target, "exhaustive") == "small" for target in evaluated(stage.config, lists))
+    late = any(fact(target, "exhaustive") == "small" for target in judged_teachers(stage.config, lists))
     if not late:
         yield "evaluation.exhaustive", "no teacher is a late-interaction one; set teacher=colbert"
-    if not late and not reranked(stage.config, lists):
+    if not late and not teachers_rerank(stage.config, lists):
         for key in ("candidates", "candidates_per_query"):
             yield f"evaluation.{key}", "no teacher orders proposed lists; leave it to a cross-encoder's evaluation"
 

@@ -19,7 +19,7 @@ _SHOWS = {  # feature of a view → a loss that reads it
 }
 
 
-def of_training(config: Node, *, ranked: bool) -> Unread:
+def unread_in_training(config: Node, *, ranked: bool) -> Unread:
     """Keys of a train stage that cannot act beside its others."""
     built = {group: build(config[group], group) for group in ("loss", "data", "curriculum", "optim")}
     yield from _of_query_weights(**built)
@@ -119,12 +119,12 @@ def _of_optim(loss: Any, optim: Any) -> Unread:
         if all(key in optim.learners.get(role, {}) for role in loss.learners):
             yield f"optim.{key}", f"every learner has its own; leave optim.learners.<role>.{key} out"
     if optim.warmup and not optim.num_warmup_steps:
-        yield "optim.warmup", no_warmup(optim)
+        yield "optim.warmup", warmup_message(optim)
     if optim.schedule == "linear_from_start" and not optim.num_warmup_steps:
         yield "optim.schedule", "without a warm-up it is linear; give optim.warmup, or set optim.schedule=linear"
 
 
-def no_warmup(optim: Any) -> str:
+def warmup_message(optim: Any) -> str:
     """The message for a share of the steps that is less than one step."""
     rounding = f"{optim.warmup} of {optim.steps} steps is less than one, rounded down to none"
     return f"{rounding}; give optim.warmup=0, or at least {round(1 / optim.steps + 5e-5, 4)}"
@@ -153,7 +153,7 @@ def _of_forms(loss: Any, curriculum: Any, config: Node, *, ranked: bool) -> Unre
     for role, node in roles.scorers_by_role(config).items():
         read = wanted.get(role, set())
         if not read:
-            yield from tower_alone(role, node) if not ranked else ()
+            yield from unread_beside_passages(role, node) if not ranked else ()
             continue
         kind = class_of(node, SCORER)
         keys = kind.keeps_order(node)
@@ -187,7 +187,7 @@ def _by_order(role: str, loss: Any, curriculum: Any) -> bool:
     return curriculum.judge != role and all(term.reads_order and loss.source(term.learner) != role for term in reading)
 
 
-def tower_alone(role: str, node: Node) -> Unread:
+def unread_beside_passages(role: str, node: Node) -> Unread:
     """The keys of a teacher that matter to queries and scores alone, where its passages are all that is read."""
     for key in node:
         if key.startswith("query_") or key in ("pad_queries", "scale"):

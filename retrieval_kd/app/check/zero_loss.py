@@ -1,10 +1,10 @@
-"""What a plan tells of a training that would learn nothing of some terms, ranks or steps."""
+"""The notes of a plan on a training that would learn nothing of some terms, ranks or steps."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from retrieval_kd.app.check.required_features import features
-from retrieval_kd.app.check.unread_training import no_warmup
+from retrieval_kd.app.check.unread_training import warmup_message
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.stage import Stage
 
@@ -20,7 +20,7 @@ def zero_loss_notes(stages: Sequence[Stage]) -> Iterator[str]:
             continue
         optim, data, curriculum = (build(stage.config[group], group) for group in ("optim", "data", "curriculum"))
         if optim.warmup and not optim.num_warmup_steps:
-            yield f"{stage.name}: optim.warmup={no_warmup(optim)}"
+            yield f"{stage.name}: optim.warmup={warmup_message(optim)}"
         for sentence in curriculum.unreached(_ranks(data)):
             yield f"{stage.name}: {sentence}"
         if not _has_single_candidates(data):

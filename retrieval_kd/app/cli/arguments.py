@@ -12,7 +12,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
 RECORD, VERIFY, CLEAN, REPLAY = "record", "verify", "clean", "replay"
-COMMANDS = (RECORD, VERIFY, CLEAN, REPLAY)  # first words that are no override: what to do instead of running a plan
+COMMANDS = (RECORD, VERIFY, CLEAN, REPLAY)  # first arguments that are no override: done instead of running a plan
 PLACED = (REPLAY,)  # commands that are given a folder
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 

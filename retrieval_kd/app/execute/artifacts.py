@@ -60,7 +60,7 @@ def locked(folder: Path) -> Iterator[int]:
 
 
 def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Path:
-    """The folder aside, with the stage's config and the artifacts it reads written into it. Of what was there before,
+    """The part folder, with the stage's config and the artifacts it reads written into it. Of what was there before,
     what a stage goes on from stays, and nothing else, so that nothing strange is sealed.
     """
     part = part_folder(folder)
@@ -75,7 +75,7 @@ def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Pa
 
 
 def seal(folder: Path) -> None:
-    """Gives a whole folder aside its name, after all of it is on disk; what it was resumed from goes last, so that a
+    """Gives a whole part folder its name, after all of it is on disk; what it was resumed from goes last, so that a
     kill before that repeats nothing.
     """
     part = part_folder(folder)

@@ -1,4 +1,4 @@
-"""Runs a plan: each stage that is not sealed is made, under a lock, aside, and sealed when whole."""
+"""Runs a plan: each stage that is not sealed is made under a lock in a part folder, and sealed when it is whole."""
 
 import logging
 import time
@@ -26,17 +26,17 @@ def execute_plan(plan: Plan) -> None:
     there.
     """
     group = ranks()
-    forgotten = _forget(plan, group)
+    discarded_mark = _discard_fresh(plan, group)
     if group.first:
         refuse_damaged(plan, _read_of(plan))
     for stage in plan.stages:
         if plan.stage is None or stage.name == plan.stage:
             _ensure(plan, stage, group)
     if group.first:
-        forgotten.unlink(missing_ok=True)
+        discarded_mark.unlink(missing_ok=True)
 
 
-def to_make(plan: Plan) -> list[Stage]:
+def unsealed_stages(plan: Plan) -> list[Stage]:
     """The stages that are not sealed; with `stage` only that. Raises UserError if an input of that is not there."""
     stages = [stage for stage in plan.stages if plan.stage in (None, stage.name)]
     lacking = [stage for stage in stages if not artifacts.is_sealed(plan.artifacts / stage.artifact)]
@@ -46,7 +46,7 @@ def to_make(plan: Plan) -> list[Stage]:
     return lacking
 
 
-def _forget(plan: Plan, group: Ranks) -> Path:
+def _discard_fresh(plan: Plan, group: Ranks) -> Path:
     """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
     mark = plan.artifacts / ".locks" / f"forgotten-{group.launch}"
     if plan.fresh is None:
@@ -108,7 +108,7 @@ def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
     inputs = {name: plan.named(name).artifact for name in stage.inputs}
     part = artifacts.begin(folder, config=stage.config, inputs=inputs)
     began, task = time.monotonic(), task_of(plan, stage)
-    if group.world > 1 or plan.machine.get("devices", 1) == 1 or not _shared(stage):
+    if group.world > 1 or plan.machine.get("devices", 1) == 1 or not _can_be_shared(stage):
         _mark(part, group)
         run_stage(task)
     else:
@@ -118,7 +118,7 @@ def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
     artifacts.seal(folder)
 
 
-def _shared(stage: Stage) -> bool:
+def _can_be_shared(stage: Stage) -> bool:
     """Whether several processes have something to do: whatever trains or encodes."""
     return bool(stage.config.get("student") or stage.config.get("teacher"))
 
@@ -158,7 +158,7 @@ def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
     """A rank but the first: takes part once the first has begun, then waits until the artifact is whole."""
     folder = plan.artifacts / stage.artifact
     part = artifacts.part_folder(folder)
-    if _shared(stage):
+    if _can_be_shared(stage):
         wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
         if not artifacts.is_sealed(folder):
             run_stage(task_of(plan, stage), rank=group.rank)

@@ -61,7 +61,7 @@ def fits(value: Any, accepts: Accepts) -> bool:
         return True
     if any(value == literal and type(value) is type(literal) for literal in accepts.literals):
         return True
-    return any(_is(value, name) for name in accepts.types) and _items_fit(value, accepts.items)
+    return any(_is_of_type(value, name) for name in accepts.types) and _items_fit(value, accepts.items)
 
 
 def _items_fit(value: Any, items: Accepts | None) -> bool:
@@ -69,7 +69,7 @@ def _items_fit(value: Any, items: Accepts | None) -> bool:
     return items is None or all(fits(item, items) for item in inner)
 
 
-def _is(value: Any, name: str) -> bool:
+def _is_of_type(value: Any, name: str) -> bool:
     if name in LISTS:
         return isinstance(value, list)
     if name in MAPPINGS:

@@ -61,7 +61,7 @@ def _misspelt(good: Sequence[Override], bad: Sequence[Override], options: Option
         if not override.chooses and override.stage is None and override.group not in unknown
     ]
     if "experiment" in unknown:
-        asked = [override for override in asked if not options.having(override)]
+        asked = [override for override in asked if not options.options_having(override)]
     return [
         problem for override in asked if not override.deletes and (problem := options.problem_of_key(override, configs))
     ]

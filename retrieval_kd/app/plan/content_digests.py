@@ -1,4 +1,4 @@
-"""What comes from outside a recipe enters a key by its content: collections, weights, files with runs and scores."""
+"""What no stage of a recipe makes enters a key by its content: collections, weights, files with runs and scores."""
 
 import json
 from collections.abc import Iterable, Iterator

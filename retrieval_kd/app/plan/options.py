@@ -69,7 +69,7 @@ class Options:
         config: DictConfig = pickle.loads(self._composed[key])  # noqa: S301 (bytes of this process)
         return config
 
-    def having(self, override: Override) -> list[str]:
+    def options_having(self, override: Override) -> list[str]:
         """The options of the override's group that have its key."""
         options = self.plain(override.group) if override.group in GROUPS else []
         return [name for name in options if has(self.compose([f"{override.group}={name}"]), override.key)]
@@ -103,6 +103,6 @@ class Options:
             return message + did_you_mean(override.group, ROOT_KEYS)
         if any(override.adds or has(config, override.key) for config in configs):
             return None
-        if having := self.having(override):
+        if having := self.options_having(override):
             return f"{message} in this option; {override.group}={f' and {override.group}='.join(having)} would have it"
         return message + nearest(override.key, {key for config in configs for key in keys(config)})

@@ -1,4 +1,4 @@
-"""Classes from outside: those of the packages that the command line names by `plugins=[…]`, and of nobody else's."""
+"""Classes of other packages: of those that the command line names by `plugins=[…]`, and of no others."""
 
 import importlib
 import inspect

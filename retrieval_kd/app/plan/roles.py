@@ -102,7 +102,7 @@ def named(config: Node) -> Iterator[tuple[str, str]]:
 
 
 def with_roles_named(config: dict[str, Any]) -> dict[str, Any]:
-    """The config with the word `teacher` turned into the group's only role, where it has exactly one."""
+    """The config with the role `teacher` turned into the group's only role, where it has exactly one."""
     roles = list(group(config))
     if len(roles) != 1 or ONLY in echoes(config):
         return config

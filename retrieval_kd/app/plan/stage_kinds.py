@@ -65,33 +65,33 @@ def whom(config: Config) -> str:
     return str((config.get("evaluation") or {}).get("whom", "student"))
 
 
-def _trained(read: Config, config: Config) -> Config:
+def _prune_train(read: Config, config: Config) -> Config:
     """Of the teachers, those that the loss or the curriculum names."""
     wanted = roles.read(config)
     return {**read, "teacher": {role: node for role, node in roles.group(config).items() if role in wanted}}
 
 
-def _ranked(read: Config, config: Config) -> Config:
+def _prune_ranker(read: Config, config: Config) -> Config:
     """A ranker that reads no scorer leaves the student out."""
     if "ranker" in read and not _ranks_by_a_scorer(read):
         read = {key: node for key, node in read.items() if key not in ("student", "precision")}
     return read | _tower(read, config)
 
 
-def _scored(read: Config, config: Config) -> Config:
+def _prune_score(read: Config, config: Config) -> Config:
     """The teacher scores, or the student where there is none; of data its lists are read."""
     other = "student" if roles.group(config) else "teacher"
     lists = {"candidates": (config.get("data") or {}).get("candidates")}
     return {key: node for key, node in read.items() if key != other} | {"data": lists}
 
 
-def _evaluated(read: Config, config: Config) -> Config:
+def _prune_evaluate(read: Config, config: Config) -> Config:
     """Teachers are those of the student's checkpoint, each with its own ranker; the student needs none of theirs."""
     if whom(config) == "teacher":
         start = {"checkpoint": (config.get("student") or {}).get("checkpoint")}
-        return _ranked({key: node for key, node in read.items() if key != "ranker"} | {"student": start}, config)
+        return _prune_ranker({key: node for key, node in read.items() if key != "ranker"} | {"student": start}, config)
     own = {key: value for key, value in read["evaluation"].items() if key not in OF_TEACHERS}
-    return _ranked(read | {"evaluation": own}, config)
+    return _prune_ranker(read | {"evaluation": own}, config)
 
 
 def _ranks_by_a_scorer(config: Config) -> bool:
@@ -113,7 +113,7 @@ _KINDS = (
         function="retrieval_kd.app.stages.train:train",
         helper=None,
         reads=("seed", "corpus", "student", "teacher", "loss", "curriculum", "data", "optim", "callbacks"),
-        prune=_trained,
+        prune=_prune_train,
         makes="payload/{role}",
         revision=5,
     ),
@@ -122,7 +122,7 @@ _KINDS = (
         function="retrieval_kd.app.stages.mine:mine",
         helper="retrieval_kd.app.stages.mine:assist",
         reads=("precision", "corpus", "ranker", "mining", "student"),
-        prune=_ranked,
+        prune=_prune_ranker,
         makes="payload/run.trec",
         revision=3,
     ),
@@ -131,7 +131,7 @@ _KINDS = (
         function="retrieval_kd.app.stages.score:score",
         helper="retrieval_kd.app.stages.score:assist",
         reads=("precision", "corpus", "student", "teacher", "data"),
-        prune=_scored,
+        prune=_prune_score,
         makes="payload/run.trec",
         revision=2,
     ),
@@ -140,7 +140,7 @@ _KINDS = (
         function="retrieval_kd.app.stages.evaluate:evaluate",
         helper="retrieval_kd.app.stages.evaluate:assist",
         reads=("precision", "corpus", "ranker", "evaluation", "student"),
-        prune=_evaluated,
+        prune=_prune_evaluate,
         makes="run.trec",
         revision=3,
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
-from retrieval_kd.app.report.record_table import rendered
+from retrieval_kd.app.report.record_table import with_table
 from retrieval_kd.app.report.results import OBJECTIVE, SPLITS
 from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
@@ -35,7 +35,7 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
     words = " ".join(override for override in overrides if not override.startswith(_LEFT_OUT))
     measured = [row for stage in _sealed(plan) for row in _rows(plan, stage, words)]
     if not measured:
-        raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same words without `record` first")
+        raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same overrides without `record` first")
     rows = _joined(_read(folder), measured)
     controls = _read(experiments / CONTROL)
     for student in [row for row in measured if row["final"]]:
@@ -45,10 +45,10 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
             row["artifact"] for row in rows if row.get("against", {}).get("artifact") == student["artifact"]
         }
         new = [row for row in others if row["artifact"] not in compared_before]
-        rows = _joined(rows, _compared(student, new, plan.artifacts))
+        rows = _joined(rows, _comparisons(student, new, plan.artifacts))
     with atomic_write(folder / "results.jsonl") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    readme_text = rendered(readme.read_text(encoding="utf-8"), rows, controls, where=str(readme))
+    readme_text = with_table(readme.read_text(encoding="utf-8"), rows, controls, where=str(readme))
     with atomic_write(readme) as file:
         file.write(readme_text)
     return folder
@@ -92,7 +92,7 @@ def _minutes(plan: Plan) -> dict[str, float]:
     return minutes
 
 
-def _compared(student: Row, others: Iterable[Row], root: Path) -> Iterable[Row]:
+def _comparisons(student: Row, others: Iterable[Row], root: Path) -> Iterable[Row]:
     """The paired comparison of a student with each other one over the same queries whose values are still there."""
     from retrieval_kd.measures.compare import compare
     from retrieval_kd.measures.evaluate import Report

@@ -12,7 +12,7 @@ SHUFFLED = ".loss.shuffle="  # in the overrides of a run whose teacher's scores 
 Row = dict[str, Any]
 
 
-def rendered(text: str, rows: Sequence[Row], controls: Sequence[Row], *, where: str) -> str:
+def with_table(text: str, rows: Sequence[Row], controls: Sequence[Row], *, where: str) -> str:
     """The README with the table between its marks; `controls` are the rows of the recipe without a teacher. Raises
     UserError if it has no marks.
     """
@@ -31,13 +31,13 @@ def table(rows: Sequence[Row], controls: Sequence[Row]) -> str:
     if not students:
         return ""
     student = max((row for row in students if not _shuffled(row)), key=_dev, default=students[-1])
-    others = list(_others(student, students, _students(controls)))
-    beside = [row for row in rows if row["kind"] == "evaluation" and not row["final"] and _same(row, student)]
+    others = list(_other_students(student, students, _students(controls)))
+    beside = [row for row in rows if row["kind"] == "evaluation" and not row["final"] and _of_one_run(row, student)]
     room = max(1, ROWS - 1 - len(others))  # its start comes first
     shown = [*((row["title"], row) for row in beside[:room]), (f"**{student['title']}**", student), *others][:ROWS]
     differences = _differences(student, [*rows, *controls])
     numbers = {words: f"[{place}]" for place, words in enumerate(dict.fromkeys(_words(shown)), 1)}
-    parts = [_explained(student), "\n".join(_lines(shown, differences, numbers))]
+    parts = [_caption(student), "\n".join(_lines(shown, differences, numbers))]
     parts += ["\n".join(f"- {number} `{words}`" for words, number in numbers.items())] if numbers else []
     return "\n" + "\n\n".join(parts) + "\n"
 
@@ -47,7 +47,7 @@ def _students(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["kind"] == "evaluation" and row["final"]]
 
 
-def _others(student: Row, students: Sequence[Row], controls: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+def _other_students(student: Row, students: Sequence[Row], controls: Sequence[Row]) -> Iterator[tuple[str, Row]]:
     """(what it is, the row) of the students that it is compared with, the most telling first."""
     alike = [row for row in controls if row["corpus"] == student["corpus"] and row["recipe"] != student["recipe"]]
     if alike:
@@ -60,7 +60,7 @@ def _others(student: Row, students: Sequence[Row], controls: Sequence[Row]) -> I
     yield from (("another setting", row) for row in sorted(rest, key=_dev, reverse=True) if not _shuffled(row))
 
 
-def _explained(student: Row) -> str:
+def _caption(student: Row) -> str:
     split = _split(student)
     return (
         f"{student[split]['queries']} {split} queries. Differences are those of **{student['title']}** to the row in "
@@ -81,14 +81,14 @@ def _lines(
     comparisons = [differences.get(row["artifact"]) for _, row in shown]
     corrected = iter(holm([comparison["p_randomised"] for comparison in comparisons if comparison is not None]))
     for (title, row), comparison in zip(shown, comparisons, strict=True):
-        values = [_short(row[_split(row)].get(name)) for name in measures]
-        cells = [title, numbers.get(row["words"], ""), *values, _short(row.get("dev", {}).get(measures[0]))]
+        values = [_rounded(row[_split(row)].get(name)) for name in measures]
+        cells = [title, numbers.get(row["words"], ""), *values, _rounded(row.get("dev", {}).get(measures[0]))]
         if comparison is None:
             cells += [""] * 4
         else:
             low, high = interval(comparison["difference"], comparison["detectable"], comparison["queries"])
             cells += [_signed(comparison["difference"]), f"{_signed(low)} to {_signed(high)}", f"{next(corrected):.2g}"]
-            cells += [_short(comparison["detectable"])]
+            cells += [_rounded(comparison["detectable"])]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -111,7 +111,7 @@ def _shuffled(row: Row) -> bool:
     return SHUFFLED in row["words"] or row["words"].startswith(SHUFFLED[1:])
 
 
-def _same(row: Row, student: Row) -> bool:
+def _of_one_run(row: Row, student: Row) -> bool:
     """Whether two rows are of one run."""
     return bool(row["words"] == student["words"] and row["corpus"] == student["corpus"])
 
@@ -128,7 +128,7 @@ def _dev(row: Row) -> float:
     return float((row["dev"] if "dev" in row else row[_split(row)]).get(OBJECTIVE, 0.0))
 
 
-def _short(value: float | None) -> str:
+def _rounded(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}".lstrip("0")
 
 

@@ -35,7 +35,9 @@ def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     _refuse_short_lists(scorers, evaluation, passages=len(corpus.collection))
     for role, node in scorers.items():
         folder = work.folder / role if len(scorers) > 1 else work.folder
-        metrics_by_role[role] = _measured(_ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder)
+        metrics_by_role[role] = _metrics_of(
+            _ranker(role, node, plain, corpus, work), corpus, splits, evaluation, folder
+        )
     if evaluation["whom"] == "student":
         return metrics_by_role["student"]
     labelled = {role: {"role": role, **metrics} for role, metrics in metrics_by_role.items()}
@@ -52,7 +54,7 @@ def assist(config: DictConfig, work: Work) -> None:
 
 
 def _judged_scorers(plain: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Who is judged, role → scorer node: the student, or each teacher. A ranker of words reads no student."""
+    """Who is judged, role → scorer node: the student, or each teacher. A lexical ranker reads no student."""
     if plain["evaluation"]["whom"] == "student":
         return {"student": plain.get("student") or {}}
     return dict(_teachers(Path(plain["student"]["checkpoint"]).parent))
@@ -104,7 +106,7 @@ def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield role, {**node, "checkpoint": node["checkpoint"] or folder} if "checkpoint" in node else node
 
 
-def _measured(
+def _metrics_of(
     ranker: Ranker, corpus: Corpus, splits: list[str], evaluation: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Ranks for the splits' queries, writes the run and the values by query, and gives the means."""

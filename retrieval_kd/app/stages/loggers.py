@@ -138,9 +138,9 @@ class BackgroundLogger(StageLogger):
 
     def _write(self, noted: dict[str, Any]) -> None:
         """Whole or not at all; and nowhere, if the stage has not waited and its folder has another name by now."""
-        aside = self._note.with_name(f".{self._note.name}.part")
-        aside.write_text(json.dumps(noted), encoding="utf-8")
-        os.replace(aside, self._note)
+        part = self._note.with_name(f".{self._note.name}.part")
+        part.write_text(json.dumps(noted), encoding="utf-8")
+        os.replace(part, self._note)
 
     def _lose(self, why: str) -> None:
         self._given_up = True

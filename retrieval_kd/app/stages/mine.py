@@ -23,7 +23,7 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     began = time.monotonic()
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     select = build(plain["mining"], "mining")
-    corpus, queries, ranker = _opened(plain, work)
+    corpus, queries, ranker = _corpus_queries_ranker(plain, work)
     trained = {name: corpus.queries[name] for name in corpus.splits.get("train", ())}
     ranker, names = ranker.tuned(trained, corpus.collection, corpus.judgments), list(queries)
     copies = list[int]()
@@ -48,11 +48,11 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
 def assist(config: DictConfig, work: Work) -> None:
     """Takes over some of what `mine` encodes in another process."""
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    corpus, queries, ranker = _opened(plain, work)
+    corpus, queries, ranker = _corpus_queries_ranker(plain, work)
     ranker.assist(queries, corpus.collection)
 
 
-def _opened(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], Ranker]:
+def _corpus_queries_ranker(plain: dict[str, Any], work: Work) -> tuple[Corpus, dict[str, str], Ranker]:
     """(the corpus, the queries to mine for, the ranker)."""
     corpus = open_corpus(build(plain["corpus"], "corpus"), work.artifacts)
     names = (*corpus.splits.get("train", ()), *corpus.unjudged)

@@ -49,13 +49,15 @@ def open_all(
     tied: Sequence[str],
     learners: Collection[str],
     seed: int,
-    looked_at: Collection[str] = (),
+    attention_roles: Collection[str] = (),
 ) -> dict[str, Scorer]:
     """Every role's scorer; tied roles read through the encoders of the first; who does not learn was trained.
 
-    Those that are `looked_at` show their words' attention where their option leaves that open.
+    `attention_roles` show their words' attention where their option leaves that open.
     """
-    nodes = {role: _with_attention(node, role in looked_at) for role, node in {"student": student, **teachers}.items()}
+    nodes = {
+        role: _with_attention(node, role in attention_roles) for role, node in {"student": student, **teachers}.items()
+    }
     first = student.get(PASSAGES_OF) or next(iter(tied), "student")  # whom others read through is there before them
     scorers: dict[str, Scorer] = {}
     for role in sorted(nodes, key=lambda role: role != first):
@@ -98,8 +100,8 @@ def _ensemble(node: Mapping[str, Any], *, seed: int, trained: bool) -> Scorer:
     return ensemble
 
 
-def _with_attention(node: Mapping[str, Any], looked_at: bool) -> Mapping[str, Any]:
-    return {**node, _ATTENTION: True} if looked_at and _ATTENTION in node and node[_ATTENTION] is None else node
+def _with_attention(node: Mapping[str, Any], shows: bool) -> Mapping[str, Any]:
+    return {**node, _ATTENTION: True} if shows and _ATTENTION in node and node[_ATTENTION] is None else node
 
 
 def _towers(scorer: Scorer) -> Any:

@@ -23,11 +23,11 @@ def stored_scores(scorers: Mapping[str, Scorer]) -> dict[str, tuple[Run, Missing
         for name, part in scorer.named_modules():
             if isinstance(part, Stored) and part.file not in scores:
                 scores[part.file] = (part.read(), part.missing)
-                _remark(part, scores[part.file][0], ".".join(filter(None, ("teacher", role, name))))
+                _warn_of_probabilities(part, scores[part.file][0], ".".join(filter(None, ("teacher", role, name))))
     return scores
 
 
-def _remark(stored: Stored, run: Run, where: str) -> None:
+def _warn_of_probabilities(stored: Stored, run: Run, where: str) -> None:
     if stored.given == "scores" and look_like_probabilities(run) and ranks().first:
         _log.warning(
             f"{where}: all scores of {stored.file} lie in [0, 1] and look like probabilities; where logits are "

@@ -118,7 +118,7 @@ class TensorBoard(Tracker):
     """
 
     def __init__(self, *, folder: str | None) -> None:
-        _needs("tensorboard", extra="tensorboard")
+        _require("tensorboard", extra="tensorboard")
         self._folder = folder
 
     def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
@@ -135,7 +135,7 @@ class MLflow(Tracker):
     """
 
     def __init__(self, *, uri: str | None, experiment: str) -> None:
-        _needs("mlflow", extra="mlflow")
+        _require("mlflow", extra="mlflow")
         self._uri, self._experiment = uri, experiment
 
     def logger(self, info: RunInfo, artifacts: Path, run: str | None, *, has_secrets: bool) -> "Logger":
@@ -156,7 +156,7 @@ class MLflow(Tracker):
         )
 
 
-def _needs(module: str, *, extra: str) -> None:
+def _require(module: str, *, extra: str) -> None:
     """Raises UserError where an extra of this package is not installed."""
     if importlib.util.find_spec(module) is None:
         raise UserError(f"tracking={extra} needs the package {module}: pip install 'retrieval_kd[{extra}]'")

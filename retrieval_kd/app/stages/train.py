@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from retrieval_kd.app.check.attention import looked_at, refuse_other_words
+from retrieval_kd.app.check.attention import attention_roles, refuse_other_words
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.roles import SAVED
 from retrieval_kd.app.stages import queries_drawn
@@ -58,7 +58,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
         relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
     )
-    _remark(module)
+    _report_what_lacks(module)
     began = time.perf_counter()
     callbacks = build(plain.get("callbacks") or {}, "callbacks").values()
     faults = Faults(work.artifacts / FAULTS / work.folder.stem, OmegaConf.to_yaml(config))
@@ -117,7 +117,7 @@ def _places(work: Work) -> dict[str, Any]:
     return {"artifacts": work.artifacts, "folder": work.folder, "workers": work.machine.get("workers", 0)}
 
 
-def _remark(module: Any) -> None:
+def _report_what_lacks(module: Any) -> None:
     """Says what a training lacks that was asked for."""
     if module.data.unjudged and not module.corpus.unjudged:
         _log.warning(f"data.unjudged=true, and the corpus {module.corpus.name} brings no query without judgments")

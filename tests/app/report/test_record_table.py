@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retrieval_kd.app.report.record_table import BEGIN, END, ROWS, rendered
+from retrieval_kd.app.report.record_table import BEGIN, END, ROWS, with_table
 from retrieval_kd.errors import UserError
 from retrieval_kd.measures.compare import ALPHA, POWER, detectable, interval
 from tests.house.tree import ROOT
@@ -34,16 +34,16 @@ def control(artifact: str, **values: Any) -> Row:
 
 
 def lines(rows: list[Row], controls: list[Row] | None = None) -> list[str]:
-    text = rendered(README, rows, controls or [], where="README.md")
+    text = with_table(README, rows, controls or [], where="README.md")
     return [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| system")]
 
 
 def test_the_table_takes_the_place_of_what_stood_between_the_marks() -> None:
-    text = rendered(README, [evaluation()], [], where="README.md")
+    text = with_table(README, [evaluation()], [], where="README.md")
     assert "what was there" not in text
     assert text.startswith(f"# A recipe\n\n{BEGIN}\n\n424 test queries.")
     assert text.endswith(f"|\n\n{END}\n\nAfter it.\n")
-    assert rendered(text, [evaluation()], [], where="README.md") == text
+    assert with_table(text, [evaluation()], [], where="README.md") == text
 
 
 def test_what_a_run_measured_stands_before_its_student_under_the_number_of_its_words() -> None:
@@ -53,7 +53,7 @@ def test_what_a_run_measured_stands_before_its_student_under_the_number_of_its_w
         "| warm-up | [1] | .250 | 1.000 | .400 |  |  |  |  |",
         "| **student** | [1] | .392 | 1.000 | .400 |  |  |  |  |",
     ]
-    text = rendered(README, [warm_up, evaluation(words="seed=1")], [], where="README.md")
+    text = with_table(README, [warm_up, evaluation(words="seed=1")], [], where="README.md")
     assert "\n- [1] `seed=1`\n" in text
 
 
@@ -110,7 +110,7 @@ def test_a_collection_without_test_judgments_is_told_by_its_dev_split() -> None:
 
 def test_a_readme_without_the_marks_is_refused() -> None:
     with pytest.raises(UserError, match=r"adam/README\.md: put the lines"):
-        rendered("# A recipe\n", [], [], where="adam/README.md")
+        with_table("# A recipe\n", [], [], where="adam/README.md")
 
 
 @pytest.mark.parametrize("recipe", RECORDED)
@@ -120,4 +120,4 @@ def test_every_recorded_table_is_what_its_results_say(recipe: str) -> None:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     text = (ROOT / "experiments" / recipe / "README.md").read_text(encoding="utf-8")
-    assert rendered(text, read(recipe), read("baseline"), where=recipe) == text
+    assert with_table(text, read(recipe), read("baseline"), where=recipe) == text
