@@ -37,19 +37,19 @@ def test_the_example_of_a_public_name_gives_what_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     known = {"scorer_folder": saved["dual"], "collection": collection}
-    (found,) = doctest.DocTestFinder(recurse=False).find(getattr(retrieval_kd, name), name, extraglobs=known)
-    assert found.examples, "a public name shows how it is used"
-    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(found).failed == 0
+    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(retrieval_kd, name), name, extraglobs=known)
+    assert example.examples, "a public name shows how it is used"
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    told = subprocess.run(
+    imported = subprocess.run(
         [sys.executable, "-c", "import sys, retrieval_kd; dir(retrieval_kd); print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert HEAVY & set(told.stdout.split()) == set()
+    assert HEAVY & set(imported.stdout.split()) == set()
 
 
 def test_a_name_that_is_not_there_is_no_attribute() -> None:

@@ -65,8 +65,8 @@ def test_a_run_that_is_killed_leaves_nothing_half_made_and_is_completed_when_sta
     killed.communicate()
     assert sealed(tmp_path) == ["mine", "train", "train"]
     again = start()
-    said, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
     assert sealed(tmp_path) == ["evaluate", "mine", "train", "train", "train"]
     assert not list(tmp_path.glob("artifacts/*.part"))
     trained = [json.loads(path.read_text()) for path in tmp_path.glob("artifacts/train-*/metrics.json")]
@@ -85,13 +85,13 @@ def test_a_run_that_is_asked_to_stop_says_so_in_one_line_and_goes_on_when_starte
     asked = start(*words, SECONDS="0.05")
     until(lambda: counted(tmp_path) >= 5)
     asked.send_signal(number)
-    said, _ = asked.communicate(timeout=60)
-    assert asked.returncode == status, said
-    assert said.splitlines()[-1] == f"stopped by {number.name}; the same command goes on from here"
-    assert "Traceback" not in said
+    output, _ = asked.communicate(timeout=60)
+    assert asked.returncode == status, output
+    assert output.splitlines()[-1] == f"stopped by {number.name}; the same command goes on from here"
+    assert "Traceback" not in output
     again = start(*words)
-    said, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
     assert len([name for name in sealed(tmp_path) if name == "evaluate"]) == (3 if words else 1)
 
 
@@ -100,8 +100,8 @@ def test_fresh_waits_for_the_process_that_makes_what_it_discards(start: Started,
     making = start(SECONDS="0.05")
     until(lambda: counted(tmp_path) >= 5)
     fresh = start("fresh=distil")
-    said = [run.communicate(timeout=120)[0] for run in (making, fresh)]
-    assert [making.returncode, fresh.returncode] == [0, 0], said
+    output = [run.communicate(timeout=120)[0] for run in (making, fresh)]
+    assert [making.returncode, fresh.returncode] == [0, 0], output
     whole = [path for path in tmp_path.glob("artifacts/*-*") if not path.name.startswith("corpus-")]
     assert all((path / "config.yaml").exists() and (path / "inputs.json").exists() for path in whole)
 
@@ -109,11 +109,11 @@ def test_fresh_waits_for_the_process_that_makes_what_it_discards(start: Started,
 @pytest.mark.slow
 def test_two_runs_side_by_side_make_each_artifact_once(start: Started, tmp_path: Path) -> None:
     both = [start(SECONDS="0.02"), start(SECONDS="0.02")]
-    said = [run.communicate(timeout=120)[0] for run in both]
-    assert [run.returncode for run in both] == [0, 0], said
+    output = [run.communicate(timeout=120)[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0], output
     made = [line.split()[1] for line in (tmp_path / "calls").read_text().splitlines()]
     assert len(made) == len(set(made)) == 5
-    assert any("another process is making it; waiting" in text for text in said)
+    assert any("another process is making it; waiting" in text for text in output)
 
 
 @pytest.mark.slow
@@ -122,20 +122,20 @@ def test_of_several_ranks_one_makes_what_is_no_training_and_all_train(start: Sta
         return start("machine.devices=2", RANK=str(number), WORLD_SIZE="2", MASTER_PORT="1", SECONDS="0.01")
 
     both = [rank(0), rank(1)]
-    said = [run.communicate(timeout=120)[0] for run in both]
-    assert [run.returncode for run in both] == [0, 0], said
+    output = [run.communicate(timeout=120)[0] for run in both]
+    assert [run.returncode for run in both] == [0, 0], output
     calls = sorted(line.split()[0] for line in (tmp_path / "calls").read_text().splitlines())
     assert calls == ["evaluate", "mine"] + ["train"] * 6
-    assert said[1] == ""
+    assert output[1] == ""
     assert sealed(tmp_path) == ["evaluate", "mine", "train", "train", "train"]
 
 
 @pytest.mark.slow
 def test_another_number_of_processes_than_the_machine_has_is_refused(start: Started) -> None:
     run = start(RANK="0", WORLD_SIZE="2", MASTER_PORT="1")
-    said, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=60)
     assert run.returncode == 2
-    assert "2 processes were started: let the product be 2" in said
+    assert "2 processes were started: let the product be 2" in output
 
 
 def test_ranks_are_read_from_torchrun_and_from_slurm(monkeypatch: pytest.MonkeyPatch) -> None:

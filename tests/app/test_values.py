@@ -60,9 +60,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("word", "said"), REFUSED)
-def test_what_cannot_be_taken_is_refused_in_one_sentence(word: str, said: str, plan: Planned) -> None:
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize(("word", "message"), REFUSED)
+def test_what_cannot_be_taken_is_refused_in_one_sentence(word: str, message: str, plan: Planned) -> None:
+    with pytest.raises(UserError, match=message):
         plan(word)
 
 

@@ -76,15 +76,17 @@ class Place:
 
     def verdict(self, words: Sequence[str], options: Options) -> str:
         """`runs` after two steps of training, or the refusal."""
-        told = [word.format(scores=self.scores()) for word in words]
+        given = [word.format(scores=self.scores()) for word in words]
         try:
-            plan = checked_plan([*self.words, *told], options)
-        except UserError as fault:
-            said = sentences_of(fault)
-            unread = [word for word in told if any(one.startswith(f"{word} has no effect") for one in said)]
+            plan = checked_plan([*self.words, *given], options)
+        except UserError as error:
+            refusals = sentences_of(error)
+            unread = [
+                word for word in given if any(refusal.startswith(f"{word} has no effect") for refusal in refusals)
+            ]
             if unread:  # a file that nobody reads need not be given
-                return self.verdict([word for word in told if word not in unread], options)
-            return "refused: " + " · ".join(said)
+                return self.verdict([word for word in given if word not in unread], options)
+            return "refused: " + " · ".join(refusals)
         train_alone(plan)
         return RUNS
 

@@ -111,9 +111,9 @@ def step(term: Term, *, listed: int = LISTED, empty: bool = False, size: float =
 
 def leaves(shown: View) -> list[Tensor]:
     """Every number tensor of a view, in one order."""
-    found: list[Tensor] = []
-    shown.map(lambda tensor: found.append(tensor) or tensor if tensor.is_floating_point() else tensor)
-    return found
+    tensors: list[Tensor] = []
+    shown.map(lambda tensor: tensors.append(tensor) or tensor if tensor.is_floating_point() else tensor)
+    return tensors
 
 
 def holding(shown: View, numbers: Iterable[Tensor]) -> View:
@@ -150,8 +150,10 @@ def permuted(made: Step, order: Tensor) -> Step:
             1, chosen.reshape(*chosen.shape, *[1] * (tensor.dim() - 2)).expand(-1, -1, *tensor.shape[2:])
         )
 
-    found = {item.name: getattr(made.batch, item.name) for item in fields(made.batch)}
-    small = {name: moved(value) for name, value in found.items() if isinstance(value, Tensor) and name != "positive"}
+    values_by_name = {item.name: getattr(made.batch, item.name) for item in fields(made.batch)}
+    small = {
+        name: moved(value) for name, value in values_by_name.items() if isinstance(value, Tensor) and name != "positive"
+    }
     new_column = columns.argsort(1).gather(1, made.batch.positive.clamp(min=0)[:, None])[:, 0]
     positive = torch.where(made.batch.positive < 0, -1, new_column)
     assert made.batch.step_weights is not None
@@ -162,5 +164,5 @@ def permuted(made: Step, order: Tensor) -> Step:
 
 def value(term: Term, made: Step | tuple[Candidates, Mapping[str, View]]) -> Tensor:
     """The term's unweighted loss of a step."""
-    found: Tensor = term(made[1], made[0])
-    return found
+    loss: Tensor = term(made[1], made[0])
+    return loss

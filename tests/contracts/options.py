@@ -36,9 +36,9 @@ def _composed(group: str, name: str) -> str:
 def option(group: str, name: str) -> dict[str, Any]:
     """An option composed alone, as plain values; a value left to the user stays `???`, and the recipe's seed is 0."""
     composed = _composed(group, name).replace("${seed}", "0")
-    found = OmegaConf.to_container(OmegaConf.create(composed), throw_on_missing=False)
-    assert isinstance(found, dict)
-    return dict(found.get(group.partition("/")[0]) or {})
+    values = OmegaConf.to_container(OmegaConf.create(composed), throw_on_missing=False)
+    assert isinstance(values, dict)
+    return dict(values.get(group.partition("/")[0]) or {})
 
 
 def forms(node: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -53,7 +53,7 @@ def forms(node: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def every_form() -> list[tuple[str, Mapping[str, Any]]]:
     """Every node with a target in every option, once for each option."""
     every = [(group, name) for group in groups() for name in names(group)]
-    return [found for group, name in every for found in forms(option(group, name), f"{group}={name}: {group}")]
+    return [form for group, name in every for form in forms(option(group, name), f"{group}={name}: {group}")]
 
 
 def file_of(group: str, name: str) -> Path:

@@ -82,9 +82,9 @@ def test_every_query_of_a_split_has_a_relevant_passage_of_the_collection(corpus:
 
 
 def test_no_query_is_in_two_splits_in_whatever_dress(corpus: Corpus) -> None:
-    said = {split: {words(corpus.queries[name]) for name in asked} for split, asked in corpus.splits.items()}
+    words_by_split = {split: {words(corpus.queries[name]) for name in asked} for split, asked in corpus.splits.items()}
     for one, other in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        assert not said.get(one, set()) & said.get(other, set())
+        assert not words_by_split.get(one, set()) & words_by_split.get(other, set())
 
 
 @pytest.mark.slow

@@ -17,8 +17,8 @@ def committed(axis: tuple[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("axis", AXES, ids="-".join)
 def test_every_pair_trains_two_steps_or_is_refused_as_the_table_says(axis: tuple[str, str]) -> None:
-    found = list(table([axis]))
-    assert [line for line in found if line and not line.startswith("## ")] == committed(axis)
+    rows = list(table([axis]))
+    assert [line for line in rows if line and not line.startswith("## ")] == committed(axis)
 
 
 def test_most_pairs_run_and_every_refusal_says_what_would_do() -> None:

@@ -52,9 +52,9 @@ def options() -> Iterator[Options]:
 
 
 def recipe(name: str) -> dict[str, object]:
-    found = yaml.safe_load(file_of("experiment", name).read_text(encoding="utf-8"))
-    assert isinstance(found, dict)
-    return found
+    content = yaml.safe_load(file_of("experiment", name).read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
 
 
 @cache
@@ -63,20 +63,20 @@ def stages_of(name: str) -> dict[str, Any]:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        found = OmegaConf.to_container(Options().compose([f"experiment={name}"]).stages, resolve=False)
-    assert isinstance(found, dict)
-    return {str(stage): entry for stage, entry in found.items()}
+        stages = OmegaConf.to_container(Options().compose([f"experiment={name}"]).stages, resolve=False)
+    assert isinstance(stages, dict)
+    return {str(stage): entry for stage, entry in stages.items()}
 
 
 @pytest.mark.parametrize("stage", SHARED)
 def test_what_recipes_share_is_written_alike(stage: str) -> None:
-    found: dict[str, list[str]] = {}
+    recipes_by_stage: dict[str, list[str]] = {}
     for name in HERE:
         stages = stages_of(name)
         if stage in stages and stage not in OF_THEIR_OWN.get(name, ()):
-            found.setdefault(str((stages[stage]["run"], stages[stage]["with"])), []).append(name)
-    assert len(found) == 1, found
-    assert len(next(iter(found.values()))) > 1
+            recipes_by_stage.setdefault(str((stages[stage]["run"], stages[stage]["with"])), []).append(name)
+    assert len(recipes_by_stage) == 1, recipes_by_stage
+    assert len(next(iter(recipes_by_stage.values()))) > 1
 
 
 def planned(name: str, words: list[str], options: Options) -> Plan:
@@ -131,7 +131,7 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing_behind(
     name: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([f"experiment={name}", *words, "dry_run=true"]) == 0
-    said = capsys.readouterr().out
-    assert f"plan of {name}" in said
-    assert said.count("to make") >= 2
+    output = capsys.readouterr().out
+    assert f"plan of {name}" in output
+    assert output.count("to make") >= 2
     assert not (tmp_path / "artifacts").exists()

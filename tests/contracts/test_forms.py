@@ -90,7 +90,7 @@ def scores(scorer: Scorer) -> np.ndarray:
     assert query is not None
     assert passage is not None
     left = vocabulary(query.folder).ragged([asked for asked, _ in texts()])
-    right = vocabulary(passage.folder).ragged([found for _, found in texts()])
+    right = vocabulary(passage.folder).ragged([passage_text for _, passage_text in texts()])
     return pair_scores(scorer, left, right, tokens_per_group=200)
 
 
@@ -108,13 +108,13 @@ def beside(key: str, ground: Ground) -> dict[str, Any]:
     if key != "label":
         return BESIDE.get(key, {})
     folder = ground.backbone.parent / "two_labels"
-    found = folder if folder.exists() else write_classifier(folder, ground.backbone, "bert", labels=2)
-    return {"backbone": str(found), "label": "0"}
+    classifier = folder if folder.exists() else write_classifier(folder, ground.backbone, "bert", labels=2)
+    return {"backbone": str(classifier), "label": "0"}
 
 
 def node(kind: str, ground: Ground, **values: Any) -> dict[str, Any]:
-    found = {**NODES[kind], "backbone": str(ground.backbone), **values}
-    return {**found, "layers": None}
+    values_given = {**NODES[kind], "backbone": str(ground.backbone), **values}
+    return {**values_given, "layers": None}
 
 
 def opened(kind: str, ground: Ground, **values: Any) -> Scorer:

@@ -129,7 +129,7 @@ def silent(config: Node, group: str, seen: Callable[[Node], Any]) -> list[str]:
     """The flips of a group's node, and of pairs with one that chooses a way, that neither change what is seen nor are
     refused, declared unread or left out of the key.
     """
-    found, plain = [], seen(config)
+    unnoticed, plain = [], seen(config)
     every = list(flips(config[group], group, group))
     ways = {key: other for key, other in every if isinstance(other, bool | str) or other is None}
     for beside, way in ({"": None} | ways).items():
@@ -142,11 +142,11 @@ def silent(config: Node, group: str, seen: Callable[[Node], Any]) -> list[str]:
                 continue
             after = looked(node, seen)
             if after is not None:
-                said = key if type(other) in (int, float) else f"{key}={other}"  # of a number some value is to act
+                flip = key if type(other) in (int, float) else f"{key}={other}"  # of a number some value is to act
                 keyless = keyed_part(node) == keyed_part(begun)
-                acts.setdefault(said, []).append((after == before) == keyless)
-        found += [f"{said} beside {beside}={way}" for said, some in acts.items() if not any(some)]
-    return found
+                acts.setdefault(flip, []).append((after == before) == keyless)
+        unnoticed += [f"{flip} beside {beside}={way}" for flip, some in acts.items() if not any(some)]
+    return unnoticed
 
 
 def _value(config: Node, key: str) -> Any:
@@ -169,9 +169,9 @@ def rows(run: Run) -> dict[str, list[tuple[str, float]]]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+def tales(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """A collection of texts in which an analysis finds something to do."""
-    folder = tmp_path_factory.mktemp("told")
+    folder = tmp_path_factory.mktemp("tales")
     write_lines(folder / "corpus.jsonl", [{"_id": f"p{n}", "title": "", "text": text} for n, text in enumerate(TEXTS)])
     write_lines(folder / "queries.jsonl", [{"_id": f"q{n}", "text": text} for n, text in enumerate(ASKED)])
     write_judgments(folder / "qrels" / "train.tsv", {f"q{n}": {f"p{(3 * n) % 7}": 1} for n in range(5)})
@@ -188,9 +188,9 @@ def ranked(ranker: Ranker, corpus: Corpus, *, depth: int = 5) -> Any:
     return rows(tuned.rank(corpus.queries, corpus.collection, depth)), dict(tuned.chosen)
 
 
-def test_every_option_of_bm25_changes_a_run_or_is_named(told: Corpus) -> None:
+def test_every_option_of_bm25_changes_a_run_or_is_named(tales: Corpus) -> None:
     config = {"ranker": small(option("ranker", "bm25"))}
-    assert not silent(config, "ranker", lambda config: ranked(ranker_of(config["ranker"], {}), told))
+    assert not silent(config, "ranker", lambda config: ranked(ranker_of(config["ranker"], {}), tales))
 
 
 @pytest.mark.parametrize("name", ["dense", "hybrid", "late", "rerank"])
@@ -229,11 +229,11 @@ def test_every_option_of_a_selection_changes_what_is_kept_or_is_named(
     node = option("mining", name)
     config = {"mining": {**node, **{key: value for key, value in own.items() if key in node}}}
 
-    def kept(config: Node) -> Any:
+    def selected(config: Node) -> Any:
         select = build(config["mining"], "mining")
         return rows(mine(given, asked, corpus.collection, corpus.judgments, select=select))
 
-    assert not silent(config, "mining", kept)
+    assert not silent(config, "mining", selected)
 
 
 def test_every_option_of_a_student_s_evaluation_changes_what_is_found(ground: Ground, tmp_path: Path) -> None:
@@ -243,13 +243,13 @@ def test_every_option_of_a_student_s_evaluation_changes_what_is_found(ground: Gr
     node = {key: value for key, value in whole.items() if key not in teachers}
     places = iter(range(100))
 
-    def found(config: Node) -> Any:
+    def metrics_and_run(config: Node) -> Any:
         work = Work(tmp_path / str(next(places)), ground.artifacts, {"accelerator": "cpu"})
         work.folder.mkdir()
         metrics = evaluate(OmegaConf.create({**config, "corpus": corpus, "ranker": option("ranker", "bm25")}), work)
         return {**metrics, "seconds": 0}, (work.folder / "run.trec").read_bytes()
 
-    assert not silent({"evaluation": node}, "evaluation", found)
+    assert not silent({"evaluation": node}, "evaluation", metrics_and_run)
 
 
 def test_every_option_of_a_late_teacher_s_evaluation_changes_its_run(
@@ -292,13 +292,13 @@ def stepped(config: Node) -> Any:
 def test_every_option_of_an_optimiser_changes_the_weights_after_some_steps_or_is_named(warmup: float) -> None:
     optim = {**option("optim", "adamw"), "steps": 12, "lr": 1e-2, "warmup": warmup}
     plain = {**_train(), "optim": optim}
-    found = []
+    unnoticed = []
     for key, other in flips(optim, "optim", "optim"):
         config = with_value(plain, key, other)
         unread = {name for name, _ in unread_in_training(config, ranked=True)}
         if key not in unread and (after := looked(config, stepped)) is not None and after == stepped(plain):
-            found.append(f"{key}={other}")
-    assert not found
+            unnoticed.append(f"{key}={other}")
+    assert not unnoticed
 
 
 def _train() -> Node:

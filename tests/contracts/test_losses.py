@@ -36,8 +36,8 @@ def objective(name: str) -> Objective:
 
 
 def node(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": {"the_teacher": {}}})["loss"]
-    return found
+    loss: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": {"the_teacher": {}}})["loss"]
+    return loss
 
 
 def arrows() -> list[Any]:
@@ -45,16 +45,16 @@ def arrows() -> list[Any]:
 
 
 def term_of(name: str, term: str) -> Term:
-    found = objective(name).terms[term]
-    assert isinstance(found, Term)
-    return found
+    named_term = objective(name).terms[term]
+    assert isinstance(named_term, Term)
+    return named_term
 
 
 def pure_function(term: Term) -> Callable[..., Tensor]:
     """The function beside a Term that has its file's name."""
     module = type(term).__module__
-    found: Callable[..., Tensor] = getattr(importlib.import_module(module), module.rpartition(".")[2])
-    return found
+    function: Callable[..., Tensor] = getattr(importlib.import_module(module), module.rpartition(".")[2])
+    return function
 
 
 def follows(term: Term) -> bool:
@@ -78,8 +78,8 @@ def alike() -> list[Any]:
 def gradients(term: Term, made: Step) -> dict[str, list[Tensor | None]]:
     """The gradient of the loss in every leaf, by role."""
     wanted = {role: steps.leaves(shown) for role, shown in made.views.items()}
-    found = iter(torch.autograd.grad(steps.value(term, made), [*itertools.chain(*wanted.values())], allow_unused=True))
-    return {role: [next(found) for _ in tensors] for role, tensors in wanted.items()}
+    flat = iter(torch.autograd.grad(steps.value(term, made), [*itertools.chain(*wanted.values())], allow_unused=True))
+    return {role: [next(flat) for _ in tensors] for role, tensors in wanted.items()}
 
 
 def changed(made: Step, change: Callable[[Tensor], Tensor], roles: Collection[str] | None = None) -> Step:
@@ -117,8 +117,8 @@ def test_what_is_wanted_depends_on_the_step_alone(name: str, arrow: str) -> None
     wants = [dict(term.wants(step)) for step in range(5)]
     torch.manual_seed(1)
     assert wants == [dict(term.wants(step)) for step in range(5)]
-    assert all(set(found) <= term.roles for found in wants)
-    assert all(term.learner in found for found in wants)
+    assert all(set(wanted) <= term.roles for wanted in wants)
+    assert all(term.learner in wanted for wanted in wants)
 
 
 def one_candidate(term: Term) -> Step:
@@ -152,8 +152,8 @@ def test_a_term_is_finite_and_differentiable_in_float32(
     assert loss.dtype == torch.float32
     assert loss.isfinite()
     assert loss.requires_grad
-    found = [gradient for of_role in gradients(term, made).values() for gradient in of_role if gradient is not None]
-    assert all(bool(gradient.isfinite().all()) for gradient in found)
+    numbers = [gradient for of_role in gradients(term, made).values() for gradient in of_role if gradient is not None]
+    assert all(bool(gradient.isfinite().all()) for gradient in numbers)
 
 
 @pytest.mark.parametrize(("name", "arrow"), arrows())
@@ -175,8 +175,8 @@ def test_half_precision_views_give_a_loss_in_float32(name: str, arrow: str) -> N
 def test_gradient_reaches_the_learner_and_a_guide_only_where_the_option_says_so(name: str, arrow: str) -> None:
     term = term_of(name, arrow)
     moved = {
-        role: any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in found)
-        for role, found in gradients(term, steps.step(term)).items()
+        role: any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in of_role)
+        for role, of_role in gradients(term, steps.step(term)).items()
     }
     assert moved[term.learner]
     if term.guide is not None:
@@ -232,8 +232,8 @@ def test_a_candidate_that_the_curriculum_drops_changes_nothing_in_its_own_row(na
 def assert_same(term: Term, made: Step, other: Step) -> None:
     """Equal loss, equal gradients where neither is at a changed place, and none of them broken."""
     torch.testing.assert_close(steps.value(term, other), steps.value(term, made), rtol=1e-12, atol=1e-12)
-    for role, found in gradients(term, other).items():
-        for one, two in zip(found, gradients(term, made)[role], strict=True):
+    for role, of_role in gradients(term, other).items():
+        for one, two in zip(of_role, gradients(term, made)[role], strict=True):
             if one is not None and two is not None:
                 torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
 
@@ -260,8 +260,8 @@ def test_a_constant_added_to_all_of_a_query_s_scores_changes_only_what_reads_the
         return tensor + torch.tensor([3.0, -7.0, 0.5, 11.0], dtype=tensor.dtype)[:, None] if scores else tensor
 
     for role in term.roles:
-        found, plain = steps.value(term, changed(made, shifted, {role})), steps.value(term, made)
-        assert torch.isclose(found, plain).item() is not term.absolute
+        moved, plain = steps.value(term, changed(made, shifted, {role})), steps.value(term, made)
+        assert torch.isclose(moved, plain).item() is not term.absolute
 
 
 @pytest.mark.parametrize(("name", "arrow"), alike())
@@ -280,7 +280,7 @@ def test_a_guided_term_is_least_where_the_learner_is_the_guide_each_by_its_tempe
     least = steps.value(term, at(there)).item()
     assert least == pytest.approx(0, abs=1e-12)
     gradient = gradients(term, at(there))[term.learner]
-    assert all(found is not None and bool((found.abs() < 1e-9).all()) for found in gradient)
+    assert all(part is not None and bool((part.abs() < 1e-9).all()) for part in gradient)
     chance = torch.Generator().manual_seed(5)
     for size in (0.01, 0.1, 1.0):
         away = [leaf + size * torch.rand(leaf.shape, generator=chance, dtype=leaf.dtype) for leaf in there]
@@ -320,12 +320,12 @@ def test_a_paced_term_is_a_mean_weighted_by_pace_and_another_does_not_hear_it(na
 
 @pytest.mark.parametrize("name", names("loss"))
 def test_an_objective_weighs_its_terms_and_names_them(name: str) -> None:
-    found = objective(name)
+    whole = objective(name)
     chance = torch.Generator().manual_seed(0)
-    views = {role: steps.view(wants, chance) for role, wants in sorted(found.wants(0).items())}
-    losses = found(views, steps.batch())
+    views = {role: steps.view(wants, chance) for role, wants in sorted(whole.wants(0).items())}
+    losses = whole(views, steps.batch())
     assert set(losses) == set(node(name)["terms"])
-    for arrow, term in found.terms.items():
+    for arrow, term in whole.terms.items():
         assert isinstance(term, Term)
         torch.testing.assert_close(losses[arrow], term.weight * term(views, steps.batch()))
         assert term.weight == (node(name)["terms"][arrow]["weight"] or 1.0)
@@ -361,6 +361,6 @@ def files() -> list[str]:
 @pytest.mark.parametrize("name", files())
 def test_a_file_of_the_room_has_a_function_of_its_name_that_names_its_source(name: str) -> None:
     function = getattr(importlib.import_module(f"retrieval_kd.losses.{name}"), name)
-    said = inspect.getdoc(function) or ""
-    assert "Source:" in said or "et al." in said
-    assert re.search(r"[=Σ½|(]", said.split("Source:")[0]), "the docstring gives the formula"
+    docstring = inspect.getdoc(function) or ""
+    assert "Source:" in docstring or "et al." in docstring
+    assert re.search(r"[=Σ½|(]", docstring.split("Source:")[0]), "the docstring gives the formula"

@@ -85,12 +85,12 @@ def learnt(ground: Ground, config: Node, folder: Path) -> list[float]:
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=chance))
     made.train()
     collate = training.lists(ground, made, folder, **config["data"]).collate()
-    found = []
+    losses = []
     for step in (0, 1, 13):
         loss = training.loss_of(made, collate(step))
         loss.backward()
-        found.append(loss.item())
-    return [*found, *(float(value.grad.norm()) for value in made.parameters() if value.grad is not None)]
+        losses.append(loss.item())
+    return [*losses, *(float(value.grad.norm()) for value in made.parameters() if value.grad is not None)]
 
 
 def with_value(config: Node, key: str, value: Any) -> Node:
@@ -101,7 +101,7 @@ def with_value(config: Node, key: str, value: Any) -> Node:
 
 def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
     """The flips of a group that change nothing and are not declared unread."""
-    before, found = learnt(ground, config, folder), []
+    before, unnoticed = learnt(ground, config, folder), []
     for key, value in flips(group, config[group], group):
         changed = with_value(config, key, value)
         try:
@@ -116,10 +116,10 @@ def silent(ground: Ground, config: Node, group: str, folder: Path) -> list[str]:
                 )
             }
             if not any(key == name or key.startswith(f"{name}.") for name in unread):
-                found += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
+                unnoticed += [f"{key}={value}"] if learnt(ground, changed, folder) == before else []
         except (UserError, InstantiationException):
             continue  # refused
-    return found
+    return unnoticed
 
 
 def curriculum_for(loss: str) -> str:

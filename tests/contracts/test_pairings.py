@@ -41,15 +41,15 @@ def needed(loss: str, teacher: str) -> Mapping[str, frozenset[str]] | None:
     if not named <= set(there) or set(there) - named:
         return None
     aim = training.objective(config["loss"], there)
-    found: dict[str, set[str]] = {}
+    features_by_role: dict[str, set[str]] = {}
     for role, wants in aim.wants(0).items():
-        found.setdefault(aim.source(role), set()).update(want.feature for want in wants)
-    return {role: frozenset(features) for role, features in found.items()}
+        features_by_role.setdefault(aim.source(role), set()).update(want.feature for want in wants)
+    return {role: frozenset(features) for role, features in features_by_role.items()}
 
 
 def fitting() -> list[Any]:
     """(student, teacher, loss) where every role is there, all of them are read, and what is wanted is offered."""
-    found = []
+    triples = []
     for loss in names("loss"):
         for teacher in alone("teacher"):
             wants = needed(loss, teacher)
@@ -57,18 +57,18 @@ def fitting() -> list[Any]:
                 nodes = {"student": option("student", student), **teachers_of(teacher, student)}
                 there = nodes["student"].get("passages_of", "student") in nodes
                 if there and all(features <= offers(nodes[role]) for role, features in (wants or {}).items()):
-                    found.append(pytest.param(student, teacher, loss, id=f"{student}-{teacher}-{loss}"))
-    return found
+                    triples.append(pytest.param(student, teacher, loss, id=f"{student}-{teacher}-{loss}"))
+    return triples
 
 
 @pytest.fixture(scope="module")
 def scores(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a score for every candidate and every judged passage of train."""
     path = tmp_path_factory.mktemp("scores") / "scores.trec"
-    found = {name: dict(listed) for name, listed in Run.read(ground.candidates).lists.items()}
-    for name, listed in found.items():
+    lists = {name: dict(listed) for name, listed in Run.read(ground.candidates).lists.items()}
+    for name, listed in lists.items():
         listed.update(dict.fromkeys(ground.corpus.judgments.relevant(name), 11.0))
-    Run.of({name: listed.items() for name, listed in found.items()}).write(path)
+    Run.of({name: listed.items() for name, listed in lists.items()}).write(path)
     return path
 
 
@@ -82,8 +82,8 @@ def on_ground(node: Mapping[str, Any], ground: Ground, scores: Path) -> dict[str
     """A scorer's option over the small backbone with its words' attention, or the file of scores."""
     own = {"backbone": str(ground.backbone), "layers": None, "word_attention": True, "file": str(scores)}
     members = {name: on_ground(member, ground, scores) for name, member in node.get("members", {}).items()}
-    found = {**node, **{key: value for key, value in own.items() if key in node}}
-    return {**found, "members": members} if members else found
+    grounded = {**node, **{key: value for key, value in own.items() if key in node}}
+    return {**grounded, "members": members} if members else grounded
 
 
 @pytest.fixture

@@ -148,8 +148,8 @@ def msmarco(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows(path: Path) -> dict[str, str]:
     """id → text of a file in BEIR's layout."""
-    found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {row["_id"]: row["text"] for row in found}
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {row["_id"]: row["text"] for row in records}
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def words(msmarco: Path, backbones: Mapping[int, Path]) -> Iterator[list[str]]:
     """The collection and the processor, and a hub whose backbones are small."""
 
     def small(name: str) -> Path:
-        return backbones[next((depth for said, depth in DEPTHS.items() if said in name), 12)]
+        return backbones[next((depth for part, depth in DEPTHS.items() if part in name), 12)]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weights, "_from_hub", small)
@@ -201,8 +201,8 @@ def scorers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def test_a_published_number_stands_in_its_twin(plan: Plan) -> None:
     expected = [row for row in PUBLISHED if row[0] == plan.recipe]
     configs = {stage.name: OmegaConf.create(stage.config) for stage in plan.stages}
-    found = [(twin, stage, key, OmegaConf.select(configs[stage], key)) for twin, stage, key, _ in expected]
-    assert found == expected
+    planned = [(twin, stage, key, OmegaConf.select(configs[stage], key)) for twin, stage, key, _ in expected]
+    assert planned == expected
 
 
 def test_a_twin_plans_without_the_hub_and_runs_only_with_it(
@@ -222,11 +222,11 @@ def test_a_twin_plans_without_the_hub_and_runs_only_with_it(
 
 def test_every_recipe_of_a_method_has_a_twin_that_its_record_names() -> None:
     assert set(TWINS) == {name for name in names("experiment") if not name.startswith("paper/")} - {"distil"}
-    said = {
+    twins_by_record = {
         path.parent.name: set(re.findall(r"experiment=paper/(\w+)", path.read_text(encoding="utf-8")))
         for path in (ROOT / "experiments").glob("*/README.md")
     }
-    assert {name: named for name, named in said.items() if named} == {twin: {twin} for twin in TWINS}
+    assert {name: named for name, named in twins_by_record.items() if named} == {twin: {twin} for twin in TWINS}
 
 
 @pytest.mark.parametrize("group", groups())
@@ -241,8 +241,8 @@ def test_an_option_in_a_folder_is_an_option_of_its_group(group: str) -> None:
 def test_a_twin_runs_to_its_end_with_one_step_a_training(
     twin: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = [f"experiment=paper/{twin}", *words, f"artifacts={tmp_path}"]
-    assert run([*said, *ONE_STEP, *MORE.get(twin, [])]) == 0, capsys.readouterr().err
+    overrides = [f"experiment=paper/{twin}", *words, f"artifacts={tmp_path}"]
+    assert run([*overrides, *ONE_STEP, *MORE.get(twin, [])]) == 0, capsys.readouterr().err
     trained = [json.loads(path.read_text()) for path in tmp_path.glob("train-*/metrics.json")]
     assert {metrics["steps"] for metrics in trained} == {1}
     assert len(trained) == sum(stage["run"] == "train" for stage in stages_of(f"paper/{twin}").values())

@@ -31,8 +31,8 @@ def options() -> Iterator[Any]:
 
 def kind_read(node: Mapping[str, Any]) -> str:
     """The kind of scorer that a ranker reads: cross where any will do."""
-    found = [texts(target, "ranks_by") for _, target in targets(node)]
-    return next((min(kinds) for kinds in found if len(kinds) == 1 and kinds != {"any"}), "cross")
+    ranked_kinds = [texts(target, "ranks_by") for _, target in targets(node)]
+    return next((min(kinds) for kinds in ranked_kinds if len(kinds) == 1 and kinds != {"any"}), "cross")
 
 
 @pytest.fixture(params=options())
@@ -105,6 +105,6 @@ def reads_a_student(name: str) -> bool:
 
 
 def test_mining_with_words_alone_does_not_depend_on_the_student() -> None:
-    found = {name: reads_a_student(name) for name in names("ranker")}
+    reads_student = {name: reads_a_student(name) for name in names("ranker")}
     wordy = {"bm25": False, "lucene": False, "run_file": False}
-    assert found == {**dict.fromkeys(found, True), **wordy}
+    assert reads_student == {**dict.fromkeys(reads_student, True), **wordy}

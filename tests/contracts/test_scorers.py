@@ -58,14 +58,14 @@ def look(distiller: Distiller, batch: Candidates, wants: frozenset[Want]) -> Vie
 
 def shown(view: View) -> set[str]:
     """The features that a view holds."""
-    found = {name: getattr(view, name) for name in FIELDS}
-    return {name for name, value in found.items() if value is not None and (isinstance(value, Tensor) or len(value))}
+    features = {name: getattr(view, name) for name in FIELDS}
+    return {name for name, value in features.items() if value is not None and (isinstance(value, Tensor) or len(value))}
 
 
 def tensors(view: View) -> list[Tensor]:
-    found: list[Tensor] = []
-    view.map(lambda tensor: found.append(tensor) or tensor)
-    return found
+    listed: list[Tensor] = []
+    view.map(lambda tensor: listed.append(tensor) or tensor)
+    return listed
 
 
 @pytest.fixture(params=names("scorer"))
@@ -135,10 +135,10 @@ def test_scores_outside_training_are_those_of_training(
     source = collate.sources[scorer.tokenisation]
     queries = source.queries.take(np.repeat(batch.query_id.numpy(), LISTED))
     passages = source.passages.take(batch.passage_id.numpy().reshape(-1))
-    found = inference.pair_scores(scorer, queries, passages, tokens_per_group=200)
+    outside = inference.pair_scores(scorer, queries, passages, tokens_per_group=200)
     scores = look(distiller, batch, wanted({"scores"})).scores
     assert scores is not None
-    np.testing.assert_allclose(found.reshape(QUERIES, LISTED), scores.numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(outside.reshape(QUERIES, LISTED), scores.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_a_scorer_saved_and_reopened_shows_the_same_view(

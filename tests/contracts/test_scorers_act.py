@@ -54,8 +54,8 @@ def flips(kind: str, node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if key not in FAR and key != "_target_":
             default = form.get(key) if value is None else value
-            told = [OTHER[key]] if key in OTHER and default is not False else flipped(default, known[key])
-            yield from ((key, other) for other in told if other is not None)
+            values = [OTHER[key]] if key in OTHER and default is not False else flipped(default, known[key])
+            yield from ((key, other) for other in values if other is not None)
 
 
 def opened(kind: str, node: Node, ground: Ground) -> Distiller:
@@ -71,9 +71,11 @@ def seen(kind: str, node: Node, ground: Ground, folder: Path) -> Seen:
     wants = frozenset(Want(name, 0 if name.endswith("layers") else None) for name in offers)  # type: ignore[arg-type]
     with torch.no_grad():
         view = made.eval().look(batch, {"student": wants})["student"]
-        found = {name: tensors(view, name) for name in offers}
-        found["scores in training"] = tensors(made.train().look(batch, {"student": wants})["student"], "scores")
-    return found
+        tensors_by_feature = {name: tensors(view, name) for name in offers}
+        tensors_by_feature["scores in training"] = tensors(
+            made.train().look(batch, {"student": wants})["student"], "scores"
+        )
+    return tensors_by_feature
 
 
 def tensors(view: View, name: str) -> list[Tensor]:
@@ -128,7 +130,9 @@ def test_every_option_of_a_scorer_changes_what_is_seen_of_it_beside_every_other_
     silent = [
         f"{key}={other}"
         for key, other in some
-        if (found := alone[key, str(other)]) and not changed(before, found) and not named({**plain, key: other}, key)
+        if (plainly := alone[key, str(other)])
+        and not changed(before, plainly)
+        and not named({**plain, key: other}, key)
     ]
     every = dict(some)  # one value of each key
     turns = [key for key, other in every.items() if isinstance(other, bool) or key == "projection"]

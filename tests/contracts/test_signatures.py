@@ -47,13 +47,13 @@ TABLE: dict[str, tuple[list[str], dict[str, object]]] = {
 @pytest.mark.parametrize("name", TABLE)
 def test_a_pure_function_has_the_arguments_that_others_rely_on(name: str) -> None:
     module, _, function = name.rpartition(".")
-    found = dict(inspect.signature(getattr(importlib.import_module(module), function)).parameters)
-    query_weight = found.pop("query_weight", None)
+    arguments = dict(inspect.signature(getattr(importlib.import_module(module), function)).parameters)
+    query_weight = arguments.pop("query_weight", None)
     assert query_weight is None or (query_weight.kind is Parameter.KEYWORD_ONLY and query_weight.default is None)
     by_position, by_keyword = TABLE[name]
-    assert [key for key, one in found.items() if one.kind is Parameter.POSITIONAL_OR_KEYWORD] == by_position
-    assert all(found[key].default is REQUIRED for key in by_position)
-    assert {key: one.default for key, one in found.items() if one.kind is Parameter.KEYWORD_ONLY} == by_keyword
+    assert [key for key, one in arguments.items() if one.kind is Parameter.POSITIONAL_OR_KEYWORD] == by_position
+    assert all(arguments[key].default is REQUIRED for key in by_position)
+    assert {key: one.default for key, one in arguments.items() if one.kind is Parameter.KEYWORD_ONLY} == by_keyword
 
 
 def test_every_file_of_losses_stands_in_the_table() -> None:

@@ -40,26 +40,26 @@ def added(node: Any, path: tuple[str, ...]) -> Node:
     return {**node, path[0]: added(node[path[0]], path[1:])}
 
 
-def faults(group: str, node: Node) -> list[str]:
+def problems_of(group: str, node: Node) -> list[str]:
     """What a plan refuses of a group's node alone."""
-    found = [*signatures.problems(node, group), *roles.shape_problems({group: node})]
-    if group in BUILT and not found:
+    sentences = [*signatures.problems(node, group), *roles.shape_problems({group: node})]
+    if group in BUILT and not sentences:
         try:
             build({**node, **({"path": "."} if "path" in node else {})}, group)
-        except (UserError, InstantiationException) as fault:
-            found = [str(getattr(fault, "__cause__", None) or fault)]
-    return found
+        except (UserError, InstantiationException) as error:
+            sentences = [str(getattr(error, "__cause__", None) or error)]
+    return sentences
 
 
 @pytest.mark.parametrize(("group", "name"), EVERY)
 def test_a_key_too_many_is_refused_at_every_depth_of_every_option(group: str, name: str) -> None:
     node = option(group, name)
     for path in mappings(node):
-        found = faults(group.partition("/")[0], added(node, path))
-        assert any(KEY in sentence for sentence in found), f"{group}={name}: {'.'.join(path)}"
+        sentences = problems_of(group.partition("/")[0], added(node, path))
+        assert any(KEY in sentence for sentence in sentences), f"{group}={name}: {'.'.join(path)}"
 
 
-SAID = {  # a word → what is said of it
+MESSAGES = {  # an override → its message
     "+surprise=1": r"\+surprise=1: there is no key surprise; there are: artifacts",
     "+optm.lr=1e-4": r"there is no key optm\.lr; did you mean optim\?",
     "+at.train.surprise=1": r"stage train: .*there is no key surprise",
@@ -103,7 +103,7 @@ def planned(options: Options, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("word", SAID)
+@pytest.mark.parametrize("word", MESSAGES)
 def test_a_word_with_a_key_that_nobody_knows_is_refused(word: str, planned: Any) -> None:
-    with pytest.raises(UserError, match=SAID[word]):
+    with pytest.raises(UserError, match=MESSAGES[word]):
         planned(word)

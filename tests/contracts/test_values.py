@@ -91,10 +91,10 @@ def test_a_home_folder_is_expanded_wherever_a_key_names_a_file_or_weights(group:
         if last in (*FILES, *WEIGHTS):
             made = OmegaConf.create({"student": {"_target_": ""}, **config_of(group, name)})
             OmegaConf.update(made, key, "~/there")
-            found: Any = resolved_config.resolved(made)
+            value: Any = resolved_config.resolved(made)
             for part in key.split("."):
-                found = found[part]
-            assert found == os.path.expanduser("~/there"), key
+                value = value[part]
+            assert value == os.path.expanduser("~/there"), key
 
 
 @pytest.mark.parametrize("group", FORMS)

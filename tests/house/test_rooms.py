@@ -67,5 +67,5 @@ def test_no_method_has_its_name_in_a_room_that_all_of_them_share() -> None:
     named = re.compile(r"TCT|\bADAM\b|\bLEAD\b|MD2PR|\bPROD\b|CL-?DRD|ERNIE|EmbedDistill|margin.?mse", re.IGNORECASE)
     for_words = {"adam", "lead", "prod"}  # lower-case words that mean something else
     shared = modules("distil", "batch", "scorers", "encoders")
-    found = [(label(path), name) for path in shared for name in named.findall(path.read_text(encoding="utf-8"))]
-    assert [(path, name) for path, name in found if name not in for_words] == []
+    named_in = [(label(path), name) for path in shared for name in named.findall(path.read_text(encoding="utf-8"))]
+    assert [(path, name) for path, name in named_in if name not in for_words] == []

@@ -21,18 +21,18 @@ def train_py(*words: str) -> str:
 
 def stage(artifacts: Path, name: str) -> Path:
     """The artifact that a stage of this name made."""
-    found = [path.parent for path in artifacts.glob("*/manifest.json") if made_by(path.parent)["name"] == name]
-    assert len(found) == 1, found
-    return found[0]
+    folders = [path.parent for path in artifacts.glob("*/manifest.json") if made_by(path.parent)["name"] == name]
+    assert len(folders) == 1, folders
+    return folders[0]
 
 
 def made_by(artifact: Path) -> dict[str, Any]:
     """The stage that an artifact says it is of: its name, kind, key."""
-    found: dict[str, Any] = json.loads((artifact / "manifest.json").read_text())["stage"]
-    return found
+    stage_names: dict[str, Any] = json.loads((artifact / "manifest.json").read_text())["stage"]
+    return stage_names
 
 
 def metrics(artifacts: Path, name: str) -> dict[str, Any]:
     """What an evaluate stage found."""
-    found: dict[str, Any] = json.loads((stage(artifacts, name) / "metrics.json").read_text())
-    return found
+    values: dict[str, Any] = json.loads((stage(artifacts, name) / "metrics.json").read_text())
+    return values

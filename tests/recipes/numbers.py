@@ -18,25 +18,25 @@ Numbers = dict[str, dict[str, Any]]  # kind â†’ its revision, and recipe/stage â
 
 def present(artifacts: Path) -> Numbers:
     """Of every artifact the losses of its last step, or the best scores and the length of its lists."""
-    found: Numbers = {kind.name: {"revision": kind.revision, "numbers": {}} for kind in KINDS.values()}
+    numbers: Numbers = {kind.name: {"revision": kind.revision, "numbers": {}} for kind in KINDS.values()}
     for manifest in sorted(artifacts.glob("*-*/manifest.json")):
-        told = json.loads(manifest.read_text(encoding="utf-8")).get("stage")
-        if told is not None and manifest.parent.name.partition("-")[0] in KINDS:
+        stage = json.loads(manifest.read_text(encoding="utf-8")).get("stage")
+        if stage is not None and manifest.parent.name.partition("-")[0] in KINDS:
             folder = manifest.parent
-            found[told["run"]]["numbers"][f"{told['recipe']}/{told['name']}"] = dict(sorted(_of(folder).items()))
-    return {kind: {**of, "numbers": dict(sorted(of["numbers"].items()))} for kind, of in found.items()}
+            numbers[stage["run"]]["numbers"][f"{stage['recipe']}/{stage['name']}"] = dict(sorted(_of(folder).items()))
+    return {kind: {**of, "numbers": dict(sorted(of["numbers"].items()))} for kind, of in numbers.items()}
 
 
 def _of(folder: Path) -> dict[str, float]:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     if "last" in metrics:
         return {name: _rounded(value) for name, value in metrics["last"].items()}
-    found = {}
+    numbers = {}
     for path in sorted(folder.rglob("run.trec")):
         name, lists = path.parent.relative_to(folder).as_posix(), Run.read(path).lists.values()
-        found[f"{name} best score"] = _rounded(sum(ranked[0].score for ranked in lists) / len(lists))
-        found[f"{name} passages"] = sum(map(len, lists))
-    return found
+        numbers[f"{name} best score"] = _rounded(sum(ranked[0].score for ranked in lists) / len(lists))
+        numbers[f"{name} passages"] = sum(map(len, lists))
+    return numbers
 
 
 def _rounded(value: float) -> float:
@@ -44,8 +44,8 @@ def _rounded(value: float) -> float:
 
 
 def recorded() -> Numbers:
-    found: Numbers = json.loads(RECORD.read_text(encoding="utf-8"))
-    return found
+    numbers: Numbers = json.loads(RECORD.read_text(encoding="utf-8"))
+    return numbers
 
 
 def record(numbers: Numbers) -> None:

@@ -38,15 +38,15 @@ class Secret:
 def write_secret(folder: Path, *, seed: int = 0) -> Secret:
     """Write it all; the same seed writes the same bytes."""
     chance = np.random.default_rng(seed)
-    told, asked, beside = concept_words(chance)
+    written, asked, beside = concept_words(chance)
     pairs = [PAIRS[place] for place in chance.permutation(len(PAIRS))]
 
     def text(form: np.ndarray, pair: tuple[int, int], fillers: int) -> str:
         words = [word for concept in pair for word in chance.permutation(form[:, concept])[:2]]
         return " ".join(map(str, chance.permutation([*words, *chance.permutation(beside[0])[:fillers]])))
 
-    passages = {f"p{n}": text(told, pair, 4) for n, pair in enumerate(pairs)}
-    passages |= {f"p{n}{TWIN}": text(told, pairs[n], 4) for n in range(JUDGED)}
+    passages = {f"p{n}": text(written, pair, 4) for n, pair in enumerate(pairs)}
+    passages |= {f"p{n}{TWIN}": text(written, pairs[n], 4) for n in range(JUDGED)}
     queries = {f"q{n}": text(asked, pair, 1) for n, pair in enumerate(pairs)}
     more = {f"q{n}again{k}": text(asked, pairs[n], 1) for k in range(1, PHRASINGS) for n in range(len(pairs))}
     trained = [f"q{n}" for n in TRAIN] + [name for name in more if _number(name) in TRAIN]

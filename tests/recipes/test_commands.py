@@ -22,7 +22,7 @@ def words(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_self_on_the_fly_distillation_learns_synonyms_that_bm25_cannot_know(words: list[str], tmp_path: Path) -> None:
-    said = train_py(*words, "optim.steps=150", "optim.lr=5e-3", f"artifacts={tmp_path}")
+    output = train_py(*words, "optim.steps=150", "optim.lr=5e-3", f"artifacts={tmp_path}")
     bm25, before, after = (metrics(tmp_path, name)["test"]["nDCG@10"] for name in ("bm25", "start", "student"))
     late = metrics(tmp_path, "teacher")["test"]["nDCG@10"]
     assert bm25 == 0
@@ -30,8 +30,8 @@ def test_self_on_the_fly_distillation_learns_synonyms_that_bm25_cannot_know(word
     assert after > before + 0.25
     assert late > before + 0.25
     for row in ("BM25", "student before training", "student after training", "teacher (late)"):
-        assert row in said
-    assert f"{after:.3f}" in said
+        assert row in output
+    assert f"{after:.3f}" in output
 
 
 def test_two_processes_train_the_same_student_as_one(words: list[str], tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_two_processes_train_the_same_student_as_one(words: list[str], tmp_path:
 def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_path: Path) -> None:
     small = [*words, "optim.steps=2", "ranker.passages_per_shard=16"]
     train_py(*small, f"artifacts={tmp_path / 'one'}")
-    said = train_py(*small, f"artifacts={tmp_path / 'two'}", "machine.devices=2")
+    output = train_py(*small, f"artifacts={tmp_path / 'two'}", "machine.devices=2")
     for name in ("start", "student", "teacher"):
         one, two = (metrics(tmp_path / folder, name)["test"] for folder in ("one", "two"))
-        assert one == pytest.approx(two, abs=0.02), said
+        assert one == pytest.approx(two, abs=0.02), output
     first, second = (Run.read(stage(tmp_path / folder, "start") / "run.trec").lists for folder in ("one", "two"))
     assert first.keys() == second.keys()
     for query, listed in first.items():
@@ -70,7 +70,7 @@ def test_two_processes_mine_and_evaluate_what_one_does(words: list[str], tmp_pat
         assert all(row.score == pytest.approx(scores[row.passage_id], abs=1e-4) for row in both)
     assert not list(tmp_path.glob("*/*.part"))
     assert not list(tmp_path.glob("*/*/.scratch"))
-    assert "a process that helped has stopped" not in said
+    assert "a process that helped has stopped" not in output
 
 
 FORM = ["pooling=cls", "projection=8", 'query_marker="[Q]"', "normalize=false", "query_length=9", "scale=3.0"]
@@ -82,11 +82,11 @@ def test_a_student_is_ranked_again_as_it_was_trained_whatever_its_form(words: li
     train_py(*words, *form, "optim.steps=60", "optim.lr=5e-3", f"artifacts={tmp_path / 'one'}")
     after = metrics(tmp_path / "one", "student")
     given = f"student.checkpoint={stage(tmp_path / 'one', 'train')}/payload/student"
-    said = train_py(*words, "stage=start", given, f"artifacts={tmp_path / 'two'}")
+    output = train_py(*words, "stage=start", given, f"artifacts={tmp_path / 'two'}")
     again = metrics(tmp_path / "two", "start")
     assert again["test"] == after["test"]
     assert again["dev"] == after["dev"]
-    assert "changes the form" not in said
+    assert "changes the form" not in output
     other = train_py(*words, "stage=start", given, "student.pooling=mean", f"artifacts={tmp_path / 'three'}")
     assert f"student.pooling=mean changes the form of {given.partition('=')[2]}, which has cls" in other
     assert metrics(tmp_path / "three", "start") != again

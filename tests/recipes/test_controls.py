@@ -67,9 +67,9 @@ def test_no_guided_recipe_is_forgotten() -> None:
 
 
 def test_the_teachers_know_the_secret(classroom: Classroom) -> None:
-    found = {kind: classroom.quality(kind) for kind in ("dual", "colbert", "cross_encoder")}
-    print(found)
-    assert min(found.values()) > 0.6, found
+    qualities = {kind: classroom.quality(kind) for kind in ("dual", "colbert", "cross_encoder")}
+    print(qualities)
+    assert min(qualities.values()) > 0.6, qualities
 
 
 def guided(classroom: Classroom, recipe: str, *more: str) -> float:
@@ -115,6 +115,6 @@ def test_the_student_beats_no_teacher_and_a_shuffled_teacher(
 ) -> None:
     student = guided(classroom, recipe)
     control, shuffled = alone(JOBS[recipe]), guided(classroom, recipe, SHUFFLED)
-    told = f"{recipe}: student {student:.3f}, no teacher {control:.3f}, shuffled {shuffled:.3f}"
-    print(told)
-    assert student > max(control, shuffled) + CLEARLY, told
+    results = f"{recipe}: student {student:.3f}, no teacher {control:.3f}, shuffled {shuffled:.3f}"
+    print(results)
+    assert student > max(control, shuffled) + CLEARLY, results

@@ -127,6 +127,6 @@ def test_the_page_runs_from_python(trained: Path, workshop: Path, capsys: pytest
     script = FILES["from_python.py"]
     added = "".join(f'        "{word}",\n' for word in (*SMALL, "student.backbone=tiny", "teacher.near.backbone=tiny"))
     exec(compile(script.replace("    ],\n", f"{added}    ],\n"), "from_python.py", "exec"), {})
-    told = capsys.readouterr().out
-    assert "nDCG@10" in told
-    assert "(1, 32)" in told
+    output = capsys.readouterr().out
+    assert "nDCG@10" in output
+    assert "(1, 32)" in output

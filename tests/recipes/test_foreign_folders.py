@@ -76,12 +76,12 @@ def test_a_classifier_that_is_a_teacher_teaches_with_its_head(
     lengths = ["teacher.cross.query_length=23", "teacher.cross.passage_length=40"]
     given = [*words, "teacher=cross_encoder", f"teacher.cross.checkpoint={folder}", *lengths]
     student = [f"student.backbone={backbone}", "student.layers=null", "loss=listwise_kl", "optim.steps=2"]
-    found = []
+    weights = []
     for name in ("one", "two"):
         assert run([*given, *student, f"artifacts={name}"]) == 0, capsys.readouterr().err
-        found.append(load_file(stage(Path(name), "train") / "payload/student/model.safetensors"))
+        weights.append(load_file(stage(Path(name), "train") / "payload/student/model.safetensors"))
         changed(folder, "pre_classifier", torch.neg)
-    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_a_classifier_with_several_labels_is_refused_without_a_choice(

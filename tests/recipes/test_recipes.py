@@ -71,9 +71,9 @@ def artifacts(folder: Path, kind: str) -> list[Path]:
     return sorted(folder.glob(f"{kind}-*"))
 
 
-def told(folder: Path, name: str = "metrics.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / name).read_text())
-    return found
+def json_of(folder: Path, name: str = "metrics.json") -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / name).read_text())
+    return values
 
 
 def assert_judged(folder: Path, metrics: Mapping[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Together:
 
     folder: Path
     planned: str
-    said: str
+    output: str
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +102,11 @@ def together(planted: Path, small_minilm: Path, tmp_path_factory: pytest.TempPat
     """All recipes by one command."""
     folder = tmp_path_factory.mktemp("together")
     words = ["-m", "experiment=glob(*)", *SMALL, f"corpus.path={planted}", f"artifacts={folder}"]
-    told = [StringIO(), StringIO()]
-    for out, more in zip(told, (["dry_run=true"], []), strict=True):
+    outputs = [StringIO(), StringIO()]
+    for out, more in zip(outputs, (["dry_run=true"], []), strict=True):
         with redirect_stdout(out):
             assert run([*words, *more]) == 0, out.getvalue()[-2000:]
-    return Together(folder, *(out.getvalue() for out in told))
+    return Together(folder, *(out.getvalue() for out in outputs))
 
 
 @pytest.mark.parametrize("job", [*recipes(), *MAIN_JOBS])
@@ -119,13 +119,13 @@ def test_a_recipe_runs_to_its_end_and_then_has_nothing_left_to_make(
         assert run(words) == 0, capsys.readouterr().err
     assert not list(place.glob("*.part"))
     for folder in artifacts(place, "evaluate"):
-        metrics = told(folder)
+        metrics = json_of(folder)
         for judged in [folder] if "test" in metrics else [path for path in folder.iterdir() if path.is_dir()]:
             assert_judged(judged, metrics if judged == folder else metrics[judged.name])
     for folder in artifacts(place, "train"):
-        roles = told(folder / "payload", "roles.json")
+        roles = json_of(folder / "payload", "roles.json")
         assert (folder / "payload/student/model.safetensors").exists() or "student" not in roles
-        assert told(folder)["steps"] == 3
+        assert json_of(folder)["steps"] == 3
         assert not list(folder.rglob("*.ckpt"))
     before = stamps(place)
     assert run(words) == 0
@@ -142,9 +142,9 @@ def test_a_kind_of_stage_whose_numbers_change_gets_another_revision(together: To
     before = numbers.recorded()
     assert set(now) == set(before)
     for kind, of in now.items():
-        said = f"raise the revision of {kind} in app/plan/stage_kinds.py, then run `make numbers`"
+        advice = f"raise the revision of {kind} in app/plan/stage_kinds.py, then run `make numbers`"
         assert of["revision"] == before[kind]["revision"], "run `make numbers`"
-        assert not numbers.differing(before[kind], of), said
+        assert not numbers.differing(before[kind], of), advice
         assert set(of["numbers"]) == set(before[kind]["numbers"]), "run `make numbers`"
 
 
@@ -157,24 +157,24 @@ def test_recipes_share_what_they_do_alike(together: Together) -> None:
     assert made < 0.7 * stages
     by_words = [place for place in artifacts(together.folder, "mine") if "BM25" in (place / "config.yaml").read_text()]
     assert len(by_words) == 1
-    names = [told(place, "manifest.json")["stage"]["name"] for place in artifacts(together.folder, "train")]
+    names = [json_of(place, "manifest.json")["stage"]["name"] for place in artifacts(together.folder, "train")]
     assert names.count("warm_up") == 2  # tct_colbert's has a teacher
     assert names.count("ranker") == names.count("taught") == 1
 
 
 def test_what_narrows_the_queries_narrows_the_training(together: Together) -> None:
     names = {
-        told(place, "manifest.json")["stage"]["name"]: place
+        json_of(place, "manifest.json")["stage"]["name"]: place
         for place in together.folder.glob("*-*/")
-        if (place / "manifest.json").exists() and told(place, "manifest.json")["stage"]["recipe"] == "prod"
+        if (place / "manifest.json").exists() and json_of(place, "manifest.json")["stage"]["recipe"] == "prod"
     }
-    mined, trained = told(names["confusing"]), told(names["continue"])
+    mined, trained = json_of(names["confusing"]), json_of(names["continue"])
     assert 0 < trained["queries"] == mined["queries_with_candidates"] < mined["queries"]
     assert trained["queries_without_a_list"] == mined["queries_without_candidates"]
 
 
 def test_many_recipes_end_with_one_table(together: Together) -> None:
-    _, ended, table = together.said.partition(f"{len(recipes())} runs, test queries")
+    _, ended, table = together.output.partition(f"{len(recipes())} runs, test queries")
     assert ended
     rows = [line for line in table.splitlines() if re.search(r"( +\d\.\d{3}){3} +15$", line)]
     for recipe in recipes():

@@ -22,7 +22,7 @@ def arrow(guide: str = "cross") -> Objective:
     return Objective({"words": words})
 
 
-def faults(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> list[str]:
+def problems_of(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> list[str]:
     """What is said of a dual student with a teacher of conf/scorer."""
     nodes = {
         "student": {**option("student", "dual"), **student},
@@ -32,52 +32,52 @@ def faults(student: dict[str, Any], *, guide: str = "cross", **values: Any) -> l
 
 
 def test_a_cross_encoder_must_show_its_attention() -> None:
-    assert faults({}) == faults({}, word_attention=True) == []
-    (said,) = faults({}, word_attention=False)
-    assert said == "loss.terms.words reads the attention of cross: set teacher.cross.word_attention=true"
+    assert problems_of({}) == problems_of({}, word_attention=True) == []
+    (problem,) = problems_of({}, word_attention=False)
+    assert problem == "loss.terms.words reads the attention of cross: set teacher.cross.word_attention=true"
 
 
 def test_a_guide_must_not_cut_what_the_learner_reads() -> None:
-    assert faults({"query_length": 32}, word_attention=True, query_length=32) == []
-    (said,) = faults({"query_length": 32}, word_attention=True, query_length=31)
-    assert "teacher.cross.query_length=31 cuts a query shorter than student.query_length=32" in said
-    assert "set teacher.cross.query_length=32" in said
+    assert problems_of({"query_length": 32}, word_attention=True, query_length=32) == []
+    (problem,) = problems_of({"query_length": 32}, word_attention=True, query_length=31)
+    assert "teacher.cross.query_length=31 cuts a query shorter than student.query_length=32" in problem
+    assert "set teacher.cross.query_length=32" in problem
 
 
 def test_a_passage_joined_to_a_query_has_one_special_token_less() -> None:
-    assert faults({"passage_length": 32}, word_attention=True, passage_length=31) == []
-    (said,) = faults({"passage_length": 32}, word_attention=True, passage_length=30)
-    assert said.endswith("set teacher.cross.passage_length=31")
+    assert problems_of({"passage_length": 32}, word_attention=True, passage_length=31) == []
+    (problem,) = problems_of({"passage_length": 32}, word_attention=True, passage_length=30)
+    assert problem.endswith("set teacher.cross.passage_length=31")
 
 
 def test_both_read_titles_alike() -> None:
-    assert faults({"join": "separator"}, word_attention=True, join="separator") == []
-    (said,) = faults({"join": "separator"}, word_attention=True)
-    assert said.endswith("part titles from texts differently, so their words may: set teacher.cross.join=separator")
+    assert problems_of({"join": "separator"}, word_attention=True, join="separator") == []
+    (problem,) = problems_of({"join": "separator"}, word_attention=True)
+    assert problem.endswith("part titles from texts differently, so their words may: set teacher.cross.join=separator")
 
 
 def test_markers_take_room_from_words_and_an_open_end_gives_some() -> None:
     marked = {"query_length": 32, "query_marker": "[Q]"}
-    assert faults(marked, word_attention=True, query_length=31) == []
-    (said,) = faults({"query_length": 32, "close": False}, word_attention=True, query_length=32)
-    assert said.endswith("set teacher.cross.query_length=33")
+    assert problems_of(marked, word_attention=True, query_length=31) == []
+    (problem,) = problems_of({"query_length": 32, "close": False}, word_attention=True, query_length=32)
+    assert problem.endswith("set teacher.cross.query_length=33")
 
 
 def test_a_marker_in_the_place_of_the_first_piece_takes_no_room() -> None:
     marked = {"query_length": 32, "query_marker": "[Q]", "marker_at": "first"}
-    (said,) = faults(marked, word_attention=True, query_length=31)
-    assert said.endswith("set teacher.cross.query_length=32")
+    (problem,) = problems_of(marked, word_attention=True, query_length=31)
+    assert problem.endswith("set teacher.cross.query_length=32")
 
 
 def test_late_interaction_shows_its_attention_and_is_held_to_its_lengths() -> None:
-    assert faults({}, guide="late") == []
-    assert len(faults({}, guide="late", query_length=16, passage_length=16)) == 2
+    assert problems_of({}, guide="late") == []
+    assert len(problems_of({}, guide="late", query_length=16, passage_length=16)) == 2
 
 
 def test_masks_that_fill_a_query_are_no_words_to_the_guide() -> None:
-    (said,) = faults({"pad_queries": True}, word_attention=True)
-    assert "student.pad_queries=true fills queries with [MASK]" in said
-    assert said.endswith("set student.pad_queries=false")
+    (problem,) = problems_of({"pad_queries": True}, word_attention=True)
+    assert "student.pad_queries=true fills queries with [MASK]" in problem
+    assert problem.endswith("set student.pad_queries=false")
 
 
 def test_an_arrow_of_weight_0_asks_for_nothing() -> None:

@@ -72,12 +72,12 @@ CONTRADICT = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), CONTRADICT, ids=lambda value: " ".join(value)[:60] if value else None)
+@pytest.mark.parametrize(("words", "message"), CONTRADICT, ids=lambda value: " ".join(value)[:60] if value else None)
 def test_depths_that_contradict_each_other_are_refused(
-    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], message: str
 ) -> None:
     assert program("dry_run=true", *words) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ def test_depths_that_fit_are_planned(program: Program, words: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["data.first=3", "data.negatives=2"], "data.first=3 on: the longest list of {run} has 3: give ranks and"),
         (["data.first=4", "data.negatives=1"], "data.negatives=1 from rank data.first=4 on"),
@@ -95,13 +95,13 @@ def test_depths_that_fit_are_planned(program: Program, words: list[str]) -> None
     ],
 )
 def test_a_given_run_whose_lists_are_too_short_is_refused(
-    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], message: str
 ) -> None:
     run = tmp_path / "own.trec"
     run.write_text("".join(f"q0 Q0 p{rank} {rank} {-rank} own\n" for rank in (1, 2, 3)) + "q1 Q0 p1 1 1 own\n")
     given = [word.format(run=run) for word in words]
     assert program("dry_run=true", f"+at.train.data.candidates={run}", *given) == 2
-    assert said.format(run=run) in capsys.readouterr().err
+    assert message.format(run=run) in capsys.readouterr().err
 
 
 def test_a_given_run_with_one_list_that_is_long_enough_is_planned(program: Program, tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_a_cross_encoder_with_another_kind_of_head_is_refused(plan: Planned, sav
 def test_a_value_that_changes_a_trained_form_is_told(plan: Planned, saved: Callable[..., Path]) -> None:
     folder = saved("dual", pooling="cls", query_marker="[Q]", shared=False)
     assert about_forms(plan(*start(folder))) == []
-    told = about_forms(plan(*start(folder), "student.pooling=mean", 'student.query_marker=""', "student.shared=true"))
+    notes = about_forms(plan(*start(folder), "student.pooling=mean", 'student.query_marker=""', "student.shared=true"))
     where = "mined, start, train: student"
-    assert told == [
+    assert notes == [
         f"{where}.shared=true changes the form of {folder}, which has false",
         f"{where}.pooling=mean changes the form of {folder}, which has cls",
         f'{where}.query_marker="" changes the form of {folder}, which has [Q]',
@@ -116,10 +116,10 @@ def test_so_is_a_pair_that_is_written_otherwise(plan: Planned, saved: Callable[.
     folder, words = saved("cross", segments=False, head_dropout=0.25), ("student=cross_encoder", "teacher=none")
     words = (*words, "loss=contrastive_list", "ranker=rerank", *start(folder))
     assert about_forms(plan(*words)) == []
-    (told,) = {note.partition(": ")[2] for note in about_forms(plan(*words, "student.segments=true"))}
-    assert told == f"student.segments=true changes the form of {folder}, which has false"
-    (told,) = {note.partition(": ")[2] for note in about_forms(plan(*words, "student.close=false"))}
-    assert told == f"student.close=false changes the form of {folder}, which has true"
+    (note,) = {line.partition(": ")[2] for line in about_forms(plan(*words, "student.segments=true"))}
+    assert note == f"student.segments=true changes the form of {folder}, which has false"
+    (note,) = {line.partition(": ")[2] for line in about_forms(plan(*words, "student.close=false"))}
+    assert note == f"student.close=false changes the form of {folder}, which has true"
 
 
 def test_so_is_one_that_differs_from_what_an_earlier_stage_saves(plan: Planned) -> None:
@@ -134,8 +134,8 @@ def test_so_is_one_that_differs_from_what_an_earlier_stage_saves(plan: Planned) 
 
 def test_what_is_not_read_of_another_kind_of_scorer_is_told(plan: Planned, saved: Callable[..., Path]) -> None:
     folder = saved("late", projection=8, shared=False, query_length=9)
-    said = f"student is dual and starts from {folder}, which is late: its encoder is read, not its head of projection=8"
-    assert about_forms(plan(*start(folder))) == [f"mined, start, train: {said}"]
+    note = f"student is dual and starts from {folder}, which is late: its encoder is read, not its head of projection=8"
+    assert about_forms(plan(*start(folder))) == [f"mined, start, train: {note}"]
     assert about_forms(plan(*start(folder), "student.shared=true"))[-1].endswith(
         "projection=8 nor its passages' encoder"
     )
@@ -154,8 +154,8 @@ def test_an_asymmetric_scorer_is_opened_as_one_alone(
     ):
         plan(*start(asymmetric))
     words = ("student=asymmetric", "teacher=dual", "loss=aligned")
-    told = about_forms(plan(*words, *start(asymmetric)))
-    assert told == [
+    notes = about_forms(plan(*words, *start(asymmetric)))
+    assert notes == [
         f"train: student reads passages through teacher.dual, not through the passages' tower in {asymmetric}"
     ]
     with pytest.raises(UserError, match=r"no asymmetric scorer was saved there, .* set student\.backbone="):
@@ -168,17 +168,17 @@ def test_an_asymmetric_scorers_query_tower_may_start_from_another_scorer_which_s
 ) -> None:
     folder = saved(kind, query_length=9, passage_length=12, join="separator")
     words = ("student=asymmetric", "teacher=dual", "loss=aligned", f"student.backbone={folder}", "student.layers=null")
-    told = with_forms(plan(*words).named("train").config, {})["student"]
-    assert told["query_length"] == 9
-    assert not {"passage_length", "join"} & told.keys()
+    form = with_forms(plan(*words).named("train").config, {})["student"]
+    assert form["query_length"] == 9
+    assert not {"passage_length", "join"} & form.keys()
 
 
 def test_a_tied_role_writes_texts_as_whom_it_reads_through(plan: Planned, saved: Callable[..., Path]) -> None:
     made = plan(*start(saved("dual", query_length=9, query_marker="[Q]", pooling="cls")))
     formed = with_forms(made.named("train").config, {})["teacher"]["late"]
     assert (formed["query_length"], formed["query_marker"], formed["passage_length"]) == (9, "[Q]", 256)
-    told = plan("student.query_length=9", "teacher.late.query_length=12").named("train").config
-    assert with_forms(told, {})["teacher"]["late"]["query_length"] == 12
+    config = plan("student.query_length=9", "teacher.late.query_length=12").named("train").config
+    assert with_forms(config, {})["teacher"]["late"]["query_length"] == 12
     with pytest.raises(UserError, match=r"teacher\.late\.shared=False: in this loss late reads through the encoder of"):
         plan("teacher.late.shared=false")
 
@@ -192,7 +192,7 @@ def test_members_of_an_ensemble_have_the_forms_that_were_saved(saved: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"form": {"pooling": "first"}}, "has pooling=first: give cls or mean or mean_words"),
         ({"form": {"scale": None}}, "has scale=null: give a number"),
@@ -201,16 +201,16 @@ def test_members_of_an_ensemble_have_the_forms_that_were_saved(saved: Callable[.
     ],
 )
 def test_a_record_that_says_what_no_option_could_is_refused(
-    plan: Planned, saved: Callable[..., Path], change: dict[str, Any], said: str
+    plan: Planned, saved: Callable[..., Path], change: dict[str, Any], message: str
 ) -> None:
     folder = saved("dual")
     record = json.loads((folder / "scorer.json").read_text())
     changed = {**record, **change, "form": {**record["form"], **change.get("form", {})}}
-    kept = {key: value for key, value in changed.items() if value is not None}
-    (folder / "scorer.json").write_text(json.dumps(kept))
+    saved_form = {key: value for key, value in changed.items() if value is not None}
+    (folder / "scorer.json").write_text(json.dumps(saved_form))
     with pytest.raises(UserError) as refusal:
         plan(*start(folder))
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_a_head_that_a_record_tells_of_is_there(plan: Planned, saved: Callable[..., Path]) -> None:
@@ -233,12 +233,12 @@ def test_a_key_sees_the_form_that_a_folder_tells(plan: Planned, saved: Callable[
 def test_layers_that_were_trained_and_are_left_out_are_told(plan: Planned, backbone: Path, tmp_path: Path) -> None:
     deep = write_tiny(tmp_path / "deep", WORDS, layers=6)
     open_scorer({**NODES["dual"], "backbone": str(deep)}, seed=0).save(tmp_path / "whole")
-    (told,) = about_layers(plan(f"student.checkpoint={tmp_path / 'whole'}"))
-    said = f"student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that {tmp_path / 'whole'} was trained with"
-    assert told == f"mined, start, train: {said}"
+    (note,) = about_layers(plan(f"student.checkpoint={tmp_path / 'whole'}"))
+    expected = f"student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that {tmp_path / 'whole'} was trained with"
+    assert note == f"mined, start, train: {expected}"
     assert about_layers(plan(*start(tmp_path / "whole"))) == about_layers(plan(f"student.backbone={deep}")) == []
-    (told,) = about_layers(plan(f"student.backbone={deep}", "+at.train.student.layers=null"))
-    assert told == "student: student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that what train makes was trained with"
+    (note,) = about_layers(plan(f"student.backbone={deep}", "+at.train.student.layers=null"))
+    assert note == "student: student.layers=[0, 1, 3, 5] keeps 4 of the 6 layers that what train makes was trained with"
     with pytest.raises(
         UserError, match=r"student\.layers=\[0, 1, 3, 5\]: what train makes keeps layers \[0, 5\] of 6: set"
     ):

@@ -52,9 +52,9 @@ def test_passages_of_a_role_that_is_nobody_are_refused_once(plan: Planned, teach
     with pytest.raises(
         UserError,
         match=r"passages_of=dual: there is no teacher named dual; available: .*; set teacher=dual, or student=dual",
-    ) as said:
+    ) as refused:
         plan("student=asymmetric", f"teacher={teacher}", "loss=contrastive")
-    assert str(said.value).count("passages_of") == 1
+    assert str(refused.value).count("passages_of") == 1
 
 
 def test_passages_of_a_teacher_without_one_vector_each_are_refused(plan: Planned) -> None:

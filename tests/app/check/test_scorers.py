@@ -24,29 +24,29 @@ def configured(folder: Path, **values: Any) -> Path:
     return folder
 
 
-def faults(backbone: Path, kind: str, **values: Any) -> list[str]:
+def problems_of(backbone: Path, kind: str, **values: Any) -> list[str]:
     node = {**option("scorer", kind), "backbone": str(backbone), "query_length": 32, "passage_length": 96}
     return list(scorer_problems(with_forms({"student": {**node, **values}}, {}), {}))
 
 
 @pytest.mark.parametrize("kind", ["dual", "late", "cross"])
 def test_texts_fit_the_positions_of_the_backbone(backbone: Path, kind: str) -> None:
-    assert faults(backbone, kind) == []
-    (said,) = faults(backbone, kind, passage_length=129)
-    assert "student.passage_length=129" in said
-    assert "reads 128 tokens at most" in said
+    assert problems_of(backbone, kind) == []
+    (problem,) = problems_of(backbone, kind, passage_length=129)
+    assert "student.passage_length=129" in problem
+    assert "reads 128 tokens at most" in problem
 
 
 def test_a_pair_is_one_text_to_a_cross_encoder(backbone: Path) -> None:
-    assert faults(backbone, "dual", query_length=33) == []
-    (said,) = faults(backbone, "cross", query_length=33)
-    assert said.startswith("student.query_length=33 and student.passage_length=96: ")
-    assert said.endswith("let their sum be 128")
+    assert problems_of(backbone, "dual", query_length=33) == []
+    (problem,) = problems_of(backbone, "cross", query_length=33)
+    assert problem.startswith("student.query_length=33 and student.passage_length=96: ")
+    assert problem.endswith("let their sum be 128")
 
 
 def test_a_text_has_room_for_a_word(backbone: Path) -> None:
-    assert faults(backbone, "dual", query_length=3, passage_length=3) == []
-    assert faults(backbone, "dual", query_length=2, passage_length=0) == [
+    assert problems_of(backbone, "dual", query_length=3, passage_length=3) == []
+    assert problems_of(backbone, "dual", query_length=2, passage_length=0) == [
         "student.query_length=2: give at least 3, as special tokens count",
         "student.passage_length=0: give at least 3, as special tokens count",
     ]
@@ -54,14 +54,14 @@ def test_a_text_has_room_for_a_word(backbone: Path) -> None:
 
 @pytest.mark.parametrize(("dropout", "fits"), [(0, True), (0.9, True), (1.0, False), (-0.1, False)])
 def test_dropout_is_a_share_below_1(backbone: Path, dropout: float, fits: bool) -> None:
-    found = faults(backbone, "cross", dropout=dropout)
-    assert found == ([] if fits else [f"student.dropout={dropout}: give a number from 0 on, below 1"])
+    problems = problems_of(backbone, "cross", dropout=dropout)
+    assert problems == ([] if fits else [f"student.dropout={dropout}: give a number from 0 on, below 1"])
 
 
 @pytest.mark.parametrize(("dropout", "fits"), [("same", True), (0.5, True), (1.5, False)])
 def test_so_is_the_dropout_before_a_head(backbone: Path, dropout: float | str, fits: bool) -> None:
-    found = faults(backbone, "cross", head_dropout=dropout)
-    assert found == ([] if fits else [f"student.head_dropout={dropout}: give a number from 0 on, below 1"])
+    problems = problems_of(backbone, "cross", head_dropout=dropout)
+    assert problems == ([] if fits else [f"student.head_dropout={dropout}: give a number from 0 on, below 1"])
 
 
 @pytest.mark.parametrize(
@@ -80,22 +80,22 @@ def test_segments_are_asked_for_only_where_a_backbone_has_some(
     made_by = {"ranker": {"student": {"backbone": str(backbone), "checkpoint": None}}}
     for source in (str(backbone), "${artifact:ranker}"):
         node = {"backbone": source, "checkpoint": None}
-        said = f"student.segments=true: {backbone} has no segments (token types); leave it null"
-        assert list(segment_problems("student", {**node, "segments": True}, made_by)) == ([said] if none else [])
+        message = f"student.segments=true: {backbone} has no segments (token types); leave it null"
+        assert list(segment_problems("student", {**node, "segments": True}, made_by)) == ([message] if none else [])
         assert list(segment_problems("student", {**node, "segments": False}, made_by)) == []
         assert list(segment_problems("student", {**node, "segments": None}, made_by)) == []
 
 
 def test_layers_that_a_backbone_has_not_are_named(backbone: Path) -> None:
-    (said,) = faults(backbone, "dual", layers=[0, 5])
-    assert said.startswith("student.layers=[0, 5]: give rising indices between 0 and 1")
+    (problem,) = problems_of(backbone, "dual", layers=[0, 5])
+    assert problem.startswith("student.layers=[0, 5]: give rising indices between 0 and 1")
 
 
 def test_members_are_looked_at_as_scorers_are(backbone: Path) -> None:
     member = {**option("scorer", "late"), "backbone": str(backbone), "passage_length": 500}
     node = {"_target_": "retrieval_kd.scorers.ensemble.Ensemble", "members": {"late": member}}
-    (said,) = scorer_problems(with_forms({"teacher": {"ensemble": node}}, {}), {})
-    assert said.startswith("teacher.ensemble.members.late.passage_length=500: ")
+    (problem,) = scorer_problems(with_forms({"teacher": {"ensemble": node}}, {}), {})
+    assert problem.startswith("teacher.ensemble.members.late.passage_length=500: ")
 
 
 def test_what_a_stage_will_make_has_the_positions_of_what_it_starts_from(backbone: Path, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_what_a_stage_will_make_has_the_positions_of_what_it_starts_from(backbon
         return not list(scorer_problems(with_forms({"student": node}, made_by), made_by))
 
     assert [fits(stage) for stage in ("first", "second", "long", "tied.late")] == [False, False, True, False]
-    assert fits("unknown")  # its own fault is told elsewhere
+    assert fits("unknown")  # refused by a check of its own
 
 
 def test_positions_begin_after_the_paddings_in_robertas_family(tmp_path: Path) -> None:

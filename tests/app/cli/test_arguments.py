@@ -94,13 +94,13 @@ REFUSED = [
 
 
 @pytest.mark.slow  # each looks through the options for what would do
-@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
 def test_what_can_be_mended_is_refused_with_what_to_write_instead(
-    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+    program: Program, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], message: str
 ) -> None:
     assert program(*words) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
 

@@ -18,7 +18,7 @@ from retrieval_kd.app.plan.options import Options
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each option file is read from here on, Hydra initialised."""
-    found: Counter[str] = Counter()
+    reads: Counter[str] = Counter()
     register()
     GlobalHydra.instance().clear()
     Plugins.instance()  # registers the sources of files
@@ -26,11 +26,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     whole = files.load_config
 
     def counted(source: Any, config_path: str) -> object:
-        found[config_path] += 1
+        reads[config_path] += 1
         return whole(source, config_path)
 
     monkeypatch.setattr(files, "load_config", counted)
-    return found
+    return reads
 
 
 @pytest.mark.slow

@@ -25,9 +25,9 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     monkeypatch.setenv("CALLS", str(path))
 
     def since() -> list[str]:
-        found = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().splitlines() if path.exists() else []
         path.write_text("")
-        return [line.split()[0] for line in found]
+        return [line.split()[0] for line in lines]
 
     return since
 
@@ -113,10 +113,10 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
     program: Program, calls: Callable[[], list[str]], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert program(LADDER, "dry_run=true", "teacher.late.checkpoint=minilm") == 0
-    said = capsys.readouterr().out
-    assert "lexical" in said
-    assert "to make" in said
-    assert "teacher (no stage reads what it makes)" in said
+    output = capsys.readouterr().out
+    assert "lexical" in output
+    assert "to make" in output
+    assert "teacher (no stage reads what it makes)" in output
     assert calls() == []
     assert list(tmp_path.iterdir()) == [tmp_path / "calls"]
     program(LADDER)
@@ -131,14 +131,14 @@ def test_the_last_thing_printed_is_a_table_where_artifacts_lie_and_what_to_try(
     program: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert program("teacher=colbert", "loss=self_otf") == 0
-    said = capsys.readouterr().out
-    rows = [line.split() for line in said.splitlines()]
+    output = capsys.readouterr().out
+    rows = [line.split() for line in output.splitlines()]
     assert ["nDCG@10", "RR@10", "R@100", "queries"] in rows
     assert ["student", "before", "training", "0.500", "0.500", "1.000", "2"] in rows
     assert ["student", "after", "training", "0.750", "0.500", "1.000", "2"] in rows
     assert [row[0] for row in rows if "0.500" in row] == ["BM25", "student", "student", "teacher"]
-    assert "artifacts:" in said
-    assert "next: python train.py" in said
+    assert "artifacts:" in output
+    assert "next: python train.py" in output
 
 
 def test_a_multirun_plans_all_jobs_first_and_ends_with_one_table(

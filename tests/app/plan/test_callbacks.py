@@ -52,7 +52,7 @@ def test_a_callback_is_added_and_set_for_one_stage_alone(plan: Planned) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["callbacks=lr_monitr"], r"no such option; did you mean callbacks=lr_monitor\?"),
         (["callbacks=[lr_monitor,none_such]"], "there is no such option"),
@@ -74,9 +74,9 @@ def test_a_callback_is_added_and_set_for_one_stage_alone(plan: Planned) -> None:
     ],
 )
 def test_a_callback_that_does_not_work_is_refused_with_what_to_give_instead(
-    plan: Planned, words: list[str], said: str
+    plan: Planned, words: list[str], message: str
 ) -> None:
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         plan("experiment=distil", *words)
 
 

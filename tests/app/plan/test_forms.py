@@ -80,5 +80,5 @@ def test_a_value_is_held_against_what_its_annotation_says_plainly(
     module = f"form_{abs(hash(annotation))}"
     (tmp_path / f"{module}.py").write_text(f"class Thing:\n    def __init__(self, *, x: {annotation}) -> None: ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = list(signatures.problems({"_target_": f"{module}.Thing", "x": value}, "thing"))
-    assert (found == []) is fits
+    problems = list(signatures.problems({"_target_": f"{module}.Thing", "x": value}, "thing"))
+    assert (problems == []) is fits

@@ -96,7 +96,7 @@ def test_a_plugin_that_nothing_reads_leaves_keys_alone_and_is_told(package: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("Stranger", r"Stranger is no Term; of a plugin loss takes subclasses of retrieval_kd\.losses\.term\.Term"),
         ("Contrastive", r"outside_parts\.terms defines no class Contrastive"),
@@ -105,16 +105,16 @@ def test_a_plugin_that_nothing_reads_leaves_keys_alone_and_is_told(package: Path
     ],
 )
 def test_a_plugin_brings_classes_of_its_own_that_fit_their_group(
-    name: str, said: str, package: Path, plan: Callable[..., Plan]
+    name: str, message: str, package: Path, plan: Callable[..., Plan]
 ) -> None:
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         plan(
             "plugins=[outside_parts]", f"loss.terms.contrastive._target_=outside_parts.terms.{name}", "loss=contrastive"
         )
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("word", "message"),
     [
         ("plugins=[no_such_package_here]", "Python finds no package no_such_package_here"),
         ("plugins=[retrieval_kd]", "brings its own classes"),
@@ -123,13 +123,15 @@ def test_a_plugin_brings_classes_of_its_own_that_fit_their_group(
         ("+at.train.plugins=[outside_parts]", "plugins are for all stages"),
     ],
 )
-def test_what_is_no_list_of_packages_is_refused(word: str, said: str, package: Path, plan: Callable[..., Plan]) -> None:
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_list_of_packages_is_refused(
+    word: str, message: str, package: Path, plan: Callable[..., Plan]
+) -> None:
+    with pytest.raises(UserError, match=message):
         plan(word)
 
 
 @pytest.mark.parametrize(
-    ("recipe", "said"),
+    ("recipe", "message"),
     [
         (
             "name: wide\nplugins: [outside_parts]\nstages: {bm25: {run: evaluate, with: [ranker=bm25]}}\n",
@@ -142,11 +144,11 @@ def test_what_is_no_list_of_packages_is_refused(word: str, said: str, package: P
     ],
 )
 def test_a_recipe_names_no_plugin(
-    recipe: str, said: str, package: Path, tmp_path: Path, corpus: list[str], options: Options
+    recipe: str, message: str, package: Path, tmp_path: Path, corpus: list[str], options: Options
 ) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "wide.yaml").write_text(f"# @package _global_\n{recipe}")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         checked_plan([*corpus, "experiment=wide"], Options([f"hydra.searchpath=[file://{tmp_path}]"]))
 
 

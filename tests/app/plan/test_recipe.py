@@ -147,8 +147,8 @@ def test_a_teacher_that_no_term_names_is_told_and_not_loaded(plan: Planned) -> N
     ],
 )
 def test_a_term_that_compares_lists_of_one_candidate_is_told(plan: Planned, words: list[str], idle: str | None) -> None:
-    told = [note for note in plan(*words).notes if "learns nothing" in note]
-    assert [note.partition(":")[0] for note in told] == ([f"train learns nothing of {idle}"] if idle else [])
+    notes = [note for note in plan(*words).notes if "learns nothing" in note]
+    assert [note.partition(":")[0] for note in notes] == ([f"train learns nothing of {idle}"] if idle else [])
 
 
 def test_the_word_teacher_means_the_only_role(plan: Planned) -> None:
@@ -193,8 +193,8 @@ def test_the_ranker_follows_from_the_student_where_nobody_names_one(plan: Planne
     for name in ("mined", "start", "student"):
         assert f"ranking.{ranker}." in made.named(name).config["ranker"]["_target_"]
     assert "ranking.lexical." in made.named("bm25").config["ranker"]["_target_"]
-    said = f"mined, start, student: ranker={ranker}, which reads such a student"
-    assert (said in made.notes) == (student != "dual")
+    note = f"mined, start, student: ranker={ranker}, which reads such a student"
+    assert (note in made.notes) == (student != "dual")
 
 
 def test_a_ranker_that_is_named_stays(plan: Planned) -> None:

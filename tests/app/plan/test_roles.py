@@ -33,7 +33,7 @@ def test_a_term_of_weight_0_names_nobody() -> None:
 def test_a_term_of_weight_0_teaches_nobody() -> None:
     assert list(untaught_problems(config())) == []
     assert any(
-        "teacher.late has a head that was never trained" in fault for fault in untaught_problems(config(cross_kl=0))
+        "teacher.late has a head that was never trained" in problem for problem in untaught_problems(config(cross_kl=0))
     )
 
 

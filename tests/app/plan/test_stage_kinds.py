@@ -51,8 +51,8 @@ def test_the_facts_read_from_a_ranker_s_source_are_those_of_its_class(name: str)
 
 
 def test_facts_are_read_without_importing_torch() -> None:
-    said = "retrieval_kd.scorers.dual.Dual"
-    reads = f"from retrieval_kd.app.plan.class_facts import fact; print(fact({said!r}, 'kind'))"
+    target = "retrieval_kd.scorers.dual.Dual"
+    reads = f"from retrieval_kd.app.plan.class_facts import fact; print(fact({target!r}, 'kind'))"
     code = f"{reads}; import sys; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["dual", "False"]

@@ -41,7 +41,7 @@ def test_what_is_taken_reaches_the_plan_and_no_key(plan: Planned) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("word", "message"),
     [
         ("machine.trainer.max_steps=3", "max_steps is set by the framework: .*set that"),
         ("+machine.trainer.gradient_clip_val=1", "gradient_clip_val is set by the framework: set optim.clip"),
@@ -60,6 +60,6 @@ def test_what_is_taken_reaches_the_plan_and_no_key(plan: Planned) -> None:
         ("machine.trainer={deterministic: true, benchmark: true}", "exclude each other"),
     ],
 )
-def test_what_is_not_taken_is_refused_with_what_to_give_instead(plan: Planned, word: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_what_is_not_taken_is_refused_with_what_to_give_instead(plan: Planned, word: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         plan(word)

@@ -10,7 +10,7 @@ Program = Callable[..., int]
 
 
 @pytest.fixture
-def said(program: Program, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
+def reasons(program: Program, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
     """The lines of a dry run that say why, after a whole run without its words."""
     assert program(LADDER) == 0
 
@@ -22,15 +22,15 @@ def said(program: Program, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
     return lines
 
 
-def test_nothing_is_said_of_what_is_made_already(said: Callable[..., list[str]]) -> None:
-    assert said() == []
+def test_nothing_is_said_of_what_is_made_already(reasons: Callable[..., list[str]]) -> None:
+    assert reasons() == []
 
 
 @pytest.mark.slow
 def test_a_changed_value_is_told_with_both_values_and_what_the_nearest_one_cost(
-    said: Callable[..., list[str]],
+    reasons: Callable[..., list[str]],
 ) -> None:
-    lines = said("+at.distil.optim.steps=20")
+    lines = reasons("+at.distil.optim.steps=20")
     assert [line.split(":")[0] for line in lines] == ["distil", "evaluate"]
     assert re.fullmatch(
         r"distil: because optim.steps \d+ → 20, compared with train-[0-9a-f]{16}; that one took \d+ s and [\d.]+ MiB",
@@ -39,9 +39,9 @@ def test_a_changed_value_is_told_with_both_values_and_what_the_nearest_one_cost(
     assert "evaluate: because what distil makes is not the same, compared with evaluate-" in lines[1]
 
 
-def test_many_differences_are_counted(said: Callable[..., list[str]]) -> None:
+def test_many_differences_are_counted(reasons: Callable[..., list[str]]) -> None:
     changed = ("optim.steps=20", "optim.lr=1e-3", "optim.warmup=0.5", "data.negatives=2", "loss.terms.kl.weight=0.5")
-    (line,) = [line for line in said(*(f"+at.distil.{word}" for word in changed)) if line.startswith("distil")]
+    (line,) = [line for line in reasons(*(f"+at.distil.{word}" for word in changed)) if line.startswith("distil")]
     assert "data.negatives " in line
     assert "and 1 more, compared with" in line
 

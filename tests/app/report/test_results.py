@@ -20,11 +20,11 @@ def judged(plan: Plan, name: str, values: dict[str, float], *, role: str | None 
     """Seals an evaluation with these values by test query."""
     folder = plan.artifacts / plan.named(name).artifact
     folder.mkdir(parents=True)
-    found = {
+    metrics = {
         "test": {"nDCG@10": sum(values.values()) / len(values), "queries": len(values)},
         "dev": {"nDCG@10": dev, "queries": 1},
     }
-    (folder / "metrics.json").write_text(json.dumps({role: found} if role else found))
+    (folder / "metrics.json").write_text(json.dumps({role: metrics} if role else metrics))
     lines = [json.dumps({"query": query, "nDCG@10": value}) + "\n" for query, value in values.items()]
     (folder / "per_query-test.jsonl").write_text("".join(lines))
 
@@ -71,15 +71,15 @@ def test_jobs_that_share_an_evaluation_share_its_row() -> None:
         {"words": ["seed=0", "optim.steps=3"], "rows": [row("BM25", "a"), row("student", "b")]},
         {"words": ["seed=1", "optim.steps=3"], "rows": [row("BM25", "a"), row("student", "c")]},
     ]
-    assert [found.title for found in table_rows(summaries)] == ["BM25 · all", "student · seed=0", "student · seed=1"]
+    assert [row.title for row in table_rows(summaries)] == ["BM25 · all", "student · seed=0", "student · seed=1"]
 
 
 def test_some_jobs_that_share_an_evaluation_are_named_by_what_differs() -> None:
     shared = {"title": "warm-up", "split": "test", "means": {}, "queries": 2, "artifact": "a"}
     own = {**shared, "title": "student", "artifact": "b"}
-    told = {"experiment=adam": [shared], "experiment=lead": [shared], "experiment=tct_colbert": [own]}
-    summaries = [{"words": [word, "seed=1"], "rows": found} for word, found in told.items()]
-    titles = [found.title for found in table_rows(summaries)]
+    rows_of = {"experiment=adam": [shared], "experiment=lead": [shared], "experiment=tct_colbert": [own]}
+    summaries = [{"words": [word, "seed=1"], "rows": rows} for word, rows in rows_of.items()]
+    titles = [rows.title for rows in table_rows(summaries)]
     assert titles == ["warm-up · experiment=adam, lead", "student · experiment=tct_colbert"]
 
 
@@ -87,5 +87,5 @@ def test_a_long_title_leaves_the_numbers_their_room() -> None:
     title = "warm-up · " + ", ".join(f"recipe{number}" for number in range(20))
     console = Console(width=80, file=StringIO())
     console.print(results_table([Row(title, "test", {"nDCG@10": 0.25, "RR@10": 0.5}, 424, "a")], title="one run"))
-    said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert all(number in said for number in ("nDCG@10", "0.250", "0.500", "424", "recipe19"))
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(number in printed for number in ("nDCG@10", "0.250", "0.500", "424", "recipe19"))

@@ -55,8 +55,8 @@ def test_the_passage_with_the_querys_id_is_left_out_if_the_corpus_says_so(
 def artifact_of_training(folder: Path, nodes: dict[str, dict[str, Any]]) -> str:
     """What a train artifact says of its roles; gives the student's folder."""
     (folder / "student").mkdir(parents=True)
-    told = {role: {"folder": None, "config": node} for role, node in nodes.items()}
-    (folder / "roles.json").write_text(json.dumps(told))
+    roles = {role: {"folder": None, "config": node} for role, node in nodes.items()}
+    (folder / "roles.json").write_text(json.dumps(roles))
     return str(folder / "student")
 
 

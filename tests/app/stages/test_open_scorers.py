@@ -71,10 +71,10 @@ def test_the_members_of_an_ensemble_are_opened_with_their_heads(backbone: str, t
     cross.save(tmp_path)
     node = ensemble(backbone)
     node["members"]["cross"]["checkpoint"] = str(tmp_path)
-    found = open_scorer(node, seed=0, trained=True)
-    assert isinstance(found, Ensemble)
-    assert list(found.weights) == ["late", "cross"]
-    assert found.member("cross").weights_digest("pair") == cross.weights_digest("pair")
+    opened = open_scorer(node, seed=0, trained=True)
+    assert isinstance(opened, Ensemble)
+    assert list(opened.weights) == ["late", "cross"]
+    assert opened.member("cross").weights_digest("pair") == cross.weights_digest("pair")
 
 
 def test_an_ensemble_with_a_member_that_was_never_trained_is_refused(backbone: str) -> None:
@@ -86,9 +86,9 @@ def test_an_ensemble_with_a_member_that_was_never_trained_is_refused(backbone: s
 def test_heads_of_members_are_drawn_from_the_seed(backbone: str) -> None:
     drawn = []
     for seed in (0, 0, 1):
-        found = open_scorer(ensemble(backbone), seed=seed)
-        assert isinstance(found, Ensemble)
-        drawn.append(torch.cat([value.flatten() for value in found.member("cross").head().parameters()]))
+        opened = open_scorer(ensemble(backbone), seed=seed)
+        assert isinstance(opened, Ensemble)
+        drawn.append(torch.cat([value.flatten() for value in opened.member("cross").head().parameters()]))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
 
@@ -120,9 +120,9 @@ def test_a_head_that_is_new_to_a_saved_scorer_is_drawn_from_the_seed_and_is_no_t
 def test_what_is_told_of_an_open_scorer_is_its_whole_form(backbone: str) -> None:
     node = ensemble(backbone)
     node["members"]["late"]["scale"] = 3.0
-    found = open_scorer(node, seed=0)
-    members = with_form(node, found)["members"]
+    opened = open_scorer(node, seed=0)
+    members = with_form(node, opened)["members"]
     for name in ("late", "cross"):
-        assert isinstance(found, Ensemble)
-        assert {key: members[name][key] for key in found.member(name).form} == found.member(name).form
+        assert isinstance(opened, Ensemble)
+        assert {key: members[name][key] for key in opened.member(name).form} == opened.member(name).form
     assert (members["late"]["scale"], members["late"]["over"], members["cross"]["pooling"]) == (3.0, "real", "mean")

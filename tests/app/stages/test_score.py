@@ -21,12 +21,12 @@ from tests.distil.training import Ground, scorer_node
 def test_candidates_and_judged_positives_get_the_teachers_scores(ground: Ground, config: Configure, work: Work) -> None:
     cross, corpus = scorer_node(ground, "cross"), ground.corpus
     metrics = score(config(teacher={"cross": cross}, data={"candidates": str(ground.candidates)}), work)
-    found, before = Run.read(work.payload / "run.trec").lists, Run.read(ground.candidates).lists
+    after, before = Run.read(work.payload / "run.trec").lists, Run.read(ground.candidates).lists
     for query in corpus.splits["train"]:
         expected = {row.passage_id for row in before[query]} | set(corpus.judgments.relevant(query))
-        assert {row.passage_id for row in found[query]} == expected
-    assert metrics["pairs"] == sum(map(len, found.values()))
-    passage_id, value = found["q5"][0]
+        assert {row.passage_id for row in after[query]} == expected
+    assert metrics["pairs"] == sum(map(len, after.values()))
+    passage_id, value = after["q5"][0]
     scorer = open_scorer(cross, seed=0)
     assert scorer.tokenisation is not None
     texts = (
@@ -84,7 +84,7 @@ def test_an_ensemble_scores_lists_by_its_members(ground: Ground, config: Configu
     members = {"late": scorer_node(ground, "late"), "dual": scorer_node(ground, "dual")}
     node = {**option("teacher", "ensemble")["ensemble"], "members": members, "scale": 2.0}
     score(config(teacher={"ensemble": node}, data={"candidates": str(ground.candidates)}), work)
-    found, runs = Run.read(work.payload / "run.trec"), []
+    scored, runs = Run.read(work.payload / "run.trec"), []
     for member in members.values():
         shutil.rmtree(work.scratch)
         score(config(teacher={"one": member}, data={"candidates": str(ground.candidates)}), work)
@@ -92,4 +92,4 @@ def test_an_ensemble_scores_lists_by_its_members(ground: Ground, config: Configu
     fused = standardised(runs)
     for query, listed in fused.lists.items():
         expected = {name: 2 * value for name, value in listed}
-        assert {row.passage_id: row.score for row in found.lists[query]} == pytest.approx(expected, abs=1e-4)
+        assert {row.passage_id: row.score for row in scored.lists[query]} == pytest.approx(expected, abs=1e-4)

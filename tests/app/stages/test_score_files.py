@@ -26,8 +26,8 @@ def test_every_stored_scorer_brings_its_file_members_of_others_too(file: Path, t
     other = tmp_path / "other.trec"
     Run.of({"q": [("a", 3.0)]}).write(other)
     several = nn.ModuleDict({"file": stored(other, missing="minimum")})
-    found = stored_scores({"stored": stored(file), "ensemble": several, "student": nn.Identity()})  # type: ignore[dict-item]
-    assert found == {
+    scores = stored_scores({"stored": stored(file), "ensemble": several, "student": nn.Identity()})  # type: ignore[dict-item]
+    assert scores == {
         str(file): (Run.of({"q": [("a", 0.75), ("b", 0.5)]}), "drop"),
         str(other): (Run.of({"q": [("a", 3.0)]}), "minimum"),
     }
@@ -35,9 +35,9 @@ def test_every_stored_scorer_brings_its_file_members_of_others_too(file: Path, t
 
 def test_scores_that_look_like_probabilities_are_remarked_upon(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     stored_scores({"stored": stored(file)})
-    said = caplog.text
-    assert f"teacher.stored: all scores of {file} lie in [0, 1] and look like probabilities" in said
-    assert "set teacher.stored.given=probabilities, or scale them" in said
+    logged = caplog.text
+    assert f"teacher.stored: all scores of {file} lie in [0, 1] and look like probabilities" in logged
+    assert "set teacher.stored.given=probabilities, or scale them" in logged
 
 
 def test_nothing_is_remarked_where_they_are_said_to_be_or_are_none(

@@ -64,8 +64,8 @@ def test_a_stage_begins_its_draw_behind_all_that_its_student_was_trained_on(
     for place, start in enumerate((None, None, None, 0)):
         (folder := tmp_path / f"{place}").mkdir()
         data = {**made["data"], "start": start, "queries_per_step": 4 if place != 1 else 8}
-        told = train(config(**{**made, "data": data, "student": student}), replace(work, folder=folder))
-        begun.append(told["queries_drawn_before"])
+        metrics = train(config(**{**made, "data": data, "student": student}), replace(work, folder=folder))
+        begun.append(metrics["queries_drawn_before"])
         student = {**student, "checkpoint": str(folder / "payload" / "student")}
     assert begun == [0, 8, 24, 0]
 
