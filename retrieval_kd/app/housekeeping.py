@@ -23,11 +23,11 @@ _TRUTH = {"true": True, "false": False}
 def verify(asked: Line) -> int:
     """Reads everything again and names what is damaged; exit status 1 where something is. Raises UserError."""
     root = _root(_settings(asked, VERIFY, (_FOLDER,)))
-    everything = list(checked(root))
-    damaged = [one.damage for one in everything if one.damage]
+    entries = list(checked(root))
+    damaged = [entry.damage for entry in entries if entry.damage]
     print("\n".join(damaged) if damaged else f"{root}: everything is what was written")
-    size = _size(sum(one.size for one in everything))
-    print(f"{len(everything)} artifacts and caches, {size} read, {len(damaged)} damaged")
+    size = _size(sum(entry.size for entry in entries))
+    print(f"{len(entries)} artifacts and caches, {size} read, {len(damaged)} damaged")
     return _DAMAGED if damaged else 0
 
 
@@ -37,13 +37,13 @@ def clean(asked: Line, search_path: Sequence[str], version: str) -> int:
     root, caches, allowed = _root(settings), _truth(settings, "caches"), _truth(settings, "yes")
     with initialize_config_dir(str(conf_folder()), version_base=version):
         listed = list(removable(root, planned_by(Options(search_path)), caches=caches))
-    _tell(root, listed)
-    if listed and (allowed or _agreed()):
-        gone = [one for one in listed if remove(one)]
-        print(f"removed {len(gone)} folders, {_size(sum(one.size for one in gone))}")
-        for one in listed:
-            if one not in gone:
-                print(f"{one.folder.name}: stays, another process is at it")
+    _print_removable(root, listed)
+    if listed and (allowed or _user_agrees()):
+        gone = [entry for entry in listed if remove(entry)]
+        print(f"removed {len(gone)} folders, {_size(sum(entry.size for entry in gone))}")
+        for entry in listed:
+            if entry not in gone:
+                print(f"{entry.folder.name}: stays, another process is at it")
     return 0
 
 
@@ -56,15 +56,15 @@ def replay_step(asked: Line) -> int:
     return 0
 
 
-def _tell(root: Path, listed: Iterable[Removable]) -> None:
+def _print_removable(root: Path, listed: Iterable[Removable]) -> None:
     listed = list(listed)
-    for one in listed:
-        print(f"{_size(one.size):>10}  {one.folder.name}: {one.why}")
-    total = _size(sum(one.size for one in listed))
+    for entry in listed:
+        print(f"{_size(entry.size):>10}  {entry.folder.name}: {entry.why}")
+    total = _size(sum(entry.size for entry in listed))
     print(f"{root}: {len(listed)} folders to remove, {total}" if listed else f"{root}: nothing to remove")
 
 
-def _agreed() -> bool:
+def _user_agrees() -> bool:
     """What the user answers; no, where nobody can be asked."""
     if not sys.stdin.isatty():
         print("nothing was removed: set yes=true to remove these")

@@ -24,7 +24,7 @@ from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.report.record import record
 from retrieval_kd.app.report.results import rows
 from retrieval_kd.app.report.sweep import jobs_of, summarise
-from retrieval_kd.app.run_plan import run_plan, tell
+from retrieval_kd.app.run_plan import run_plan, show_plans
 from retrieval_kd.errors import UserError
 
 VERSION = "1.3"  # of Hydra's behaviour
@@ -48,7 +48,7 @@ def run_jobs(asked: Line) -> int:
         return 0
     if any(plan.dry_run for plan in plans.values()):
         if ranks().first:
-            tell(list(plans.values()))
+            show_plans(list(plans.values()))
         return 0
     jobs = Jobs(plans)
     _hydra([*asked.flags, *asked.hydra, *overrides], jobs)
@@ -64,8 +64,8 @@ def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
             overrides = for_hydra(asked.overrides, elsewhere(jobs, options))
             overrides = retyped(overrides, jobs[0], options) if asked.multirun and jobs else overrides
             return overrides, plans_of(expanded(asked, overrides), options)
-    except OmegaConfBaseException as fault:
-        raise UserError(str(fault).splitlines()[0]) from None
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).splitlines()[0]) from None
 
 
 def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:
@@ -78,20 +78,20 @@ def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:
 def plans_of(jobs: Sequence[tuple[str, ...]], options: Options) -> dict[tuple[str, ...], Plan]:
     """The plan of each job. Raises UserErrors: those of all jobs together."""
     plans: dict[tuple[str, ...], Plan] = {}
-    wrong: list[str] = []
+    problems: list[str] = []
     for overrides in jobs:
         try:
             plans[overrides] = checked_plan(overrides, options)
-        except UserError as fault:
-            wrong += sentences_of(fault)
-    refuse(wrong)
+        except UserError as error:
+            problems += sentences_of(error)
+    refuse(problems)
     return plans
 
 
 class Jobs:
     """Hydra's task function: runs the plan of a job's overrides, made beforehand where they were known.
 
-    `refused` counts the jobs that ended with a fault, which is printed; the other jobs of a multirun go on.
+    `refused` counts the jobs that ended with an error, which is printed; the other jobs of a multirun go on.
     """
 
     def __init__(self, plans: dict[tuple[str, ...], Plan]) -> None:
@@ -102,16 +102,16 @@ class Jobs:
         """The dev measure of the student, for a sweeper."""
         job = HydraConfig.get()
         overrides, several = tuple(job.overrides.task), job.mode == RunMode.MULTIRUN
-        measure, listed, refusal = None, [], None
+        measure, results, refusal = None, [], None
         try:
             plan = self.plans.get(overrides) or checked_plan(overrides, Options())
-            measure, listed = run_plan(plan, overrides, table=not several), rows(plan)
-        except UserError as fault:
-            refusal = str(fault)
+            measure, results = run_plan(plan, overrides, table=not several), rows(plan)
+        except UserError as error:
+            refusal = str(error)
             self.refused += 1
             tell_user([refusal])
         if several and ranks().first:
-            summarise(overrides, listed, Path(job.runtime.output_dir), fault=refusal)
+            summarise(overrides, results, Path(job.runtime.output_dir), error=refusal)
         return measure
 
 

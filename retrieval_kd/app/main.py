@@ -1,4 +1,4 @@
-"""The command line's first and last step: help, or the jobs; a sentence for each fault, and the exit status.
+"""The command line's first and last step: help, or the jobs; a sentence for each problem, and the exit status.
 
 What a user can mend ends with exit status 2.
 """
@@ -34,16 +34,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with stops():
             return _run(line(arguments))
-    except UserError as fault:
-        return tell_user(sentences_of(fault))
+    except UserError as error:
+        return tell_user(sentences_of(error))
     except ChildrenFailed as failure:
         return tell_user([str(failure)], FAILED)
     except Stopped as stopped:
         return tell_user([str(stopped)], SIGNALLED + stopped.number)
     except InstantiationException:
         raise
-    except HydraException as fault:
-        return tell_user([str(fault).splitlines()[0]])
+    except HydraException as error:
+        return tell_user([str(error).splitlines()[0]])
 
 
 def _run(asked: Line) -> int:

@@ -52,14 +52,14 @@ def removable(root: Path, planned: Planned, *, caches: bool = False) -> Iterator
             yield Removable(folder, size_of(folder), why)
 
 
-def remove(one: Removable) -> bool:
+def remove(entry: Removable) -> bool:
     """Whether the folder is gone: not where a process is making it."""
-    lock = artifacts.lock_path(one.folder.with_suffix(""))
+    lock = artifacts.lock_path(entry.folder.with_suffix(""))
     lock.parent.mkdir(exist_ok=True)
-    with locked(lock, wait=False) as held:
-        if held is None or not one.folder.is_dir():
+    with locked(lock, wait=False) as handle:
+        if handle is None or not entry.folder.is_dir():
             return False
-        remove_folder(one.folder)
+        remove_folder(entry.folder)
         return True
 
 
@@ -69,11 +69,11 @@ def _wanted(sealed: Sequence[Path], planned: Planned) -> set[str]:
     commands: dict[tuple[str, ...], list[Path]] = {}
     for folder in sealed:
         commands.setdefault(_command_of(folder), []).append(folder)
-    for command, made in commands.items():
+    for command, folders in commands.items():
         try:
             names |= planned(command)
         except UserError:
-            names |= {name for folder in made for name in (folder.name, *artifacts.inputs(folder).values())}
+            names |= {name for folder in folders for name in (folder.name, *artifacts.inputs(folder).values())}
     return names
 
 

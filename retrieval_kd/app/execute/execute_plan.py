@@ -81,7 +81,7 @@ def _ensure(plan: Plan, stage: Stage, group: Ranks) -> None:
 
 def _read_of(plan: Plan) -> list[Stage]:
     """The sealed stages that a run reads: the inputs of those that it makes, and the evaluations that it shows."""
-    lacking = to_make(plan)
+    lacking = unsealed_stages(plan)
     inputs = {name for stage in lacking for name in stage.inputs}
     sealed = [stage for stage in plan.stages if artifacts.is_sealed(plan.artifacts / stage.artifact)]
     return [stage for stage in sealed if stage.name in inputs or stage.kind.evaluates]

@@ -30,7 +30,7 @@ def classes(group: str) -> frozenset[str]:
 
 
 def build(node: Any, group: str, *, partial: bool = False, **arguments: Any) -> Any:
-    """The object that a node with `_target_` describes, inner nodes first; `given` are arguments no config can hold.
+    """The object that a node with `_target_` describes, inner nodes first; `arguments` are those no config can hold.
 
     `group` is the config group that the node belongs to; `partial` gives a function that still wants arguments. Raises
     UserError if the node or one inside it, in mappings or lists, names a class that neither the group's option files

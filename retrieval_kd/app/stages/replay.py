@@ -11,7 +11,7 @@ from retrieval_kd.errors import UserError
 
 
 def replay(folder: Path) -> list[str]:
-    """Sentences: what was told of the step, each term's loss, each role's scores, and the gradient.
+    """Sentences: what was logged of the step, each term's loss, each role's scores, and the gradient.
 
     It runs in this process, in the training's precision, with the weights before the step and the same dropout (that of
     the first process for all of the queries). Raises UserError where the folder holds no step.
@@ -33,10 +33,10 @@ def replay(folder: Path) -> list[str]:
     with torch.autocast("cpu", dtype=half.get(precision, torch.bfloat16), enabled=precision in half):
         losses, views = module.losses(batch)
     torch.autograd.backward(torch.stack(list(losses.values())).sum())
-    return [f"then: {about}", *_told(losses, views), *_gradients(module)]
+    return [f"then: {about}", *_losses_and_scores(losses, views), *_gradients(module)]
 
 
-def _told(losses: Any, views: Any) -> Iterator[str]:
+def _losses_and_scores(losses: Any, views: Any) -> Iterator[str]:
     for name, loss in losses.items():
         yield f"term {name}: loss {float(loss.detach()):.6g}"
     for role, view in views.items():

@@ -80,8 +80,8 @@ def distiller_of(
     from retrieval_kd.distil.teacher_cache import TeacherCache
 
     objective, optim, curriculum = (build(plain[group], group) for group in ("loss", "optim", "curriculum"))
-    given = {"tied": objective.tied, "learners": objective.learners, "looked_at": looked_at(objective)}
-    scorers = open_all(plain["student"], plain.get("teacher") or {}, seed=plain["seed"], **given)
+    reading = {"tied": objective.tied, "learners": objective.learners, "attention_roles": attention_roles(objective)}
+    scorers = open_all(plain["student"], plain.get("teacher") or {}, seed=plain["seed"], **reading)
     refuse_other_words(objective, scorers)
     cache = TeacherCache(remembered_in if machine.get("remember", True) else None, precision=optim.precision)
     parts = {"objective": objective, "curriculum": curriculum, "optim": optim, "teacher_cache": cache}
