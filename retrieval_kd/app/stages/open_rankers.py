@@ -32,7 +32,7 @@ def open_ranker(
 def ranker_of(
     node: Mapping[str, Any], arguments: Mapping[str, Any], *, but_itself: bool = False, named: str = ""
 ) -> Ranker:
-    """A ranker, those inside it first; each gets what of `arguments` its signature names, and is `named` by its place."""
+    """A ranker, inner ones first; each gets what of `arguments` its signature names, and is `named` after its place."""
     parts = {key: value for key, value in node.items() if isinstance(value, Mapping)}
     inner = {
         key: ranker_of(value, arguments, but_itself=but_itself, named=f"{named}.{key}") for key, value in parts.items()
