@@ -82,7 +82,7 @@ def test_an_artifact_holds_what_made_it_and_what_came_of_it(program: Program) ->
     inputs = json.loads((folder / "inputs.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(inputs) == {"lexical", "warm_up", "teacher"}
-    assert set(manifest) == {"stage", "commit", "python", "versions", "seconds", "files", "inputs", "corpus"}
+    assert set(manifest) == {"stage", "command", "commit", "python", "versions", "seconds", "files", "inputs", "corpus"}
     assert manifest["stage"]["name"] == "distil"
     assert manifest["stage"]["recipe"] == "ladder"
     assert manifest["stage"]["seed"] == 0
