@@ -10,3 +10,7 @@ class UserError(ValueError):
 
 class ChildrenFailed(RuntimeError):
     """The processes of a stage crashed; what they printed says why."""
+
+
+class ProcessLost(RuntimeError):
+    """Another process of this launch is gone, so that this one has nothing to do."""

@@ -13,11 +13,11 @@ from hydra.errors import HydraException, InstantiationException
 from retrieval_kd.app.cli.arguments import Line, line, program
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.help import help_text
-from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.cli.process_env import is_first
 from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.cli.user_errors import FAILED, SIGNALLED, sentences_of, tell_user
-from retrieval_kd.errors import ChildrenFailed, UserError
+from retrieval_kd.errors import ChildrenFailed, ProcessLost, UserError
 from retrieval_kd.text.signals import Stopped, stops
 
 
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 2 with the problems on stderr."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing it and exiting
     register()
-    show_status(first=ranks().first)
+    show_status(first=is_first())
     try:
         with stops():
             return _run(line(arguments))
@@ -38,6 +38,8 @@ def run(arguments: Sequence[str]) -> int:
         return tell_user(sentences_of(error))
     except ChildrenFailed as failure:
         return tell_user([str(failure)], FAILED)
+    except ProcessLost as failure:
+        return tell_user([str(failure)], FAILED, always=True)
     except Stopped as stopped:
         return tell_user([str(stopped)], SIGNALLED + stopped.number)
     except InstantiationException:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.cli.process_env import Ranks, is_first, ranks
+from retrieval_kd.app.execute import launch
+from retrieval_kd.app.execute.launch import Launch
+from retrieval_kd.errors import ProcessLost, UserError
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 CONF, SCRIPT = HERE / "conf", HERE / "free_stages.py"
@@ -148,3 +152,55 @@ def test_ranks_are_read_from_torchrun_and_from_slurm(monkeypatch: pytest.MonkeyP
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     assert (ranks().rank, ranks().world) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        (
+            {"RANK": "5", "WORLD_SIZE": "2"},
+            "RANK=5 and WORLD_SIZE=2 in the environment: give each process a RANK of its own",
+        ),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, "RANK='x' in the environment: give a number from 0 on, or unset it"),
+        ({"SLURM_NTASKS": "abc"}, "SLURM_NTASKS='abc' in the environment"),
+        ({"SLURM_NTASKS": "2", "SLURM_PROCID": "-1"}, "SLURM_PROCID='-1' in the environment"),
+    ],
+)
+def test_an_environment_that_names_no_process_is_refused(
+    environment: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        ranks()
+    assert is_first()
+
+
+def test_a_process_whose_first_one_never_comes_or_has_ended_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = Launch(Ranks(1, 2, "x"), tmp_path)
+    monkeypatch.setattr(launch, "_TO_BEGIN", 0.5)
+    monkeypatch.setattr(launch, "_TO_END", 0.5)
+    with pytest.raises(ProcessLost, match=r"process 0 of 2 has not begun .*: start one for each RANK from 0 to 1, or"):
+        second.wait_for(lambda: False)
+    looks: list[bool] = []
+    with Launch(Ranks(0, 2, "x"), tmp_path).present():
+        second.wait_for(lambda: bool(looks.append(True)) or len(looks) > 5)
+    with pytest.raises(ProcessLost, match="process 0 of 2 has ended: start all of them again"):
+        second.wait_for(lambda: False)
+
+
+@pytest.mark.slow
+def test_a_process_ends_with_the_first_one(start: Started, tmp_path: Path) -> None:
+    def rank(number: int) -> subprocess.Popen[str]:
+        return start("machine.devices=2", RANK=str(number), WORLD_SIZE="2", MASTER_PORT="1", SECONDS="0.05")
+
+    both = [rank(0), rank(1)]
+    until(lambda: counted(tmp_path) >= 5)
+    both[0].send_signal(signal.SIGKILL)
+    output = [run.communicate(timeout=60)[0] for run in both]
+    assert both[1].returncode == 1, output
+    assert "process 0 of 2 has ended: start all of them again, and the same command goes on" in output[1]
+    again = [rank(0), rank(1)]
+    assert [run.wait(timeout=120) for run in again] == [0, 0]

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 
-from retrieval_kd.app.cli.process_env import ranks
+from retrieval_kd.app.cli.process_env import is_first
 from retrieval_kd.errors import UserError
 
 FAILED, MENDABLE, SIGNALLED = 1, 2, 128  # and the signal's number: 130 for Ctrl-C, 143 for SIGTERM
@@ -29,8 +29,8 @@ def sentences_of(error: UserError) -> list[str]:
     return error.sentences if isinstance(error, UserErrors) else [str(error)]
 
 
-def tell_user(sentences: Iterable[str], status: int = MENDABLE) -> int:
-    """The status, after the sentences were printed once, however many processes say the same."""
-    if ranks().first:
+def tell_user(sentences: Iterable[str], status: int = MENDABLE, *, always: bool = False) -> int:
+    """The status, after the sentences were printed: once, however many processes say the same, or `always`."""
+    if always or is_first():
         print("\n".join(sentences), file=sys.stderr)
     return status

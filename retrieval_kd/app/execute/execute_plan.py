@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.cli.process_env import Ranks, ranks, wait_for
+from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.execute.launch import Launch
 from retrieval_kd.app.execute.manifest import manifest
 from retrieval_kd.app.execute.run_stage import Task, run_stage
 from retrieval_kd.app.execute.torchrun import run_by_torchrun
@@ -26,14 +27,16 @@ def execute_plan(plan: Plan) -> None:
     there.
     """
     group = ranks()
-    discarded_mark = _discard_fresh(plan, group)
-    if group.first:
-        refuse_damaged(plan, _read_of(plan))
-    for stage in plan.stages:
-        if plan.stage is None or stage.name == plan.stage:
-            _ensure(plan, stage, group)
-    if group.first:
-        discarded_mark.unlink(missing_ok=True)
+    launch = Launch(group, plan.artifacts)
+    with launch.present():
+        discarded_mark = _discard_fresh(plan, launch)
+        if group.first:
+            refuse_damaged(plan, _read_of(plan))
+        for stage in plan.stages:
+            if plan.stage is None or stage.name == plan.stage:
+                _ensure(plan, stage, launch)
+        if group.first:
+            discarded_mark.unlink(missing_ok=True)
 
 
 def unsealed_stages(plan: Plan) -> list[Stage]:
@@ -46,13 +49,13 @@ def unsealed_stages(plan: Plan) -> list[Stage]:
     return lacking
 
 
-def _discard_fresh(plan: Plan, group: Ranks) -> Path:
+def _discard_fresh(plan: Plan, launch: Launch) -> Path:
     """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
-    mark = plan.artifacts / ".locks" / f"forgotten-{group.launch}"
+    mark = plan.artifacts / ".locks" / f"forgotten-{launch.group.launch}"
     if plan.fresh is None:
         return mark
-    if not group.first:
-        wait_for(mark.exists)
+    if not launch.group.first:
+        launch.wait_for(mark.exists)
         return mark
     for stage in descendants(plan.stages, plan.fresh):
         if plan.stage in (None, stage.name):
@@ -63,20 +66,20 @@ def _discard_fresh(plan: Plan, group: Ranks) -> Path:
     return mark
 
 
-def _ensure(plan: Plan, stage: Stage, group: Ranks) -> None:
+def _ensure(plan: Plan, stage: Stage, launch: Launch) -> None:
     folder = plan.artifacts / stage.artifact
     if artifacts.is_sealed(folder):
         return
     _inputs_made(plan, stage)
-    if not group.first:
-        _follow(plan, stage, group)
+    if not launch.group.first:
+        _follow(plan, stage, launch)
         return
     with artifacts.locked(folder) as lock:
         if artifacts.is_sealed(folder):
             return
         refuse_damaged(plan, map(plan.named, stage.inputs))
         _log.info("%s: %s → %s", stage.name, stage.run, folder)
-        _make(plan, stage, group, lock)
+        _make(plan, stage, launch.group, lock)
 
 
 def _read_of(plan: Plan) -> list[Stage]:
@@ -154,15 +157,15 @@ def task_of(plan: Plan, stage: Stage) -> Task:
     )
 
 
-def _follow(plan: Plan, stage: Stage, group: Ranks) -> None:
+def _follow(plan: Plan, stage: Stage, launch: Launch) -> None:
     """A rank but the first: takes part once the first has begun, then waits until the artifact is whole."""
     folder = plan.artifacts / stage.artifact
     part = artifacts.part_folder(folder)
     if _can_be_shared(stage):
-        wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, group).exists())
+        launch.wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, launch.group).exists())
         if not artifacts.is_sealed(folder):
-            run_stage(task_of(plan, stage), rank=group.rank)
-    wait_for(lambda: artifacts.is_sealed(folder))
+            run_stage(task_of(plan, stage), rank=launch.group.rank)
+    launch.wait_for(lambda: artifacts.is_sealed(folder))
 
 
 def _marker(part: Path, group: Ranks) -> Path:
