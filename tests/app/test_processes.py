@@ -203,4 +203,5 @@ def test_a_process_ends_with_the_first_one(start: Started, tmp_path: Path) -> No
     assert both[1].returncode == 1, output
     assert "process 0 of 2 has ended: start all of them again, and the same command goes on" in output[1]
     again = [rank(0), rank(1)]
-    assert [run.wait(timeout=120) for run in again] == [0, 0]
+    output = [run.communicate(timeout=120)[0] for run in again]
+    assert [run.returncode for run in again] == [0, 0], output
