@@ -18,6 +18,7 @@ from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.cli.user_errors import FAILED, SIGNALLED, sentences_of, tell_user
 from retrieval_kd.errors import ChildrenFailed, ProcessLost, UserError
+from retrieval_kd.io.disk_errors import disk_problem
 from retrieval_kd.text.signals import Stopped, stops
 
 
@@ -46,6 +47,10 @@ def run(arguments: Sequence[str]) -> int:
         raise
     except HydraException as error:
         return tell_user([str(error).splitlines()[0]])
+    except Exception as error:
+        if (problem := disk_problem(error)) is None:
+            raise
+        return tell_user([problem])
 
 
 def _run(asked: Line) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -59,9 +60,10 @@ def _write(folder: Path, collection: Collection, tokenizer: str, join: Join) -> 
             lengths.append(np.diff(pieces.offsets))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     np.save(folder / "offsets.npy", offsets)
-    ids = np.lib.format.open_memmap(folder / "ids.npy", mode="w+", dtype=np.int32, shape=(int(offsets[-1]),))
-    ids[:] = np.memmap(folder / "ids.raw", dtype=np.int32, mode="r", shape=ids.shape) if len(ids) else ids
-    ids.flush()
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int32)), "fortran_order": False}
+    with open(folder / "ids.npy", "wb") as whole, open(folder / "ids.raw", "rb") as raw:
+        np.lib.format.write_array_header_2_0(whole, {**header, "shape": (int(offsets[-1]),)})
+        shutil.copyfileobj(raw, whole)  # not through a memory map, in which a full disk kills the process
     (folder / "ids.raw").unlink()
 
 

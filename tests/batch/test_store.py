@@ -76,14 +76,14 @@ def test_a_whole_store_is_not_made_again(
     assert tokenised(collection, tiny, tmp_path).ids.tolist() == first
 
 
-@pytest.mark.parametrize("killed_at", ["save", "open_memmap", "rename"])
+@pytest.mark.parametrize("killed_at", ["save", "write_array_header_2_0", "rename"])
 def test_a_killed_write_leaves_nothing_that_is_taken_for_whole(
     tmp_path: Path, tiny: str, collection: Collection, killed_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kill(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    place = {"save": np, "open_memmap": np.lib.format, "rename": atomic.os}[killed_at]
+    place = {"save": np, "write_array_header_2_0": np.lib.format, "rename": atomic.os}[killed_at]
     with monkeypatch.context() as patch:
         patch.setattr(place, killed_at, kill)
         with pytest.raises(KeyboardInterrupt):

@@ -12,6 +12,7 @@ from retrieval_kd.app.cli.status import show_status
 from retrieval_kd.app.execute.run_stage import Task, run_stage
 from retrieval_kd.app.plan import plugins
 from retrieval_kd.errors import ChildrenFailed, UserError
+from retrieval_kd.io.disk_errors import disk_problem
 from retrieval_kd.text.signals import Stopped, stops
 
 TASK, ERROR = "task.yaml", "error.txt"
@@ -62,6 +63,11 @@ def child(path: Path) -> int:
         return 2
     except Stopped as stopped:
         return 128 + stopped.number
+    except Exception as error:
+        if (problem := disk_problem(error)) is None:
+            raise
+        sys.stderr.write(f"{problem}\n")
+        return 2
     return 0
 
 
