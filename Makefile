@@ -61,6 +61,10 @@ slow: setup ## The tests marked slow: whole recipes, two processes, killed and r
 recipes: setup ## Every recipe from end to end, at toy size.
 	$(PYTEST) tests/recipes $(ARGS)
 
+.PHONY: faults
+faults: setup ## Kill, stop and starve every recipe 20 times and compare what comes of it: ARGS='adam --faults 5'.
+	$(BIN)/python -m tests.faults $(ARGS)
+
 .PHONY: numbers
 numbers: setup ## Record what the recipes' stages come to at toy size, once the revision of the kinds that changed is raised.
 	RECORD_NUMBERS=1 $(PYTEST) -n 0 tests/recipes/test_recipes.py -k another_revision $(ARGS)

@@ -34,7 +34,8 @@ def disk_problem(error: BaseException) -> str | None:
             place = f"{one.filename}: " if isinstance(one, OSError) and one.filename else ""
             return f"{place}{os.strerror(number)}; {_MENDABLE[number]}, and the same command goes on from here"
     if any(_CUT_SHORT.search(str(one)) for one in _chain(error)):
-        return f"a file was not written to its end; {_MENDABLE[errno.ENOSPC]} (see ulimit -f, too), and the same command goes on from here"
+        mend = f"{_MENDABLE[errno.ENOSPC]} (see ulimit -f, too)"
+        return f"a file was not written to its end; {mend}, and the same command goes on from here"
     return None
 
 
