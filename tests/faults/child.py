@@ -1,4 +1,4 @@
-"""`python -m tests.faults.child BACKBONE overrides…`: `train.py` with a small backbone in the place of the default one."""
+"""`python -m tests.faults.child BACKBONE overrides…`: `train.py` over a small backbone."""
 
 import sys
 from pathlib import Path
