@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     wanted = {name: words for name, words in jobs().items() if not asked.recipes or name in asked.recipes}
-    print(f"| recipe | {' | '.join(KINDS)} | injected | survived | artifacts | files that differ | minutes |")
+    print(f"| recipe | {' | '.join(KINDS)} | injected | survived | files compared | files that differ | minutes |")
     print(f"|---|{'---|' * (len(KINDS) + 6)}")
     bad = 0
     with tempfile.TemporaryDirectory() as home:
@@ -41,7 +41,7 @@ def main() -> int:
                 tally = inject(name, words, **places, faults=asked.faults, seed=asked.seed)
             survived = tally.faults - len(tally.wrong)
             cells = [*(str(tally.injected[kind]) for kind in KINDS), str(tally.faults), str(survived)]
-            cells += [str(tally.artifacts), str(len(tally.differing)), f"{tally.seconds / 60:.1f}"]
+            cells += [str(tally.files), str(len(tally.differing)), f"{tally.seconds / 60:.1f}"]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
             for line in (*tally.wrong, *tally.differing):
                 print(f"{name}: {line}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ class Tally:
     injected: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     wrong: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
-    artifacts: int = 0
+    files: int = 0
     seconds: float = 0.0
 
     @property
@@ -47,18 +48,18 @@ def inject(
     """
     tally, chance, began = Tally(recipe), random.Random(f"{recipe} {seed}"), time.monotonic()
     command = [sys.executable, "-m", "tests.faults.child", str(backbone), *words, *SMALL, f"corpus.path={collection}"]
-    undisturbed = folder / "undisturbed"
-    with _started([*command, f"artifacts={undisturbed}"]) as process:
+    place = folder / "artifacts"  # one for all runs: roles.json tells where a teacher lies
+    command.append(f"artifacts={place}")
+    with _started(command) as process:
         output, _ = process.communicate(timeout=_PATIENCE)
     if process.returncode != 0:
         tally.wrong.append(f"undisturbed: exit {process.returncode}: {output[-500:]}")
         return tally
-    expected, round_number = results(undisturbed), 0
-    tally.artifacts = len(expected)
+    expected = results(place)
+    tally.files = len(expected)
     while tally.faults < faults and not tally.wrong:
-        place = folder / f"faulty-{round_number}"
-        round_number += 1
-        while not _ends_well([*command, f"artifacts={place}"], place, tally, chance, wanted=faults):
+        shutil.rmtree(place)
+        while not _ends_well(command, place, tally, chance, wanted=faults):
             if tally.wrong:
                 break
         tally.differing += differences(expected, results(place))

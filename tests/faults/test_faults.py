@@ -18,7 +18,7 @@ def test_a_recipe_survives_its_faults(recipe: str, words: tuple[str, ...], tmp_p
     assert tally.wrong == []
     assert tally.differing == []
     assert tally.injected == {"SIGKILL": 1, "SIGTERM": 1, "file limit": 1}
-    assert tally.artifacts > 0
+    assert tally.files > 0
 
 
 def test_a_difference_is_seen() -> None:
