@@ -12,12 +12,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from retrieval_kd.app.check.checked_plan import checked_plan
-from retrieval_kd.app.cli.arguments import CLEAN, RECORD, REPLAY, VERIFY, Line, for_hydra
+from retrieval_kd.app.cli.arguments import CLEAN, DATA, RECORD, REPLAY, VERIFY, Line, for_hydra
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.hydra_cache import uncollected
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.cli.user_errors import MENDABLE, refuse, sentences_of, tell_user
-from retrieval_kd.app.housekeeping import clean, replay_step, verify
+from retrieval_kd.app.housekeeping import clean, replay_step, show_data, verify
 from retrieval_kd.app.plan.compose_overrides import elsewhere, retyped
 from retrieval_kd.app.plan.options import CONFIG, Options
 from retrieval_kd.app.plan.plan import Plan
@@ -41,6 +41,8 @@ def run_jobs(asked: Line) -> int:
         return clean(asked, _search_path(asked), VERSION)
     if asked.command == REPLAY:
         return replay_step(asked)
+    if asked.command == DATA:
+        return show_data(asked, _search_path(asked), VERSION)
     overrides, plans = planned(asked)
     if asked.command == RECORD:
         for command, plan in plans.items():

@@ -1,17 +1,14 @@
-"""Lines of a text file, gzipped or not, numbered, with every fault named by file and line."""
+"""Lines of a text file, packed or not, numbered, with every fault named by file and line."""
 
-import gzip
 import json
 import math
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from retrieval_kd.errors import UserError
-
-_GZIP = b"\x1f\x8b"
+from retrieval_kd.text.packed import unpacked
 
 
 def at_home(path: Path | str) -> Path:
@@ -51,8 +48,8 @@ def check_file(path: Path, *, holds: str) -> Path:
 def numbered(path: Path, *, holds: str) -> Iterator[tuple[int, str]]:
     """(line number from 1, line without its end) of every line that is not blank.
 
-    A byte order mark at the start is no part of the first. Raises UserError where the file cannot be read, its gzip is
-    broken, or a line is not UTF-8.
+    A byte order mark at the start is no part of the first. Raises UserError where the file cannot be read or unpacked,
+    or a line is not UTF-8.
     """
     for number, line in enumerate(_lines(check_file(path, holds=holds)), 1):
         if not line.strip():
@@ -96,11 +93,6 @@ def line_at(path: Path, position: int) -> str:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """The lines with their ends; a file that begins as gzip does is unpacked on the way."""
-    with path.open("rb") as file:
-        packed = file.read(len(_GZIP)) == _GZIP
-    with gzip.open(path, "rb") if packed else path.open("rb") as file:
-        try:
-            yield from file
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is gzip that cannot be unpacked ({error}); give the whole file") from None
+    """The lines with their ends; a packed file is unpacked on the way."""
+    with unpacked(path) as file:
+        yield from file

@@ -11,9 +11,10 @@ from retrieval_kd.app.cli.schema import EVERYWHERE
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
-RECORD, VERIFY, CLEAN, REPLAY = "record", "verify", "clean", "replay"
-COMMANDS = (RECORD, VERIFY, CLEAN, REPLAY)  # first arguments that are no override: done instead of running a plan
-PLACED = (REPLAY,)  # commands that are given a folder
+RECORD, VERIFY, CLEAN, REPLAY, DATA = "record", "verify", "clean", "replay", "data"
+COMMANDS = (RECORD, DATA, VERIFY, CLEAN, REPLAY)  # first arguments that are no override: done instead of running a plan
+PLACED = {REPLAY: "artifacts/faults/train-…/step-7", DATA: "faq.csv"}  # commands that are given a path, as in …
+JSON = "--json"  # a flag of `data`
 SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 
 
@@ -21,7 +22,8 @@ SHOWS = ("hydra_help", "cfg", "info", "shell_completion", "experimental_rerun")
 class Line:
     """`overrides` are the plan's, `hydra` Hydra's own (hydra.sweep.dir=…), `flags` begin with a dash or belong to one.
 
-    `command` is the subcommand, "" where there is none, and `place` the folder that it is given.
+    `command` is the subcommand, "" where there is none, and `place` the path that it is given; `as_json`: it
+    prints JSON.
     """
 
     flags: tuple[str, ...]
@@ -30,6 +32,7 @@ class Line:
     parsed: Namespace
     command: str = ""
     place: str = ""
+    as_json: bool = False
 
     @property
     def multirun(self) -> bool:
@@ -52,6 +55,8 @@ def line(arguments: Sequence[str]) -> Line:
     from hydra._internal.utils import get_args_parser
 
     command, place, arguments = _split(arguments)
+    as_json = command == DATA and JSON in arguments
+    arguments = [argument for argument in arguments if not as_json or argument != JSON]
     arguments = [_at_home(override) for override in arguments]
     overrides = [
         override
@@ -72,7 +77,7 @@ def line(arguments: Sequence[str]) -> Line:
         raise UserError(f"{parsed.overrides[0]}: give group=option or group.key=value; see --help")
     own = [override for override in overrides if override.lstrip("+~").startswith(("hydra.", "hydra/"))]
     theirs = tuple(override for override in overrides if override not in own)
-    return Line(tuple(flags), theirs, tuple(own), parsed, command, place)
+    return Line(tuple(flags), theirs, tuple(own), parsed, command, place, as_json)
 
 
 def _at_home(override: str) -> str:
@@ -88,8 +93,8 @@ def _at_home(override: str) -> str:
 
 
 def _split(arguments: Sequence[str]) -> tuple[str, str, Sequence[str]]:
-    """(the subcommand, the folder that it is given, the rest). Raises UserError for one that there is none of, and
-    where its folder is not given.
+    """(the subcommand, the path that it is given, the rest). Raises UserError for one that there is none of, and
+    where its path is not given.
     """
     if not arguments or arguments[0].startswith(("-", "+", "~")) or "=" in arguments[0]:
         return "", "", arguments
@@ -101,8 +106,9 @@ def _split(arguments: Sequence[str]) -> tuple[str, str, Sequence[str]]:
         )
     if command not in PLACED:
         return command, "", rest
+    rest = sorted(rest, key=lambda word: word.startswith("-"))  # flags may stand before the path
     if not rest or rest[0].startswith("-") or "=" in rest[0]:
-        raise UserError(f"{command}: give a folder after it, as in {command} artifacts/faults/train-…/step-7")
+        raise UserError(f"{command}: give a path after it, as in {command} {PLACED[command]}")
     return command, str(at_home(rest[0])), rest[1:]
 
 

@@ -32,6 +32,7 @@ Examples:
 
 Other commands:
   {program} record experiment=adam     appends a recipe's sealed evaluations to its record, and renders its table
+  {program} data PATH                  what a file or folder is taken for, what it holds, how to train on it; --json
   {program} verify                     reads all artifacts again and names what is damaged
   {program} clean                      lists and removes what no recipe refers to (caches=true: caches too)
   {program} replay FOLDER              runs the step of a training again whose loss or gradient was not finite

@@ -36,7 +36,17 @@ def overrides_of(texts: Sequence[str], options: Options) -> list[Override]:
             *_misspelt([override for override in overrides if override not in bad_choices], list(bad_choices), options),
         ]
     refuse(problems)
-    return overrides
+    return [*_implied(overrides, options), *overrides]
+
+
+def _implied(overrides: Sequence[Override], options: Options) -> list[Override]:
+    """`corpus=auto` where a path is given and the corpus chosen takes none: what lies there is told by looking."""
+    chosen = [override for override in overrides if override.chooses and override.stage is None]
+    given = any(override.key == "corpus.path" and override.stage is None for override in overrides)
+    if not given or any(override.key == "corpus" for override in chosen):
+        return []
+    takes_path = has(options.compose([override.text for override in chosen]), "corpus.path")
+    return [] if takes_path else [read("corpus=auto", options.groups)]
 
 
 def _for_all(override: Override) -> Override:

@@ -52,7 +52,7 @@ def test_a_part_of_the_arguments_may_be_given_later() -> None:
 )
 def test_a_class_that_no_option_of_the_group_names_is_built_nowhere_in_a_node(target: str, around: Any) -> None:
     with pytest.raises(
-        UserError, match=r"give a class that an option of corpus names: retrieval_kd\.text\.beir\.Beir, "
+        UserError, match=r"give a class that an option of corpus names: retrieval_kd\.text\.auto\.source\.Auto, "
     ):
         build(around({"_target_": target, "path": "x"}), "corpus")
 

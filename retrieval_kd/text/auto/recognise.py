@@ -1,0 +1,112 @@
+"""What a path holds, told by looking at it: names of files and, of tables, the first rows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from retrieval_kd.errors import UserError
+from retrieval_kd.text.auto.columns import Columns, guessed
+from retrieval_kd.text.auto.documents import ENDINGS, files_of
+from retrieval_kd.text.auto.tables import READERS, Layout, columns_of, first_rows
+from retrieval_kd.text.corpus import SPLITS
+from retrieval_kd.text.packed import plain_suffix
+
+_SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev", "test": "test"}
+_SPLIT = re.compile(r"(?:^|[._\-/])(train|dev|validation|valid|val|test)(?=$|[._\-/\d])")
+_MSMARCO = re.compile(r"queries\.(train|dev|dev\.small|test)\.tsv(\.gz)?$")
+
+
+class Table(NamedTuple):
+    """Files of one table, and what their columns hold."""
+
+    files: tuple[Path, ...]
+    columns: Columns
+
+
+class Recognised(NamedTuple):
+    """`kind` is beir, msmarco, tables or documents; `tables` by split, "" where the files tell of none; `files` are
+    those of a folder of documents; `because` says what it was told by.
+    """
+
+    kind: str
+    because: str
+    tables: Mapping[str, Table] = {}
+    files: tuple[Path, ...] = ()
+
+
+def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[str]]) -> Recognised:
+    """What a file or folder holds. Raises UserError where nothing there can be read, or nothing is there."""
+    if not path.exists():
+        raise UserError(f"corpus.path={path}: there is no such file or folder")
+    if path.is_file() and plain_suffix(path) in ENDINGS:
+        return Recognised("documents", f"a {plain_suffix(path)} file", files=(path,))
+    if path.is_file():
+        return _tables([path], path, layout, columns)
+    if not path.is_dir():
+        raise UserError(f"corpus.path={path} is neither a file nor a folder; give one of them")
+    if _there(path, "corpus.jsonl") and _there(path, "queries.jsonl"):
+        return Recognised("beir", "corpus.jsonl and queries.jsonl")
+    if _there(path, "collection.tsv") and any(_MSMARCO.search(one.name) for one in path.iterdir()):
+        return Recognised("msmarco", "collection.tsv and queries.*.tsv")
+    listed = sorted(one for one in path.rglob("*") if one.is_file() and _is_table(one, path))
+    documents = files_of(path)
+    if listed and len(documents) <= len(listed):
+        return _tables(listed, path, layout, columns)
+    if documents:
+        kinds = ", ".join(sorted({plain_suffix(one) for one in documents}))
+        return Recognised("documents", f"{len(documents)} files that end with {kinds}", files=tuple(documents))
+    raise UserError(
+        f"corpus.path={path} holds nothing that is read here; give a table ({', '.join(READERS)}), a folder of "
+        f"texts ({', '.join(ENDINGS)}), or BEIR's or MS MARCO's files"
+    )
+
+
+def _there(folder: Path, name: str) -> bool:
+    return (folder / name).is_file()
+
+
+def _is_table(path: Path, folder: Path) -> bool:
+    """Whether a file is a table of the data, not one that tells about them."""
+    about = ("dataset_info.json", "dataset_dict.json", "state.json", "metadata.json", "config.json")
+    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    return plain_suffix(path) in READERS and path.name not in about and not hidden
+
+
+def _tables(
+    files: Sequence[Path], path: Path, layout: Layout, columns: Mapping[str, str | Sequence[str]]
+) -> Recognised:
+    by_split: dict[str, list[Path]] = {}
+    for file in files:
+        by_split.setdefault(_split_of(file, path), []).append(file)
+    if len(by_split) > 1 and "" in by_split:
+        others = ", ".join(file.name for file in by_split[""][:3])
+        raise UserError(f"{path} holds files of splits and others ({others}); give one file, or take those away")
+    tables: dict[str, Table] = {
+        split: _table(by_split[split], layout, columns) for split in (*SPLITS, "") if split in by_split
+    }
+    one = next(iter(tables.values()))
+    endings = ", ".join(sorted({plain_suffix(file) for file in files}))
+    told = f"{len(files)} {'table' if len(files) == 1 else 'tables'} ({endings}) with {one.columns.told()}"
+    return Recognised("tables", told, tables)
+
+
+def _table(files: Sequence[Path], layout: Layout, columns: Mapping[str, str | Sequence[str]]) -> Table:
+    first = first_rows(files[0], layout)
+    if not first:
+        raise UserError(f"{files[0]} has no row; give one with a query or a text in each")
+    names = columns_of(first)
+    found = guessed(names, columns, where=str(files[0]))
+    for other in files[1:]:
+        there = columns_of(first_rows(other, layout, count=1))
+        if there and set(there) != set(columns_of(first[:1])) and guessed(there, columns, where=str(other)) != found:
+            raise UserError(f"{other} has other columns ({', '.join(there)}) than {files[0]}; give files of one form")
+    return Table(tuple(files), found)
+
+
+def _split_of(file: Path, path: Path) -> str:
+    """The split that a file's name, or its folder's, tells of: train-00000-of-00001.parquet, validation/x.arrow."""
+    if file == path:
+        return ""
+    names = _SPLIT.findall(file.relative_to(path).as_posix().lower())
+    return _SPLITS[names[0]] if names else ""

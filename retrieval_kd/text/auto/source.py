@@ -1,0 +1,244 @@
+"""A corpus from a path of which nothing else is said."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from retrieval_kd.errors import UserError
+from retrieval_kd.text.auto.documents import passages_of
+from retrieval_kd.text.auto.examples import Example, example
+from retrieval_kd.text.auto.pseudo import MIXED, check_ways, pseudo_queries
+from retrieval_kd.text.auto.recognise import Recognised, Table, recognised
+from retrieval_kd.text.auto.tables import Layout, rows
+from retrieval_kd.text.beir import Beir
+from retrieval_kd.text.collection import Collection
+from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
+from retrieval_kd.text.judgments import Judgments
+from retrieval_kd.text.leakage import carve_dev, drop_known, held_words
+from retrieval_kd.text.lines import at_home
+from retrieval_kd.text.msmarco import MsMarco
+from retrieval_kd.text.records import Judgment, Passage
+from retrieval_kd.text.split import words
+
+_log = logging.getLogger(__name__)
+
+
+class Auto(Source):
+    """Whatever lies at a path: a table (CSV, TSV, JSON lines, JSON, parquet, Arrow, packed or not) of queries and
+    passages or of texts alone, one for each split in a folder, a folder of text, Markdown or HTML files, BEIR's or MS
+    MARCO's files.
+
+    `columns` says what columns hold where their names do not tell ({query: …, positive: …}); `header` names those of
+    a CSV or TSV whose first line does not. `encoding` is that of CSV, TSV and documents (null: by the byte order mark,
+    else UTF-8). Where the path tells of no splits, `test_fraction` and `dev_fraction` of the judged queries, in whole
+    groups that share words or a relevant passage, become test and dev. `passage_words` is the most that a passage cut
+    from a document has. `pseudo` makes queries of passages, way → share (null: of every kind where the path brings no
+    query; {}: none), at most `pseudo_most`.
+
+    Raises UserError for fractions that leave nothing, and a way of making queries that there is none of.
+    """
+
+    REVISION: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        *,
+        path: str | Path,
+        columns: Mapping[str, str | Sequence[str]] | None = None,
+        header: Sequence[str] = (),
+        encoding: str | None = None,
+        test_fraction: float = 0.2,
+        dev_fraction: float = 0.1,
+        seed: int = 0,
+        passage_words: int = 180,
+        pseudo: Mapping[str, float] | None = None,
+        pseudo_most: int = 20_000,
+        drop_same_id: bool = False,
+    ) -> None:
+        if min(test_fraction, dev_fraction) < 0 or not test_fraction + dev_fraction < 1:
+            raise UserError(
+                f"corpus.test_fraction={test_fraction} and corpus.dev_fraction={dev_fraction}: give fractions from 0 "
+                "on, below 1 together"
+            )
+        if passage_words < 1 or pseudo_most < 1:
+            raise UserError(
+                f"corpus.passage_words={passage_words}, corpus.pseudo_most={pseudo_most}: give positive numbers"
+            )
+        check_ways(pseudo or {})
+        self.path, self.drop_same_id = at_home(path), drop_same_id
+        self.name = self.path.resolve().name
+        self.columns, self.layout = dict(columns or {}), Layout(encoding, tuple(header))
+        self.test_fraction, self.dev_fraction, self.seed = test_fraction, dev_fraction, seed
+        self.passage_words, self.pseudo, self.pseudo_most = passage_words, pseudo, pseudo_most
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        try:
+            layout = Layout(node["encoding"], tuple(node["header"]))
+            holds = recognised(at_home(str(node["path"])), layout, node["columns"])
+        except UserError:  # told where the corpus is looked at
+            return {}
+        why = f"{node['path']} is {holds.because}"
+        idle = set() if holds.kind == "documents" else {"passage_words"}
+        idle |= set() if holds.kind == "tables" else {"columns", "header"}
+        idle |= set() if holds.kind in ("tables", "documents") else {"encoding", "pseudo", "pseudo_most"}
+        idle |= set() if "" in holds.tables else {"test_fraction"}
+        if holds.kind == "msmarco":
+            idle |= {"dev_fraction", "seed", "drop_same_id"}
+        if holds.kind == "documents" or "dev" in holds.tables:
+            idle |= {"dev_fraction"}
+        return {key: f"{why}, which has no use for it; leave {at}.{key} out" for key in sorted(idle)}
+
+    @cached_property
+    def holds(self) -> Recognised:
+        """What lies there. Raises UserError where nothing that is read does."""
+        return recognised(self.path, self.layout, self.columns)
+
+    def files(self) -> Iterable[Path]:
+        if self._inner is not None:
+            return self._inner.files()
+        return [*(file for table in self.holds.tables.values() for file in table.files), *self.holds.files]
+
+    def options(self) -> Mapping[str, Any]:
+        own = {
+            "kind": self.holds.kind,
+            "tables": {split: [table.columns, len(table.files)] for split, table in self.holds.tables.items()},
+            "layout": self.layout,
+            "fractions": [self.test_fraction, self.dev_fraction, self.seed],
+            "passage_words": self.passage_words if self.holds.kind == "documents" else None,
+            "pseudo": [self.pseudo, self.pseudo_most],
+        }
+        return own if self._inner is None else {**own, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
+
+    def read(self) -> Parsed:
+        _log.info("%s: %s", self.path, self.holds.because)
+        if self._inner is not None:
+            parsed = self._inner.read()
+            return parsed._replace(questions=lambda collection: self._named(parsed.questions(collection)))
+        return Parsed(self._passages(), self._questions)
+
+    def _named(self, questions: Questions) -> Questions:
+        return questions._replace(about={**questions.about, "recognised": self.holds.because})
+
+    @cached_property
+    def _inner(self) -> Source | None:
+        """The reader of a layout that has one of its own."""
+        if self.holds.kind == "beir":
+            return Beir(
+                path=self.path,
+                drop_same_id=self.drop_same_id,
+                dev_fraction=self.dev_fraction,
+                seed=self.seed,
+                unjudged=True,
+            )
+        if self.holds.kind == "msmarco":
+            queries = {split: f"queries.{name}.tsv" for split, name in _MSMARCO.items() if self._has(name)}
+            qrels = {split: name.replace("queries.", "qrels.") for split, name in queries.items()}
+            return MsMarco(path=self.path, queries=queries, qrels=qrels)
+        return None
+
+    def _has(self, name: str) -> bool:
+        return (self.path / f"queries.{name}.tsv").exists()
+
+    def _passages(self) -> Iterator[Passage]:
+        """Each passage once, by its id. One that comes again with another text is counted and left out."""
+        seen: dict[str, int] = {}
+        clashes = empty = 0
+        for passage in self._all_passages():
+            content = hash((passage.title, passage.text))
+            if passage.id not in seen:
+                seen[passage.id] = content
+                yield passage
+            clashes += seen[passage.id] != content
+            empty += not passage.text.strip()
+        if not seen:
+            raise UserError(f"corpus.path={self.path} brings no passage ({self.holds.because}); give one with texts")
+        if clashes:
+            _log.warning("%s: %d passages have the id of another one and another text: left out", self.path, clashes)
+        if empty:
+            _log.warning("%s: %d passages have a title and no text", self.path, empty)
+
+    def _all_passages(self) -> Iterator[Passage]:
+        for file in self.holds.files:
+            name = file.name if file == self.path else file.relative_to(self.path).as_posix()
+            yield from passages_of(file, name, most_words=self.passage_words, encoding=self.layout.encoding)
+        for _, one in self._examples():
+            yield from (passage for passage, _ in one.passages)
+
+    def _examples(self) -> Iterator[tuple[str, Example]]:
+        """(split, example) of every row that says something."""
+        for split, table in self.holds.tables.items():
+            yield from ((split, one) for one in _said(table, self.layout))
+
+    def _questions(self, collection: Collection) -> Questions:
+        """Queries, judgments and splits; queries without judgments are to be distilled from."""
+        queries, judged, skipped = self._read_queries()
+        pseudo = MIXED if self.pseudo is None and not queries else self.pseudo or {}
+        made = dict(pseudo_queries(collection, pseudo, most=self.pseudo_most, seed=self.seed)) if pseudo else {}
+        if not queries and not made:
+            raise UserError(f"corpus.path={self.path} brings no query, and corpus.pseudo makes none of its passages")
+        splits, dropped = drop_known(self._splits(judged, queries, collection), queries)
+        held = held_words(splits, queries)
+        have = {query_id for judgments in judged.values() for query_id in judgments.queries}
+        unjudged = [name for name in queries if name not in have and words(queries[name]) not in held]
+        unjudged += [name for name in made if words(made[name]) not in held]
+        about = {
+            "recognised": self.holds.because,
+            "queries left out of train": str(dropped),
+            "rows without a query or passage": str(skipped),
+            "queries made of passages": str(len(made)),
+        }
+        return Questions({**queries, **made}, splits, tuple(unjudged), about)
+
+    def _read_queries(self) -> tuple[dict[str, str], dict[str, Judgments], int]:
+        """id → text, split → judgments, and how many rows said nothing."""
+        queries: dict[str, str] = {}
+        grades: dict[str, dict[tuple[str, str], int]] = {}
+        empty = 0
+        for split, one in self._examples():
+            if not one.query:
+                continue
+            if queries.setdefault(one.query_id, one.query) != one.query:
+                raise UserError(
+                    f"corpus.path={self.path}: the query id {one.query_id!r} has two texts, {queries[one.query_id]!r} "
+                    f"and {one.query!r}; give one"
+                )
+            empty += not one.passages
+            pairs = grades.setdefault(split, {})
+            for passage, grade in one.passages:
+                pair = (one.query_id, passage.id)
+                pairs[pair] = max(grade, pairs.get(pair, 0))
+        judged = {
+            split: Judgments.of(Judgment(query, passage, grade) for (query, passage), grade in pairs.items())
+            for split, pairs in grades.items()
+            if any(grade > 0 for grade in pairs.values())
+        }
+        return queries, judged, empty
+
+    def _splits(
+        self, judged: Mapping[str, Judgments], queries: Mapping[str, str], collection: Collection
+    ) -> dict[str, Judgments]:
+        """As the files tell; where they do not, test and dev are carved from all."""
+        splits = {split: judged[split] for split in SPLITS if split in judged}
+        if "" in judged:
+            splits = {"train": judged[""]}
+            if self.test_fraction:
+                carved = carve_dev(splits, queries, collection, fraction=self.test_fraction, seed=self.seed)
+                splits = {"test" if split == "dev" else split: part for split, part in carved.items()}
+        if "dev" not in splits and "train" in splits and self.dev_fraction:
+            splits = carve_dev(splits, queries, collection, fraction=self.dev_fraction, seed=self.seed)
+        return {split: splits[split] for split in SPLITS if split in splits}
+
+
+_MSMARCO = {"train": "train", "dev": "dev.small", "test": "test"}  # split → the middle of its files' names
+
+
+def _said(table: Table, layout: Layout) -> Iterator[Example]:
+    for file in table.files:
+        for row in rows(file, layout):
+            one = example(row, table.columns)
+            if one is not None:
+                yield one
