@@ -96,12 +96,12 @@ class MsMarco(Source):
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, texts)
         held = held_words(splits, texts) if self.unjudged else frozenset()
-        others = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held)
-        unjudged = tuple(others) if self.unjudged else ()
-        kept = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
-        kept |= {query_id: texts[query_id] for query_id in unjudged}
+        unknown = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held)
+        unjudged = tuple(unknown) if self.unjudged else ()
+        queries = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
+        queries |= {query_id: texts[query_id] for query_id in unjudged}
         about = {"queries left out of train": str(dropped), **(titles.about() if titles else {})}
-        return Questions(kept, splits, unjudged, about)
+        return Questions(queries, splits, unjudged, about)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:

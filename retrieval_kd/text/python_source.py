@@ -51,14 +51,14 @@ def source_files(packages: Sequence[str]) -> list[SourceFile]:
     Left out: tests, vendored folders, site-packages. Raises UserError for a package that is not installed, is not
     top-level or holds no Python source.
     """
-    found = []
+    files = []
     for package in packages:
         roots = _stdlib() if package == STDLIB else _roots(package)
-        files = [file for root, module in roots for file in _below(root, module)]
-        if not files:
+        package_files = [file for root, module in roots for file in _below(root, module)]
+        if not package_files:
             raise UserError(f"the package {package!r} holds no Python source; give packages written in Python")
-        found += files
-    return sorted({file.module: file for file in found}.values(), key=lambda file: file.module)
+        files += package_files
+    return sorted({file.module: file for file in files}.values(), key=lambda file: file.module)
 
 
 def version_of(package: str) -> str:
@@ -83,12 +83,12 @@ def docstrings_of(file: SourceFile) -> list[Docstring]:
 def distinct(docstrings: Iterable[Docstring]) -> list[Docstring]:
     """The docstrings with a name of their own: the second of a name is called name~2."""
     times: Counter[str] = Counter()
-    found = []
+    renamed = []
     for docstring in docstrings:
         times[docstring.name] += 1
         nth = times[docstring.name]
-        found.append(docstring if nth == 1 else docstring._replace(name=f"{docstring.name}~{nth}"))
-    return found
+        renamed.append(docstring if nth == 1 else docstring._replace(name=f"{docstring.name}~{nth}"))
+    return renamed
 
 
 def _stdlib() -> list[tuple[Path, str]]:

@@ -38,7 +38,7 @@ class Titles:
             _log.warning("%s: titles of no passage: %d", self.path, self.titles - self.named)
 
     def about(self) -> Mapping[str, str]:
-        """What is to be said of them, once all passages have passed."""
+        """Notes for the corpus' record, once all passages have passed."""
         return {"passages without a title": str(self.lacking)}
 
     def _filled(self, passages: Iterable[Passage], path: Path) -> Iterator[Passage]:
