@@ -22,7 +22,9 @@ class LinearMap(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """What a folder holds: a scorer's kind, its form as far as it is told, and its linear map, where it has one."""
+    """What a folder holds: a scorer's kind, its form as far as the folder gives it, and its linear map, where it has
+    one.
+    """
 
     kind: str
     form: Mapping[str, Any]
@@ -42,7 +44,7 @@ class Foreign(NamedTuple):
 def foreign(folder: Path) -> Foreign | None:
     """The scorer of another library in a folder; None for a plain backbone.
 
-    A value of the form that no option expresses is an `Unexpressed`, which whoever wants that key refuses. The package
+    A value of the form that no option expresses is an `Unexpressed`: whoever reads that key raises it. The package
     of the default backbone counts as a plain one. Raises UserError for modules that no scorer here is made of.
     """
     if is_minilm(folder):

@@ -20,7 +20,7 @@ _POOLINGS = {  # by sentence-transformers' word
     "weightedmean": "weighted_mean",
     "lasttoken": "last",
 }
-_OLD_POOLINGS = {  # before one word said it
+_OLD_POOLINGS = {  # before there was one key for it
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -48,8 +48,8 @@ class Module(NamedTuple):
 
 
 def read(folder: Path) -> list[Module]:
-    """The modules of a folder. Raises UserError if they cannot be read, or are classes of nobody here."""
-    found = []
+    """The modules of a folder. Raises UserError if they cannot be read, or are not classes of the known libraries."""
+    modules = []
     for entry in read_json(folder / MODULES):
         place = folder / entry["path"]
         if not str(entry["type"]).startswith(_LIBRARIES):
@@ -57,10 +57,10 @@ def read(folder: Path) -> list[Module]:
                 f"{folder}: the module {entry['type']} is code of its own, which is not run; give one without it"
             )
         word = str(entry["type"]).rsplit(".", 1)[-1]
-        found.append(Module(word, place, _config(word, place)))
-    if not found:
+        modules.append(Module(word, place, _config(word, place)))
+    if not modules:
         raise UserError(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
-    return found
+    return modules
 
 
 def check_states(folder: Path, encoder: Module) -> None:
@@ -85,8 +85,8 @@ def read_json(path: Path, absent: Any = None) -> Any:
         return absent
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{path} cannot be read as JSON ({fault}): give a folder as its library saved it") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error}): give a folder as its library saved it") from None
 
 
 def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
 
 def _pooling(folder: Path, config: Mapping[str, Any]) -> str:
     old = [word for key, word in _OLD_POOLINGS.items() if config.get(key)]
-    given = config.get("pooling_mode", old or ["mean"])
-    modes = [given] if isinstance(given, str) else list(given)
+    modes_or_mode = config.get("pooling_mode", old or ["mean"])
+    modes = [modes_or_mode] if isinstance(modes_or_mode, str) else list(modes_or_mode)
     if len(modes) != 1 or modes[0] not in _POOLINGS:
         return Unexpressed(
             f"{folder}: it joins what it pools as {', '.join(modes)}, which no pooling does here: give pooling="
@@ -153,12 +153,12 @@ def dense_form(folder: Path, dense: Module | None) -> dict[str, Any]:
     }
 
 
-def activation(folder: Path, given: str, before: str = "") -> str:
+def activation(folder: Path, class_name: str, before: str = "") -> str:
     """A class of torch.nn as the word of an option."""
-    word = given.rsplit(".", 1)[-1].lower()
-    if not given.startswith("torch.nn.") or word not in ACTIVATIONS:
+    word = class_name.rsplit(".", 1)[-1].lower()
+    if not class_name.startswith("torch.nn.") or word not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        return Unexpressed(f"{folder}: its activation is {given}, and {before}activation may be {known}: give one")
+        return Unexpressed(f"{folder}: its activation is {class_name}, and {before}activation may be {known}: give one")
     return word
 
 
@@ -180,13 +180,13 @@ def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
     known = [int(bound) for bound in bounds if bound]
     if not encoder.config.get("max_seq_length") and tokenizer.get("model_max_length", 1e9) < 1e6:
         known.append(int(tokenizer["model_max_length"]))
-    found = {}
+    form = {}
     for side, key in (("query", "query_length"), ("document", "passage_length")):
         if own := encoder.config.get(f"{side}_length"):
-            found[key] = int(own)
+            form[key] = int(own)
         elif known:
-            found[key] = min(known)
-    return found
+            form[key] = min(known)
+    return form
 
 
 def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,14 +201,16 @@ def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[st
         raise UserError(
             f"{folder}: its processing_kwargs change how texts are written, which is not read here: save it without"
         )
-    said, default = config.get("prompts") or {}, config.get("default_prompt_name")
-    if default is not None and default not in said:
-        raise UserError(f"{folder}: its default prompt {default} is not among its prompts: {', '.join(said) or 'none'}")
-    found = {}
+    texts, default = config.get("prompts") or {}, config.get("default_prompt_name")
+    if default is not None and default not in texts:
+        raise UserError(
+            f"{folder}: its default prompt {default} is not among its prompts: {', '.join(texts) or 'none'}"
+        )
+    markers = {}
     for key, names in (("query_marker", ("query",)), ("passage_marker", ("document", "passage", "corpus"))):
-        name = next((name for name in names if said.get(name) is not None), default)
-        found[key] = marker(encoder.folder, said.get(name) or "", key)
-    return found
+        name = next((name for name in names if texts.get(name) is not None), default)
+        markers[key] = marker(encoder.folder, texts.get(name) or "", key)
+    return markers
 
 
 def lowers(folder: Path) -> bool:

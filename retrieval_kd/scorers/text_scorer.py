@@ -15,12 +15,12 @@ from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.text.records import Passage
 
 Text = str | tuple[str, str] | Passage  # of a passage: its text, or its title and its text
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 Vectors = Float[np.ndarray, "text dim"] | list[Float[np.ndarray, "token dim"]]
 
 
 class TextScorer:
-    """A scorer in eval mode, without gradients: `kind` is the word of the config, `form` what it is beside its weights,
+    """A scorer in eval mode, without gradients: `kind` is its name in the config, `form` what it is beside its weights,
     `scorer` the module itself. Texts are written (lengths, markers, prompts) as the scorer was trained to read them,
     and everything that comes back is float32, in memory, in the order of what was given.
     """
@@ -79,18 +79,18 @@ class TextScorer:
         return form
 
 
-def _listed(given: Sequence[Given], call: str, what: str) -> list[Given]:
+def _listed(items: Sequence[Item], call: str, what: str) -> list[Item]:
     """What was given, as a list. Raises UserError for one text, whose letters would be taken for texts."""
-    if isinstance(given, str):
-        raise UserError(f"{call}: {given[:60]!r} is one text; give a list of {what}, as in {call}([…])")
-    return list(given)
+    if isinstance(items, str):
+        raise UserError(f"{call}: {items[:60]!r} is one text; give a list of {what}, as in {call}([…])")
+    return list(items)
 
 
-def _passage(given: Text) -> Passage:
-    if isinstance(given, Passage):
-        return given
-    if isinstance(given, str):
-        return Passage("", "", given)
-    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
-        return Passage("", *given)
-    raise UserError(f"{given!r} is no passage; give its text, or (title, text)")
+def _passage(passage: Text) -> Passage:
+    if isinstance(passage, Passage):
+        return passage
+    if isinstance(passage, str):
+        return Passage("", "", passage)
+    if isinstance(passage, tuple) and len(passage) == 2 and all(isinstance(part, str) for part in passage):
+        return Passage("", *passage)
+    raise UserError(f"{passage!r} is no passage; give its text, or (title, text)")

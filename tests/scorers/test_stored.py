@@ -46,8 +46,8 @@ def test_its_file_is_read_in_the_layout_that_is_said(tmp_path: Path) -> None:
 def test_probabilities_become_log_odds_and_what_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("q,a,0.75\nq,b,0.5\n")
-    found = stored(file=str(path), given="probabilities").read().lists["q"]
-    assert dict(found) == pytest.approx({"a": math.log(3), "b": 0.0})
+    result = stored(file=str(path), given="probabilities").read().lists["q"]
+    assert dict(result) == pytest.approx({"a": math.log(3), "b": 0.0})
     path.write_text("q,a,7.5\n")
     with pytest.raises(UserError, match=r"scores\.csv: given=probabilities, but passage 'a' scores 7.5 for query 'q'"):
         stored(file=str(path), given="probabilities").read()
