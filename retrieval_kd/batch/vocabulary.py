@@ -34,8 +34,8 @@ class Vocabulary:
         cutting and padding, which are not its to say here, and its special pieces. Equal ones share their tokens.
         """
         rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
-        said = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
-        about = [said, self.cls, self.sep, self.mask, self.mask_text]
+        relevant = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
+        about = [relevant, self.cls, self.sep, self.mask, self.mask_text]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     @cached_property
@@ -72,8 +72,8 @@ class Vocabulary:
             return ()
         first, _, rest = marker.partition(" ")
         for token, behind in ((marker, ""), (f"{first} ", rest), (first, rest)):
-            if token[:1] in _BRACKETS and (found := self.known([token])):
-                return (*found, *(self.pieces(behind) if behind else ()))
+            if token[:1] in _BRACKETS and (numbers := self.known([token])):
+                return (*numbers, *(self.pieces(behind) if behind else ()))
         return tuple(self.ragged([marker]).ids.tolist())
 
     def known(self, words: Sequence[str]) -> list[int]:
