@@ -74,7 +74,7 @@ def fit(
     will need.
 
     `options` are Lightning's Trainer's own: log_every_n_steps, profiler (its report lies in `folder`), benchmark,
-    deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was kept
+    deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was saved
     under `faults`, unless `optim.nonfinite` skips such steps.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -108,22 +108,22 @@ def fit(
             warnings.filterwarnings("ignore", message=harmless)
         try:
             trainer.fit(distiller, data, ckpt_path=state)
-        except NotFinite as fault:
-            raise UserError(_not_finite(fault, distiller, data, faults)) from None
+        except NotFinite as error:
+            raise UserError(_not_finite(error, distiller, data, faults)) from None
     distiller.teacher_cache.write()
     return trainer
 
 
-def _not_finite(fault: NotFinite, distiller: Distiller, data: ListsDataModule, faults: Faults | None) -> str:
-    """The sentence for a step that went wrong, which is kept in a folder where there is one for it."""
-    step = fault.batch.step + 1
-    what = f"step {step}: {fault} ({named_queries(fault, data.queries)})"
-    kept = ""
+def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, faults: Faults | None) -> str:
+    """The sentence for a step that went wrong, which is saved in a folder where there is one for it."""
+    step = error.batch.step + 1
+    what = f"step {step}: {error} ({named_queries(error, data.queries)})"
+    where = ""
     if faults is not None:
-        folder = write_step(faults, fault.batch, distiller, rank=rank(), forms=data.forms, about=what)
-        kept = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
+        folder = write_step(faults, error.batch, distiller, rank=rank(), forms=data.forms, about=what)
+        where = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
     hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
-    return f"{what}{kept}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
+    return f"{what}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
 
 
 _NOT_LIGHTNINGS: dict[str, Any] = {
@@ -144,10 +144,10 @@ def _steps_and_precision(optim: OptimConfig) -> dict[str, Any]:
 
 
 def _trainer_options(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    given = {"log_every_n_steps": _LOG_EVERY, **options}
-    name = given.pop("profiler", None)
+    settings = {"log_every_n_steps": _LOG_EVERY, **options}
+    name = settings.pop("profiler", None)
     profiler: Profiler | None = _PROFILERS[name](dirpath=folder, filename="profile") if name else None
-    return {**given, "profiler": profiler}
+    return {**settings, "profiler": profiler}
 
 
 class _Double(DoublePrecision):

@@ -22,8 +22,8 @@ from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
-_Found = tuple[np.ndarray, np.ndarray]  # scores and positions, [query depth]
-_Search = Callable[[np.ndarray], _Found]
+_Hits = tuple[np.ndarray, np.ndarray]  # scores and positions, [query depth]
+_Search = Callable[[np.ndarray], _Hits]
 
 
 class Dense(Ranker):

@@ -49,7 +49,7 @@ def trained(index: str) -> bool:
     try:
         return not faiss.index_factory(_WIDTH, index, faiss.METRIC_INNER_PRODUCT).is_trained
     except RuntimeError:
-        return True  # told where passages are indexed
+        return True  # an error where passages are indexed
 
 
 class Exact:
@@ -69,8 +69,8 @@ class Exact:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores and positions of the best of a block, whose first passage is the collection's `first`."""
         if self.device.type == "cpu":
-            found, numbers = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-            return torch.from_numpy(found), torch.from_numpy(numbers).int().add_(first)
+            similarities, numbers = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+            return torch.from_numpy(similarities), torch.from_numpy(numbers).int().add_(first)
         product = torch.from_numpy(queries).to(self.device) @ torch.tensor(block, device=self.device).T
         scores, places = product.topk(min(depth, len(block)), dim=1)
         return scores, places.int().add_(first)
@@ -106,9 +106,9 @@ class Approximate:
 def _set(part: faiss.Index, search: str, index: str) -> None:
     try:
         faiss.ParameterSpace().set_index_parameters(part, search)  # type: ignore[arg-type]  # its stubs know numbers only
-    except RuntimeError as fault:
+    except RuntimeError as error:
         raise UserError(
-            f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16"
+            f"search={search!r} does not fit index={index!r} ({_reason(error)}): give e.g. nprobe=16"
         ) from None
 
 
@@ -144,11 +144,11 @@ def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
 
 
 def _add(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO, *, quiet: bool) -> None:
-    part, found = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
+    part, arrays = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
     blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
     what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
     with _refusing(passages, index):
-        for block in found if quiet else track(found, total=blocks, what=what):
+        for block in arrays if quiet else track(arrays, total=blocks, what=what):
             part.add(block)
     _write(part, file)
 
@@ -163,13 +163,13 @@ def _refusing(passages: Shards, index: str) -> Iterator[None]:
     """What FAISS cannot make is a UserError."""
     try:
         yield
-    except RuntimeError as fault:
+    except RuntimeError as error:
         raise UserError(
             f"index={index!r} cannot be made of {len(passages)} vectors of {passages.width} dimensions "
-            f"({_reason(fault)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
+            f"({_reason(error)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
         ) from None
 
 
-def _reason(fault: RuntimeError) -> str:
+def _reason(error: RuntimeError) -> str:
     """What FAISS says, without where in its sources it says so."""
-    return str(fault).rsplit(": ", 1)[-1].strip()
+    return str(error).rsplit(": ", 1)[-1].strip()

@@ -69,9 +69,9 @@ class BM25(Ranker):
         scores = np.zeros((len(queries), depth), dtype=np.float32)
         for row, text in enumerate(track(queries.values(), total=len(queries), what="BM25: ranking for queries")):
             words = [index.words[word] for word in index.analysis(text) if word in index.words]
-            found = index.scores.get_scores_from_ids(words)
-            best = _best(found, depth, collection)
-            positions[row, : len(best)], scores[row, : len(best)] = best, found[best]
+            all_scores = index.scores.get_scores_from_ids(words)
+            best = _best(all_scores, depth, collection)
+            positions[row, : len(best)], scores[row, : len(best)] = best, all_scores[best]
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
     def _indexed(self, collection: Collection) -> _Index:
@@ -95,7 +95,7 @@ class BM25(Ranker):
 
 
 def _chosen(collection: Collection) -> Analyser:
-    """The analyser that fits the collection, which is told."""
+    """The analyser that fits the collection; logged."""
     letters = letters_of(collection)
     analyser, why = fitting(letters)
     level = logging.INFO if analyser == "english" and letters.latin >= 0.5 else logging.WARNING

@@ -17,7 +17,7 @@ _DEPTH = "depth"
 
 @dataclass(frozen=True)
 class RankingScratch:
-    """The folder of one ranking. Whoever gave `within`, in which it lies, puts it away when the ranking is whole."""
+    """The folder of one ranking. It lies in `within`, which the caller removes when the ranking is whole."""
 
     folder: Path
     within: Path
