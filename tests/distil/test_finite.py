@@ -55,10 +55,10 @@ def test_a_training_stops_at_the_step_that_goes_wrong_and_keeps_it(
     distiller = made(ground, term, clip=clip)
     data = training.lists(ground, distiller, tmp_path)
     faults = Faults(tmp_path / "faults", "a: config")
-    with pytest.raises(UserError, match=what) as told:
+    with pytest.raises(UserError, match=what) as refused:
         fit(distiller, data, folder=tmp_path, save_every=100, accelerator="cpu", progress=False, faults=faults)
     folder = tmp_path / "faults" / "step-2"
-    assert f"`retrieval-kd replay {folder}` runs it again" in str(told.value)
+    assert f"`retrieval-kd replay {folder}` runs it again" in str(refused.value)
     assert (folder / "config.yaml").read_text() == "a: config"
     other = made(ground, term)
     batch, about = read_step(folder, other, data.forms)

@@ -74,8 +74,8 @@ def test_titles_may_be_in_any_order_and_gzipped_and_some_of_no_passage(
         corpus = opened(folder, titles="titles.gz")
     assert [passage.title for passage in corpus.collection.values()] == ["Ants", "Bees", "Cats"]
     assert corpus.about["passages without a title"] == "0"
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.endswith("titles.gz: titles of no passage: 1")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.endswith("titles.gz: titles of no passage: 1")
 
 
 @pytest.mark.parametrize(
