@@ -151,9 +151,7 @@ class Collate:
         )
         passages = self._passages(numbers, new)
         there = numbers.reshape(-1) >= 0
-        return {
-            form: self._written(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources
-        }
+        return {form: self._write(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources}
 
     def _passages(
         self, numbers: np.ndarray, new: Mapping[int, Words]
@@ -175,7 +173,7 @@ class Collate:
                 candidates[key] = whole, np.arange(len(whole)).reshape(numbers.shape)
         return candidates
 
-    def _written(
+    def _write(
         self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray, there: np.ndarray
     ) -> Texts:
         source, frames = self.sources[form], self._frames[form]

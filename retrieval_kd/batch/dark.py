@@ -93,11 +93,11 @@ class Edits:
         positive = self._words(listed[0], longest)
         examples: list[Words | None] = []
         for _ in range(dark.noisy_positives):
-            noisy = masked(positive, _between(dark.mask_ratio, chance), MASKED, chance, dark.unit)
+            noisy = masked(positive, _draw_ratio(dark.mask_ratio, chance), MASKED, chance, dark.unit)
             examples.append(noisy if noisy != positive else None)
         for copy in range(dark.reinforced_negatives if len(negatives) else 0):
             negative = self._words(negatives[copy % len(negatives)], longest)
-            strong = reinforced(negative, positive, _between(dark.ratio, chance), dark.how, chance)
+            strong = reinforced(negative, positive, _draw_ratio(dark.ratio, chance), dark.how, chance)
             examples.append(strong if strong not in (negative, positive) else None)
         return [*examples, *[None] * (dark.copies - len(examples))]
 
@@ -141,7 +141,7 @@ def written(words: Words, mask: str) -> str:
     return " ".join(mask if word == MASKED else word for word in words)
 
 
-def _between(ratio: Sequence[float], chance: np.random.Generator) -> float:
+def _draw_ratio(ratio: Sequence[float], chance: np.random.Generator) -> float:
     low, high = ratio
     return chance.uniform(low, high)
 

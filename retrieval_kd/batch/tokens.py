@@ -123,7 +123,7 @@ def write(
     total = (filled + (before + after)) * filled_in
     column = np.arange(max(int(total.max(initial=0)), before, 1), dtype=np.int32)
     mask = column < total[:, None]
-    word = real = _between(column, before, lengths)
+    word = real = _column_mask(column, before, lengths)
     ids = np.zeros(mask.shape, dtype=np.int64)
     if frame.fill >= 0:
         behind = mask & (column >= (lengths + (before + after))[:, None])
@@ -144,7 +144,7 @@ def write(
     return ids, mask, word
 
 
-def _between(column: np.ndarray, first: int, lengths: np.ndarray) -> np.ndarray:
+def _column_mask(column: np.ndarray, first: int, lengths: np.ndarray) -> np.ndarray:
     """[text token]: so many columns from the first one on."""
     mask = column < (lengths + first)[:, None]
     mask[:, :first] = False

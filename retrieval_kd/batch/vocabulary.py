@@ -82,17 +82,17 @@ class Vocabulary:
         return [pieces[word] for word in words if word in pieces]
 
     def ragged(self, texts: Sequence[str]) -> Ragged:
-        return Ragged.of(self._encoded(texts))
+        return Ragged.of(self._word_pieces(texts))
 
     def parted(self, titles: Sequence[str], texts: Sequence[str]) -> Ragged:
         """The pieces of titles and texts as of two texts that are joined, without those before and behind them: between
         the two, where both have any, stands what parts such a pair.
         """
-        both = zip(self._encoded(titles), self._encoded(texts), strict=True)
+        both = zip(self._word_pieces(titles), self._word_pieces(texts), strict=True)
         between = self.pair[1]
         return Ragged.of([[*title, *between, *text] if title and text else title or text for title, text in both])
 
-    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+    def _word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
         backend = self._tokenizer.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()

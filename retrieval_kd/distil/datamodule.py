@@ -31,7 +31,7 @@ from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Join, Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
 from retrieval_kd.errors import UserError
-from retrieval_kd.text.copies import said_of
+from retrieval_kd.text.copies import copies_message
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.signals import SIGNALS
@@ -93,7 +93,7 @@ class ListsDataModule(pl.LightningDataModule):
         """
         start, every = (self.trainer.global_step if self.trainer is not None else 0), self.data.refresh_every
         if every is not None and start >= every:
-            self.run = self._mined(start // every * every, is_new=start % every == 0)
+            self.run = self._mined_run(start // every * every, is_new=start % every == 0)
         stop = self.steps if every is None else min(self.steps, (start // every + 1) * every)
         steps = _Steps(self.collate(), start, stop)
         if not self.workers:
@@ -109,7 +109,7 @@ class ListsDataModule(pl.LightningDataModule):
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
         listed = drawable(self.run, self.queries, self.corpus, grades)
         copied = with_copies(positives, listed.passages, self.corpus)
-        lists, known = self._scored(listed, copied, grades, positives)
+        lists, known = self._lists_and_scores(listed, copied, grades, positives)
         self._measure(lists)
         return Collate(
             Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
@@ -140,13 +140,15 @@ class ListsDataModule(pl.LightningDataModule):
             asked = sum(window.negatives for window in windows)
             self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
 
-    def _scored(self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
+    def _lists_and_scores(
+        self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists
+    ) -> tuple[Lists, dict[str, Pairs]]:
         """(what is `listed` without exact copies of positives and what is dropped for want of a score, the scores by
         file of all that can then be drawn).
         """
         lists = apart(listed, copied, self.corpus)
         self.copies = len(listed.passages) - len(lists.passages)
-        for sentence in said_of(self.copies):
+        for sentence in copies_message(self.copies):
             self.tell(sentence)
         known: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
@@ -162,7 +164,7 @@ class ListsDataModule(pl.LightningDataModule):
                 lists = apart(scored, copied, self.corpus)
         return lists, known
 
-    def _mined(self, step: int, *, is_new: bool) -> Run:
+    def _mined_run(self, step: int, *, is_new: bool) -> Run:
         """The run of the last refresh, from its file where there is one; rank 0 mines, the others wait."""
         assert self.mine is not None, "refresh_every needs a miner"
         path = self.folder / f"mined-{step}.trec"

@@ -23,8 +23,8 @@ from retrieval_kd.distil.gather import rank
 from retrieval_kd.distil.heartbeat import Heartbeat
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, shown
-from retrieval_kd.distil.reproducer import Faults, write_step
-from retrieval_kd.distil.states import Keep, StateFiles, newest
+from retrieval_kd.distil.reproducer import FailedSteps, write_step
+from retrieval_kd.distil.states import SaveStates, StateFiles, newest
 from retrieval_kd.distil.stopping import Stop
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.errors import UserError
@@ -68,17 +68,17 @@ def fit(
     nodes: int = 1,
     progress: bool = True,
     tell: Callable[[str], None] | None = None,
-    faults: Faults | None = None,
+    failed_steps: FailedSteps | None = None,
 ) -> pl.Trainer:
     """Train to `optim.steps`, from the last saved state in `folder` where there is one; `tell` gets what memory a step
     will need.
 
     `options` are Lightning's Trainer's own: log_every_n_steps, profiler (its report lies in `folder`), benchmark,
     deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was saved
-    under `faults`, unless `optim.nonfinite` skips such steps.
+    under `failed_steps`, unless `optim.nonfinite` skips such steps.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    optim, keep = distiller.optim, Keep(folder, save_every)
+    optim, saving = distiller.optim, SaveStates(folder, save_every)
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=devices,
@@ -90,11 +90,11 @@ def fit(
         callbacks=[
             *callbacks,
             Meter(data.data.queries_per_step),
-            keep,  # a step is logged, then saved: killed in between, it is trained and logged again
+            saving,  # a step is logged, then saved: killed in between, it is trained and logged again
             *([Heartbeat()] if devices * nodes > 1 else []),
             *([Forecast(tell)] if tell is not None else []),
             *([shown(data.data.queries_per_step)] if progress else []),
-            Stop(keep),
+            Stop(saving),
         ],
         enable_progress_bar=progress and is_terminal(),
         default_root_dir=folder,
@@ -109,18 +109,18 @@ def fit(
         try:
             trainer.fit(distiller, data, ckpt_path=state)
         except NotFinite as error:
-            raise UserError(_not_finite(error, distiller, data, faults)) from None
+            raise UserError(_not_finite(error, distiller, data, failed_steps)) from None
     distiller.teacher_cache.write()
     return trainer
 
 
-def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, faults: Faults | None) -> str:
+def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, failed_steps: FailedSteps | None) -> str:
     """The sentence for a step that went wrong, which is saved in a folder where there is one for it."""
     step = error.batch.step + 1
     what = f"step {step}: {error} ({named_queries(error, data.queries)})"
     where = ""
-    if faults is not None:
-        folder = write_step(faults, error.batch, distiller, rank=rank(), forms=data.forms, about=what)
+    if failed_steps is not None:
+        folder = write_step(failed_steps, error.batch, distiller, rank=rank(), forms=data.forms, about=what)
         where = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
     hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
     return f"{what}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"

@@ -20,21 +20,27 @@ _STATE, _ABOUT = "state.ckpt", "step.json"
 _SMALL = [one.name for one in fields(Candidates) if one.name not in ("texts", "stored", "step_weights")]
 
 
-class Faults(NamedTuple):
-    """Where steps that went wrong are kept, and the training's config, as YAML, to keep beside them."""
+class FailedSteps(NamedTuple):
+    """Where steps that went wrong are saved, and the training's config, as YAML, to save beside them."""
 
     folder: Path
     config: str
 
 
 def write_step(
-    faults: Faults, batch: Candidates, module: Distiller, *, rank: int, forms: Sequence[Tokenisation], about: str
+    failed_steps: FailedSteps,
+    batch: Candidates,
+    module: Distiller,
+    *,
+    rank: int,
+    forms: Sequence[Tokenisation],
+    about: str,
 ) -> Path:
     """Saves a process's batch, and from the first one what training moves, as it was before the step; gives the folder.
 
     Tokenisations are numbered as in `forms`. The curriculum's buffers are those from before the step.
     """
-    folder = faults.folder / f"step-{batch.step + 1}"
+    folder = failed_steps.folder / f"step-{batch.step + 1}"
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(_plain(batch, forms), folder / f"batch-{rank}.ckpt")
     if rank == 0:
@@ -45,7 +51,7 @@ def write_step(
             folder / _STATE,
         )
         (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "fault": about}) + "\n", encoding="utf-8")
-        (folder / CONFIG).write_text(faults.config, encoding="utf-8")
+        (folder / CONFIG).write_text(failed_steps.config, encoding="utf-8")
     return folder
 
 

@@ -41,7 +41,7 @@ def moved(module: Distiller) -> set[str]:
     return (learning | {name for name, _ in module.named_buffers()}) & set(module.state_dict())
 
 
-class Keep(Callback):
+class SaveStates(Callback):
     """Writes what training moves every so many steps, aside and then renamed, and when it is asked to."""
 
     def __init__(self, folder: Path, every: int) -> None:

@@ -19,8 +19,8 @@ Wants = Mapping[str, frozenset[Want]]
 
 def union(*several: Wants) -> Wants:
     """All that any of them wants."""
-    nobody: frozenset[Want] = frozenset()
-    return {role: nobody.union(*(one.get(role, nobody) for one in several)) for some in several for role in some}
+    nothing: frozenset[Want] = frozenset()
+    return {role: nothing.union(*(one.get(role, nothing) for one in several)) for some in several for role in some}
 
 
 class TeacherCache:
@@ -45,7 +45,7 @@ class TeacherCache:
         left |= {reader: _unseen(requests[reader], known[reader]) for reader in names if not known[reader].all()}
         projected, count = run(left, options)
         for reader, (_, name) in names.items():
-            projected[reader] = self._completed(
+            projected[reader] = self._complete(
                 reader, name, keys[reader], known[reader], projected.get(reader), requests[reader]
             )
         return projected, count
@@ -55,7 +55,7 @@ class TeacherCache:
         for cache in self._caches.values():
             cache.write()
 
-    def _completed(
+    def _complete(
         self, reader: Reader, name: str, keys: list[bytes], known: np.ndarray, fresh: Tensors | None, request: Request
     ) -> Tensors:
         cache = self._caches[reader]

@@ -62,7 +62,7 @@ class TextEncoder(nn.Module):
         """Read a backbone (safetensors only), keep some layers of it, and set every dropout probability. `apart` are
         tensors of its folder that are read elsewhere (a scorer's head).
         """
-        model = read_model(folder, _configured(folder, dropout), attention=attention, apart=apart)
+        model = read_model(folder, _configuration(folder, dropout), attention=attention, apart=apart)
         return cls._cut_of(model, folder, layers, dropout)
 
     @classmethod
@@ -70,7 +70,7 @@ class TextEncoder(nn.Module):
         cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: Attention | None = None
     ) -> "tuple[TextEncoder, ClassifierHead]":
         """Read a sequence classifier so: its backbone, and its head."""
-        model = read_model(folder, _configured(folder, dropout), attention=attention, classifier=True)
+        model = read_model(folder, _configuration(folder, dropout), attention=attention, classifier=True)
         backbone, head = ClassifierHead.apart(model, dropout)
         return cls._cut_of(backbone, folder, layers, dropout), head
 
@@ -128,7 +128,7 @@ class TextEncoder(nn.Module):
                 return Encoded(text, full(last), {layer: full(value) for layer, value in states.items()})
             out = self.backbone(
                 inputs_embeds=embedded,
-                attention_mask=_attended(text, unattended).long(),
+                attention_mask=_attention_mask(text, unattended).long(),
                 output_hidden_states=bool(layers),
                 output_attentions=attention is not None,
                 **extra,
@@ -187,7 +187,7 @@ class TextEncoder(nn.Module):
             raise UserError(f"{what} is another one when it is read again; give other layers, or null")
 
 
-def _configured(folder: Path, dropout: float) -> Any:
+def _configuration(folder: Path, dropout: float) -> Any:
     """A folder's configuration, with every dropout probability set."""
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -204,7 +204,7 @@ def full(numbers: Tensor) -> Tensor:
     return numbers.float() if numbers.dtype in (torch.float16, torch.bfloat16) else numbers
 
 
-def _attended(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
+def _attention_mask(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
     """The real tokens without the pieces `but` (-1: none) behind a text's last other one."""
     if but < 0:
         return text.mask

@@ -196,7 +196,7 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
 
 
 def spread(wanted: int | list[int], depth: int) -> list[int]:
-    """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and kept."""
+    """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and returned."""
     if isinstance(wanted, int):
         if not 1 <= wanted <= depth:
             raise UserError(

@@ -139,7 +139,7 @@ class AttentionKL(Term):
         )
         return attention_distance(
             learner,
-            _sized(guide, learner.shape),
+            _resized(guide, learner.shape),
             query_mask=query_mask,
             passage_mask=passage_mask,
             present=batch.listed,
@@ -148,7 +148,7 @@ class AttentionKL(Term):
         )
 
 
-def _sized(attention: Tensor, shape: torch.Size) -> Tensor:
+def _resized(attention: Tensor, shape: torch.Size) -> Tensor:
     """The guide's rows and columns cut or padded to the learner's: words stand in the same order on both sides."""
     room = [
         edge

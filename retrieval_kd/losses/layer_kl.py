@@ -35,7 +35,7 @@ def layer_kl(
     Blocks are paired already; KL is a mean over queries. Source: LEAD, Sun et al. (2024), util.py:539-559 of its code.
     """
     weights = informativeness(guide, positive, negatives=present, temperature=weight_temperature)
-    return _weighed(weights, learner, guide, present=present, query_weight=query_weight)
+    return _weighted_sum(weights, learner, guide, present=present, query_weight=query_weight)
 
 
 def informativeness(
@@ -46,7 +46,7 @@ def informativeness(
     return (-hard / temperature).softmax(0).detach()
 
 
-def _weighed(
+def _weighted_sum(
     weights: Tensor,
     learner: LayerScores,
     guide: LayerScores,
@@ -134,7 +134,7 @@ class LayerKL(Term):
             temperature=self.weight_temperature,
         )
         present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature
-        return _weighed(weights, learner, target, present=present, query_weight=self.query_weight(batch))
+        return _weighted_sum(weights, learner, target, present=present, query_weight=self.query_weight(batch))
 
     def _scores(self, view: View, layers: list[int]) -> Tensor:
         by_block = view.pool_layers if self.over == "pool" else view.layers

@@ -34,7 +34,7 @@ class Late(Ranker):
     `candidates` proposes `candidates_per_query` passages for each query; None means that every passage is compared with
     every query. Passages pass by in blocks whose token vectors are in memory, once for each block of queries.
 
-    What is found is kept in `scratch`, as `Rerank` keeps scores: the best of every part of the collection, or the
+    Results are written to `scratch`, as `Rerank` writes scores: the best of every part of the collection, or the
     scores of the pairs.
     """
 

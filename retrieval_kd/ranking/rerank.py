@@ -24,7 +24,7 @@ from retrieval_kd.text.run import Run
 class Rerank(Ranker):
     """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores.
 
-    Scores are kept in `scratch`, where a killed ranking goes on from, until the caller removes the folder; where
+    Scores are written to `scratch`, where a killed ranking goes on from, until the caller removes the folder; where
     several scorers share one, each is `named`.
     """
 

@@ -30,12 +30,12 @@ class TopK:
             self.scores, self.positions = before.new_empty(len(before), width), places.new_empty(len(before), width)
         for first in range(0, len(before), _QUERIES_AT_ONCE):
             rows = slice(first, first + _QUERIES_AT_ONCE)
-            self.scores[rows], self.positions[rows] = _merged(
+            self.scores[rows], self.positions[rows] = _merge(
                 before[rows], places[rows], scores[rows], positions[rows], self.depth
             )
 
 
-def _merged(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+def _merge(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """The best of what was held and what is shown, of some queries."""
     best, order = torch.cat([held, scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
     best_positions = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])

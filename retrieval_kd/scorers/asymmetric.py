@@ -73,7 +73,7 @@ class Asymmetric(Scorer):
     ) -> None:
         super().__init__()
         form = self.formed(locals())
-        saved = None if checkpoint is None else _saved(checkpoint)
+        saved = None if checkpoint is None else _saved_folder(checkpoint)
         self.passages = (
             _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of, attention)
         )
@@ -192,7 +192,7 @@ def _dual(passages: Scorer, role: str) -> Dual:
     return passages
 
 
-def _saved(checkpoint: str) -> Path:
+def _saved_folder(checkpoint: str) -> Path:
     folder = locate(checkpoint)
     if read_record(folder).get("kind") != Asymmetric.saved_as():
         raise UserError(

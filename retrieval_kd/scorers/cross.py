@@ -238,7 +238,7 @@ def _each_head(wants: frozenset[Want]) -> bool:
 
 def _block(attention: Tensor, word: Tensor, second: Tensor) -> Tensors:
     """Rows of query words and columns of passage words, moved to the front, with their masks; a row's shares of the
-    passage's words sum to 1 in each head, of which the mean is kept.
+    passage's words sum to 1 in each head, whose mean is returned.
     """
     rows, query = word_places(word & ~second)
     columns, passage = word_places(word & second)

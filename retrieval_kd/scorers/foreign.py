@@ -61,7 +61,7 @@ def foreign(folder: Path) -> Foreign | None:
 
 def _of_modules(folder: Path) -> Foreign | None:
     modules = foreign_modules.read(folder)
-    words = [module.word for module in modules]
+    words = [module.name for module in modules]
     encoder = modules[0].folder
     if words[0] != "Transformer":
         raise UserError(
@@ -70,7 +70,7 @@ def _of_modules(folder: Path) -> Foreign | None:
     if foreign_cross.is_classifier(encoder) and words == ["Transformer"]:
         return Foreign("cross", foreign_cross.form(encoder, folder))
     foreign_modules.check_states(folder, modules[0])
-    dense = [module for module in modules if module.word == "Dense"]
+    dense = [module for module in modules if module.name == "Dense"]
     linear = None if not dense else LinearMap(dense[0].weights, "linear.weight", dense[0].bias)
     if "Pooling" in words:
         return Foreign("dual", foreign_modules.dual_form(folder, modules), linear)

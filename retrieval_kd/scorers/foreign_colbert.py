@@ -47,7 +47,7 @@ def form(folder: Path) -> dict[str, Any]:
     return {
         "shared": True,
         "over": "real",
-        "skip": _skipped(string.punctuation if metadata.get("mask_punctuation", True) else ""),
+        "skip": _skip_option(string.punctuation if metadata.get("mask_punctuation", True) else ""),
         "projection": shape[0],
         "projection_bias": False,
         "projection_activation": "identity",
@@ -69,8 +69,8 @@ def modules_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     """The form of PyLate's modules, or of sentence-transformers' for late interaction: Transformer, Dense or none, and
     what of MultiVectorMask and Normalize there is.
     """
-    words = [module.word for module in modules]
-    dense = next((module for module in modules if module.word == "Dense"), None)
+    words = [module.name for module in modules]
+    dense = next((module for module in modules if module.name == "Dense"), None)
     rest = [word for word in words[1:] if word not in ("MultiVectorMask", "Normalize")]
     if rest not in ([], ["Dense"]) or (
         "Normalize" in words and dense is not None and words.index("Dense") > words.index("Normalize")
@@ -92,24 +92,24 @@ def modules_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
         "average": config.get("similarity_fn_name") == "meanmaxsim",
         "scale": 1.0,
         **_markers(folder, modules[0], config),
-        **_filled(folder, modules[0], config, pylate),
+        **_lengths_and_padding(folder, modules[0], config, pylate),
         "marker_at": "after",
         "close": True,
     }
 
 
 def _skip(folder: Path, modules: Sequence[Module], config: Mapping[str, Any], pylate: bool) -> str:
-    mask = next((module.config for module in modules if module.word == "MultiVectorMask"), None)
+    mask = next((module.config for module in modules if module.name == "MultiVectorMask"), None)
     if mask is not None and (
         mask.get("keep_only_token_ids") or mask.get("skiplist_tasks", ["document"]) != ["document"]
     ):
         return Unexpressed(f"{folder}: its MultiVectorMask leaves out more than words of passages: give skip=")
     listed = config.get("skiplist_words") if mask is None else mask.get("skiplist_words")
-    words = listed if listed is not None else list(string.punctuation) if pylate else []
-    return _skipped(words)
+    skipped = listed if listed is not None else list(string.punctuation) if pylate else []
+    return _skip_option(skipped)
 
 
-def _skipped(words: Sequence[str]) -> str:
+def _skip_option(words: Sequence[str]) -> str:
     return "punctuation" if set(words) == set(string.punctuation) else " ".join(words)
 
 
@@ -125,7 +125,7 @@ def _markers(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[s
     return markers
 
 
-def _filled(folder: Path, encoder: Module, config: Mapping[str, Any], pylate: bool) -> dict[str, Any]:
+def _lengths_and_padding(folder: Path, encoder: Module, config: Mapping[str, Any], pylate: bool) -> dict[str, Any]:
     """Lengths, and whether queries are filled up with [MASK] and others attend to those."""
     values = {**lengths(folder, encoder)}
     for key, name in (("query_length", "query_length"), ("document_length", "passage_length")):

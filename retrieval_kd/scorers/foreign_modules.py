@@ -1,4 +1,4 @@
-"""sentence-transformers' folders: modules in a row, and a dual encoder's form in their words."""
+"""sentence-transformers' folders: modules in a row, and a dual encoder's form as their options give it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from retrieval_kd.scorers.unexpressed import Unexpressed
 MODULES = "modules.json"
 CONFIG = "config_sentence_transformers.json"
 _LIBRARIES = ("sentence_transformers.", "pylate.")
-_POOLINGS = {  # by sentence-transformers' word
+_POOLINGS = {  # by sentence-transformers' name
     "cls": "cls",
     "max": "max",
     "mean": "mean",
@@ -34,7 +34,7 @@ ACTIVATIONS = ("identity", "tanh", "sigmoid", "relu", "gelu", "silu")  # classes
 class Module(NamedTuple):
     """One module of a row: its class, its folder and its configuration."""
 
-    word: str
+    name: str
     folder: Path
     config: Mapping[str, Any]
 
@@ -56,8 +56,8 @@ def read(folder: Path) -> list[Module]:
             raise UserError(
                 f"{folder}: the module {entry['type']} is code of its own, which is not run; give one without it"
             )
-        word = str(entry["type"]).rsplit(".", 1)[-1]
-        modules.append(Module(word, place, _config(word, place)))
+        name = str(entry["type"]).rsplit(".", 1)[-1]
+        modules.append(Module(name, place, _config(name, place)))
     if not modules:
         raise UserError(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
     return modules
@@ -72,8 +72,8 @@ def check_states(folder: Path, encoder: Module) -> None:
         raise UserError(f"{folder}: its Transformer gives {output} of {task}; give one that gives last_hidden_state")
 
 
-def _config(word: str, place: Path) -> dict[str, Any]:
-    if word != "Transformer":
+def _config(name: str, place: Path) -> dict[str, Any]:
+    if name != "Transformer":
         return read_json(place / "config.json", absent={})
     names = sorted(place.glob("sentence_*_config.json"))
     return read_json(names[0]) if names else {}
@@ -94,12 +94,12 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     rest, dense = list(modules[1:]), None
     config = read_json(folder / CONFIG, absent={})
     pooling = rest.pop(0)
-    if rest and rest[0].word == "Dense":
+    if rest and rest[0].name == "Dense":
         dense = rest.pop(0)
-    unit = bool(rest) and rest[0].word == "Normalize"
+    unit = bool(rest) and rest[0].name == "Normalize"
     left = rest[1:] if unit else rest
-    if pooling.word != "Pooling" or left:
-        words = ", ".join(module.word for module in modules)
+    if pooling.name != "Pooling" or left:
+        words = ", ".join(module.name for module in modules)
         raise UserError(
             f"{folder}: its modules are {words}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
             "and a Normalize or none, in this order"
@@ -118,7 +118,7 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
 
 
 def _pooling(folder: Path, config: Mapping[str, Any]) -> str:
-    old = [word for key, word in _OLD_POOLINGS.items() if config.get(key)]
+    old = [name for key, name in _OLD_POOLINGS.items() if config.get(key)]
     modes_or_mode = config.get("pooling_mode", old or ["mean"])
     modes = [modes_or_mode] if isinstance(modes_or_mode, str) else list(modes_or_mode)
     if len(modes) != 1 or modes[0] not in _POOLINGS:
@@ -154,23 +154,23 @@ def dense_form(folder: Path, dense: Module | None) -> dict[str, Any]:
 
 
 def activation(folder: Path, class_name: str, before: str = "") -> str:
-    """A class of torch.nn as the word of an option."""
-    word = class_name.rsplit(".", 1)[-1].lower()
-    if not class_name.startswith("torch.nn.") or word not in ACTIVATIONS:
+    """A class of torch.nn as the value of an option."""
+    name = class_name.rsplit(".", 1)[-1].lower()
+    if not class_name.startswith("torch.nn.") or name not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         return Unexpressed(f"{folder}: its activation is {class_name}, and {before}activation may be {known}: give one")
-    return word
+    return name
 
 
 def _similarity(folder: Path, config: Mapping[str, Any], unit: bool) -> dict[str, Any]:
     """A cosine times the usual scale; plain products as they are."""
-    word = config.get("similarity_fn_name") or "cosine"
-    if word not in ("cosine", "dot"):
+    name = config.get("similarity_fn_name") or "cosine"
+    if name not in ("cosine", "dot"):
         refused = (
-            f"{folder}: it compares by the {word} distance, and a dual scorer by products: give normalize= and scale="
+            f"{folder}: it compares by the {name} distance, and a dual scorer by products: give normalize= and scale="
         )
         return dict.fromkeys(("normalize", "scale"), Unexpressed(refused))
-    return {"normalize": True} if unit or word == "cosine" else {"normalize": False, "scale": 1.0}
+    return {"normalize": True} if unit or name == "cosine" else {"normalize": False, "scale": 1.0}
 
 
 def lengths(folder: Path, encoder: Module) -> dict[str, Any]:

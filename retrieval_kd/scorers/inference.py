@@ -20,7 +20,7 @@ def encoded(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int)
     """What a scorer compares of texts, float32: one vector a text, [text dim]; else of each text its counted token
     vectors, [token dim]. Raises UserError for a scorer that has neither.
     """
-    tensors = _projected(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
     if "vector" in tensors:
         return np.asarray(tensors["vector"].float().cpu().numpy())
     if "tokens" not in tensors:
@@ -31,13 +31,13 @@ def encoded(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int)
 
 def vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray:
     """One vector a text, float32 [text dim], of a scorer that offers vectors; an empty text gives zeros."""
-    tensors = _projected(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
     return np.asarray(tensors["vector"].float().cpu().numpy())
 
 
 def token_vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> tuple[np.ndarray, np.ndarray]:
     """The counted token vectors of all texts, float32 [token dim], and where each text's begin [text + 1]."""
-    tensors = _projected(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
     counted = tensors["counted"]
     lengths = counted.sum(1).cpu().numpy()
     return tensors["tokens"][counted].float().cpu().numpy(), np.concatenate([[0], np.cumsum(lengths)])
@@ -45,28 +45,28 @@ def token_vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group
 
 def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per_group: int) -> np.ndarray:
     """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
-    form = _form(scorer, "query")
+    form = _tokenisation(scorer, "query")
     if form.layout == "joined":
         tokens = joined(queries, passages, form.frames(), there=np.ones(len(passages), dtype=bool))
-        return np.asarray(_projected(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
-    query = _projected(scorer, "query", _written(scorer, "query", queries), tokens_per_group)
-    passage = _projected(scorer, "passage", _written(scorer, "passage", passages), tokens_per_group)
+        return np.asarray(_project(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
+    query = _project(scorer, "query", _tokens(scorer, "query", queries), tokens_per_group)
+    passage = _project(scorer, "passage", _tokens(scorer, "passage", passages), tokens_per_group)
     with torch.no_grad():
         return np.asarray(scorer.match(query, passage).float().cpu().numpy())
 
 
-def _written(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
-    query, passage = _form(scorer, kind).frames()
+def _tokens(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
+    query, passage = _tokenisation(scorer, kind).frames()
     return apart(texts, query if kind == "query" else passage)
 
 
-def _form(scorer: Scorer, kind: Kind) -> Tokenisation:
+def _tokenisation(scorer: Scorer, kind: Kind) -> Tokenisation:
     form = scorer.written(kind)
     assert form is not None, f"a {scorer.kind} scorer reads no text"
     return form
 
 
-def _projected(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Tensors:
+def _project(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Tensors:
     """The tensors that the scorer makes of texts for its scores, in eval mode."""
     reading = scorer.reading(kind, tokens)
     with _evaluating(scorer):

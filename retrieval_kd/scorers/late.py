@@ -120,7 +120,7 @@ class Late(Scorer):
         self.projection = projection_of(form, self.towers.query.width)
         self.tokenisation = write_as(self.towers, form)
         self.skipped: Tensor
-        self.register_buffer("skipped", self._skipped(form["skip"]), persistent=False)
+        self.register_buffer("skipped", self._skipped_pieces(form["skip"]), persistent=False)
 
     @classmethod
     def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
@@ -202,7 +202,7 @@ class Late(Scorer):
         values = (self.form[key] for key in ("skip", "attend_padding", "projection_activation"))
         return f"late {self.over} {self.normalize} {' '.join(map(str, values))}"
 
-    def _skipped(self, words: str) -> Tensor:
+    def _skipped_pieces(self, words: str) -> Tensor:
         """The pieces of the vocabulary that take no part in passages."""
         asked, folder = (
             list(string.punctuation) if words == PUNCTUATION else words.split(),

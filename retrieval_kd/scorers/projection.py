@@ -41,5 +41,5 @@ class Bent(nn.Linear):
 
 
 def activation_of(kind: str) -> nn.Module:
-    """A function of one number, by its word."""
+    """A function of one number, by its name."""
     return nn.Identity() if kind == IDENTITY else NONLINEAR[kind]()

@@ -111,7 +111,7 @@ class Scorer(nn.Module, ABC):
 
     def match(self, query: Tensors, passage: Tensors) -> Tensor:
         """The scores of row i of the projected queries with row i of the projected passages: [pair]."""
-        raise ValueError(f"a {self.kind} scorer does not compare texts kept apart")
+        raise ValueError(f"a {self.kind} scorer scores no vectors of single texts")
 
     def reading(self, kind: Kind, tokens: Tokens) -> Reading:
         """Texts of this kind, to be read by the encoder that reads them."""

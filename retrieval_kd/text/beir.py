@@ -134,6 +134,6 @@ def _field(record: Mapping[str, Any], key: str, where: str, *, default: str | No
     """A string of an object; `default` stands for one that is missing or null."""
     value = default if record.get(key) is None else record[key]
     if not isinstance(value, str):
-        fault = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in record else "is missing"
-        raise UserError(f'{where}: "{key}" {fault}; give a string')
+        problem = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in record else "is missing"
+        raise UserError(f'{where}: "{key}" {problem}; give a string')
     return value

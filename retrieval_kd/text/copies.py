@@ -31,8 +31,8 @@ def text_keys(collection: Collection) -> NDArray[np.uint64]:
     return mapped_array(home / "keys.bin", np.uint64)
 
 
-def said_of(copies: int) -> Iterator[str]:
-    """The sentence for copies that were left out; none where there was no copy."""
+def copies_message(copies: int) -> Iterator[str]:
+    """The message on copies that were left out; none where there was no copy."""
     if copies:
         yield f"{copies} listed passages are no negatives: exact copies of one judged relevant"
 

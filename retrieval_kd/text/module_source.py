@@ -44,11 +44,11 @@ def spec_of(module: str) -> ModuleSpec | None:
 def syntax_tree(module: str) -> ast.Module | None:
     """The syntax tree of a module; None where it has no source in Python. Raises UserError for what is no Python."""
     path = source_file(module)
-    return None if path is None or path.suffix != ".py" else _parsed(path, file_state(path))
+    return None if path is None or path.suffix != ".py" else _parse(path, file_state(path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: Path, state: FileState) -> ast.Module:
+def _parse(path: Path, state: FileState) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
     except (SyntaxError, ValueError) as error:

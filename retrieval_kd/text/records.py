@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Passage(NamedTuple):
-    """A text that can be found."""
+    """A text of a collection."""
 
     id: str
     title: str

@@ -64,7 +64,7 @@ class Run:
     ) -> "Run":
         """A run from what a search returns: numbers and scores [query depth]; number -1 means no passage.
 
-        `passage_ids[number]` names a passage; only those that were found are asked for, so `collection.ids` will do.
+        `passage_ids[number]` names a passage; only those that are listed are looked up, so `collection.ids` will do.
         """
         rows = np.repeat(np.arange(len(numbers), dtype=np.int32), numbers.shape[1])
         there = numbers >= 0
@@ -80,7 +80,7 @@ class Run:
         numbers: NDArray[Any],
         scores: NDArray[Any],
     ) -> "Run":
-        """A run from triples in any order: query_ids[rows[i]] found passage_ids[numbers[i]] with scores[i].
+        """A run from triples in any order: query_ids[rows[i]] lists passage_ids[numbers[i]] with scores[i].
 
         Raises UserError for a passage twice in a list, a query id given twice, or a score that is not a number.
         """

@@ -79,13 +79,17 @@ def confusing(
 def _of_its_lists(run: Run, listed: Run) -> Run:
     """The rows of a run whose passage the other one lists for the same query."""
     pairs = {
-        (listed.query_ids[row], listed.passage_ids[number]) for row, number in zip(*_numbered(listed), strict=True)
+        (listed.query_ids[row], listed.passage_ids[number])
+        for row, number in zip(*_rows_and_numbers(listed), strict=True)
     }
-    here = [(run.query_ids[row], run.passage_ids[number]) in pairs for row, number in zip(*_numbered(run), strict=True)]
+    here = [
+        (run.query_ids[row], run.passage_ids[number]) in pairs
+        for row, number in zip(*_rows_and_numbers(run), strict=True)
+    ]
     return run.keep(np.array(here, dtype=bool))
 
 
-def _numbered(run: Run) -> tuple[list[int], list[int]]:
+def _rows_and_numbers(run: Run) -> tuple[list[int], list[int]]:
     return run.rows.tolist(), run.numbers.tolist()
 
 

@@ -51,7 +51,7 @@ def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
     one passage, or one query with all that is relevant to any of them. Queries with equal or near-equal passages fall
     in one split.
     """
-    asking = _asking(docstrings, lengths)
+    asking = _query_names(docstrings, lengths)
     passages: dict[Words, Passage] = {}
     asked: dict[Words, list[Docstring]] = {}
     passage_of: dict[str, str] = {}
@@ -79,7 +79,7 @@ def body(docstring: Docstring) -> str:
     return "".join(PARAGRAPH.split(docstring.text, maxsplit=1)[1:]).strip()
 
 
-def _asking(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset[str]:
+def _query_names(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset[str]:
     """The names of the docstrings whose summary is a query.
 
     A summary that leaks stays with its docstring, where it may make another one leak: they are taken out until none

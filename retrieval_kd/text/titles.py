@@ -28,7 +28,7 @@ class Titles:
 
     def of(self, passages: Iterable[Passage]) -> Iterator[Passage]:
         """The passages with their titles, counted as they pass."""
-        for passage in passages if self.path is None else self._filled(passages, self.path):
+        for passage in passages if self.path is None else self._with_titles(passages, self.path):
             self.passages += 1
             self.lacking += not passage.title.strip()
             yield passage
@@ -41,7 +41,7 @@ class Titles:
         """Notes for the corpus' record, once all passages have passed."""
         return {"passages without a title": str(self.lacking)}
 
-    def _filled(self, passages: Iterable[Passage], path: Path) -> Iterator[Passage]:
+    def _with_titles(self, passages: Iterable[Passage], path: Path) -> Iterator[Passage]:
         with TemporaryDirectory(prefix="titles-") as scratch:
             titles = Collection.write(Path(scratch) / "titles", _rows(path), where=partial(line_at, path))
             self.titles, place = len(titles), 0

@@ -15,7 +15,7 @@ from torch import Tensor
 from retrieval_kd.app.stages.loggers import JsonLines
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.states import Keep
+from retrieval_kd.distil.states import SaveStates
 from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.mining import Hard
@@ -106,16 +106,16 @@ def test_the_number_of_workers_and_of_checkpoints_changes_no_bit(ground: Ground,
 def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
 ) -> None:
-    saved = Keep.save
+    saved = SaveStates.save
 
-    def killed(keep: Keep, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def killed(keep: SaveStates, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if around == "after" or trainer.global_step < 4:
             saved(keep, trainer, module)
         if trainer.global_step == 4:
             raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Keep, "save", killed)
+        patched.setattr(SaveStates, "save", killed)
         with pytest.raises(KilledError):
             logged(ground, student(ground), tmp_path)
     logged(ground, student(ground), tmp_path)
@@ -168,7 +168,9 @@ def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_pat
     made = student(ground)
     saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
     with pytest.raises(UserError, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
-        Keep(tmp_path, 1).on_load_checkpoint(pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved})
+        SaveStates(tmp_path, 1).on_load_checkpoint(
+            pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved}
+        )
 
 
 def test_states_do_not_pass_through_the_folder_for_temporary_files(

@@ -94,7 +94,7 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
     passages: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 100)
-    direct, begun = index_module._add, []
+    direct, begun = index_module._add_passages, []
 
     def until_the_second(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
         begun.append(rows.start)
@@ -102,7 +102,7 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
             raise KeyboardInterrupt
         direct(vectors, rows, *others, **options)
 
-    monkeypatch.setattr(index_module, "_add", until_the_second)
+    monkeypatch.setattr(index_module, "_add_passages", until_the_second)
     settings: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
     with pytest.raises(KeyboardInterrupt):
         searcher(passages, **settings)
@@ -114,13 +114,13 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
 
 def test_two_that_index_at_once_share_the_parts(passages: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 20)
-    direct, begun = index_module._add, []
+    direct, begun = index_module._add_passages, []
 
     def noted(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
         begun.append(rows.start)
         direct(vectors, rows, *others, **options)
 
-    monkeypatch.setattr(index_module, "_add", noted)
+    monkeypatch.setattr(index_module, "_add_passages", noted)
     settings: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(searcher, passages, **settings, assisting=assisting) for assisting in (False, True)]
