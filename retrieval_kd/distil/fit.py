@@ -78,7 +78,7 @@ def fit(
     under `failed_steps`, unless `optim.nonfinite` skips such steps.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    optim, saving = distiller.optim, SaveStates(folder, save_every)
+    optim, saving, queries = distiller.optim, SaveStates(folder, save_every), data.data.queries_per_step
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=devices,
@@ -89,12 +89,7 @@ def fit(
         logger=list(loggers),
         callbacks=[
             *callbacks,
-            Meter(data.data.queries_per_step),
-            saving,  # a step is logged, then saved: killed in between, it is trained and logged again
-            *([Heartbeat()] if devices * nodes > 1 else []),
-            *([Forecast(tell)] if tell is not None else []),
-            *([shown(data.data.queries_per_step)] if progress else []),
-            Stop(saving),
+            *_own_callbacks(queries, saving, processes=devices * nodes, progress=progress, tell=tell),
         ],
         enable_progress_bar=progress and is_terminal(),
         default_root_dir=folder,
@@ -112,6 +107,20 @@ def fit(
             raise UserError(_not_finite(error, distiller, data, failed_steps)) from None
     distiller.teacher_cache.write()
     return trainer
+
+
+def _own_callbacks(
+    queries_per_step: int, saving: SaveStates, *, processes: int, progress: bool, tell: Callable[[str], None] | None
+) -> list[Callback]:
+    """What every training has beside the callbacks of its options, in the order in which they are called."""
+    return [
+        Meter(queries_per_step),
+        saving,  # a step is logged, then saved: killed in between, it is trained and logged again
+        *([Heartbeat()] if processes > 1 else []),
+        *([Forecast(tell)] if tell is not None else []),
+        *([shown(queries_per_step)] if progress else []),
+        Stop(saving),
+    ]
 
 
 def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, failed_steps: FailedSteps | None) -> str:

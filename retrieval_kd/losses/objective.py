@@ -40,7 +40,7 @@ class Objective(nn.Module):
         self.tied, self.shuffle = tuple(tied), None if shuffle is None else from_zero("loss.shuffle", shuffle)
         self.echoes = {name: dict(echo) for name, echo in (echoes or {}).items()}
         self.largest_of = tuple(map(tuple, largest_of))
-        for problem in contradictions(self, dict(self._named_terms())):
+        for problem in contradictions(self, dict(self._terms())):
             raise ValueError(problem)
 
     @staticmethod
@@ -62,22 +62,22 @@ class Objective(nn.Module):
     @property
     def roles(self) -> frozenset[str]:
         """The roles whose scorers are read."""
-        return frozenset(self.source(role) for _, term in self._named_terms() for role in term.roles)
+        return frozenset(self.source(role) for _, term in self._terms() for role in term.roles)
 
     @property
     def learners(self) -> frozenset[str]:
         """The roles whose parameters are trained: exactly those that some term names as learner."""
-        return frozenset(self.source(term.learner) for _, term in self._named_terms())
+        return frozenset(self.source(term.learner) for _, term in self._terms())
 
     def setup(self, sizes: Mapping[str, Size]) -> None:
         """Gives every term the sizes of the scorers."""
-        for _, term in self._named_terms():
+        for _, term in self._terms():
             term.setup({**sizes, **{name: sizes[self.source(name)] for name in self.echoes}})
 
     def wants(self, step: int) -> dict[str, frozenset[Want]]:
         """What the step reads of each role, echoes included."""
         wants: dict[str, frozenset[Want]] = defaultdict(frozenset)
-        for _, term in self._named_terms():
+        for _, term in self._terms():
             for role, features in term.wants(step).items():
                 wants[role] |= features
         return dict(wants)
@@ -88,15 +88,13 @@ class Objective(nn.Module):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> dict[str, Scalar]:
         shown, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
-        losses = {
-            name: term.weight * term(self._views_of(term, views, shown), batch) for name, term in self._named_terms()
-        }
+        losses = {name: term.weight * term(self._views(term, views, shown), batch) for name, term in self._terms()}
         return largest_alone(self.largest_of, losses)
 
-    def _views_of(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
+    def _views(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
         """A term's views: its guide's as shown, unless that echoes its learner."""
         itself = term.guide is None or self.source(term.guide) == self.source(term.learner)
         return views if itself else {**views, str(term.guide): shown[str(term.guide)]}
 
-    def _named_terms(self) -> list[tuple[str, Term]]:
+    def _terms(self) -> list[tuple[str, Term]]:
         return [(name, term) for name, term in self.terms.items() if isinstance(term, Term)]

@@ -63,5 +63,5 @@ def test_it_reads_no_text_and_has_nothing_to_learn() -> None:
         scorer.project(None, "query", features("scores"))
     with pytest.raises(ValueError, match="a stored scorer reads no query"):
         scorer.encoder_of("query")
-    with pytest.raises(ValueError, match="a stored scorer does not compare texts"):
+    with pytest.raises(ValueError, match="a stored scorer scores no vectors"):
         scorer.match({}, {})
