@@ -29,7 +29,7 @@ def test_without_a_positive_the_first_rank_has_1() -> None:
     assert weigh([1, 2, 3], positive=-1).labels.tolist() == [pytest.approx([1, 1 / 2, -0.25])]
 
 
-def test_what_lies_below_the_last_group_and_a_dark_example_are_not_kept() -> None:
+def test_what_lies_below_the_last_group_and_a_dark_example_are_dropped() -> None:
     assert weigh([0, 1, 10, 0], dark=[[0, 0, 0, 1]]).keep.tolist() == [[True, True, False, False]]
 
 

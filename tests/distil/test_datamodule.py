@@ -203,7 +203,7 @@ def test_those_below_move_up_only_where_a_candidate_is_dropped(
     assert [ground.corpus.collection.id_at(passage) for passage in mine.tolist()] == others[gone:]
 
 
-def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
+def test_copies_and_short_lists_are_counted_and_reported_after_a_re_mining_too(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages, run, corpus = list[str](), Run.read(ground.candidates), ground.corpus

@@ -142,7 +142,7 @@ def broken(ground: Ground, folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("damage", [lambda was: was[: len(was) // 2], lambda was: was[:-9] + b"!" + was[-8:]])
-def test_a_damaged_state_is_told_and_the_one_before_it_is_gone_on_from(
+def test_a_damaged_state_is_reported_and_training_resumes_from_the_one_before(
     ground: Ground, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     before, newest = broken(ground, tmp_path / "broken")

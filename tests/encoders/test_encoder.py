@@ -99,7 +99,7 @@ def test_attention_of_a_layer_is_given_where_it_is_eager(backbone: Path, mixed: 
     assert states(encoder, mixed).attention is None
 
 
-def test_the_passage_side_of_a_pair_is_told_to_the_backbone(backbone: Path, mixed: Tokens) -> None:
+def test_the_passage_side_of_a_pair_has_its_token_type(backbone: Path, mixed: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.0)
     second = Tokens(mixed.ids, mixed.mask, mixed.word, mixed.mask.long())
     assert not torch.allclose(states(encoder, mixed).states, states(encoder, second).states, atol=1e-3)

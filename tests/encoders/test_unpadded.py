@@ -262,7 +262,7 @@ def test_the_word_embeddings_are_looked_up_once(
     assert looked_up == [59]
 
 
-def test_layers_are_kept_for_the_reader_that_asked(open_encoder: Open, mixed: Tokens) -> None:
+def test_layers_go_to_the_reader_that_wants_them(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder()
 
     def first_block(encoded: Encoded) -> Tensors:

@@ -109,10 +109,10 @@ def test_a_folder_that_is_not_there_is_refused(given: str) -> None:
         locate(given)
 
 
-def test_a_hub_that_does_not_answer_is_said_in_one_sentence() -> None:
-    with pytest.raises(UserError, match="'nobody/nothing' is neither a folder nor minilm") as fault:
+def test_a_hub_that_does_not_answer_is_one_error() -> None:
+    with pytest.raises(UserError, match="'nobody/nothing' is neither a folder nor minilm") as error:
         locate("nobody/nothing")
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
 
 
 class Package:

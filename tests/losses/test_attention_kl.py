@@ -126,7 +126,7 @@ def test_a_temperature_takes_back_what_the_products_were_divided_by() -> None:
     torch.testing.assert_close(softened(cut, 0.5), torch.tensor([[[[0.04, 0.64, 0.0]]]]) / 0.68)
 
 
-def test_the_term_measures_as_it_is_told() -> None:
+def test_the_term_measures_as_its_options_say() -> None:
     masks = {"query_mask": flags([1]), "passage_mask": TWO}
     views = {
         "student": View(attention=words([[[0.5, 0.5]]]), **masks),

@@ -86,7 +86,7 @@ def term(**given: object) -> ListwiseKL:
 
 
 @pytest.mark.parametrize("detach", [True, False])
-def test_the_term_moves_the_guide_only_where_it_is_told_to(detach: bool) -> None:
+def test_the_term_moves_the_guide_only_without_detach_guide(detach: bool) -> None:
     views = {"student": View(pool=rows([0.0, 0.0])), "late": View(pool=rows([LN3, 0.0]))}
     term(detach_guide=detach)(views, step([[1, 1]])).backward()
     assert views["student"].pool.grad.abs().sum() > 0

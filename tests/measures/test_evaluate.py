@@ -96,9 +96,9 @@ def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
     ],
 )
 def test_a_measure_that_cannot_be_is_refused_in_one_sentence(name: str, message: str) -> None:
-    with pytest.raises(UserError, match=message) as fault:
+    with pytest.raises(UserError, match=message) as error:
         parse([name])
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
 
 
 def test_no_measure_at_all_is_refused() -> None:

@@ -67,7 +67,7 @@ def test_an_index_in_parts_finds_what_brute_force_finds(
     np.testing.assert_allclose(scores, brute(25)[0], rtol=1e-5, atol=1e-5)
 
 
-def test_where_fewer_are_found_than_asked_for_the_rest_is_nobody(
+def test_where_fewer_are_found_than_asked_for_the_rest_is_empty(
     passages: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 150)

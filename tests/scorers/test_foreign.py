@@ -149,7 +149,7 @@ def test_what_no_option_expresses_is_refused(words: Path, tmp_path: Path, name: 
         opened(Dual, folder)
 
 
-def test_a_value_that_is_told_takes_the_place_of_one_that_cannot_be_expressed(words: Path, tmp_path: Path) -> None:
+def test_an_argument_takes_the_place_of_a_value_that_cannot_be_expressed(words: Path, tmp_path: Path) -> None:
     folder = write_dual(tmp_path / "model", words, Pooling(WIDTH, ("cls", "max")))
     assert opened(Dual, folder, pooling="max").form["pooling"] == "max"
 

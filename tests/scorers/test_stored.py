@@ -37,7 +37,7 @@ def test_an_unknown_score_stays_unknown() -> None:
     assert view.scores.isnan().nonzero().tolist() == [[1, 1]]
 
 
-def test_its_file_is_read_in_the_layout_that_is_said(tmp_path: Path) -> None:
+def test_its_file_is_read_in_the_layout_of_its_option(tmp_path: Path) -> None:
     path = tmp_path / "scores.tsv"
     path.write_text("2.5\t-1.0\tq\ta\tb\n")
     assert stored(file=str(path), layout="triples").read() == Run.of({"q": [("a", 2.5), ("b", -1.0)]})

@@ -27,7 +27,7 @@ def written(folder: Path, content: str) -> Path:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_is_told_by_the_first_lines(tmp_path: Path, layout: str) -> None:
+def test_a_layout_is_recognised_by_the_first_lines(tmp_path: Path, layout: str) -> None:
     path = written(tmp_path, LAYOUTS[layout])
     assert layout_of(path) == layout
     assert read_scores(path, "auto") == Run.of(LISTS)
@@ -83,9 +83,9 @@ def test_a_positive_that_stands_in_many_triples_is_one_pair(tmp_path: Path) -> N
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, layout: str, content: str, message: str) -> None:
-    with pytest.raises(UserError) as fault:
+    with pytest.raises(UserError) as error:
         read_scores(written(tmp_path, content), layout)  # type: ignore[arg-type]
-    assert message in str(fault.value)
+    assert message in str(error.value)
 
 
 def test_a_broken_gzip_is_named(tmp_path: Path) -> None:
