@@ -1,7 +1,7 @@
 """Distil dense retrievers: a teacher is a scorer, a student a scorer that we keep, a loss an arrow between them.
 
 For a notebook: `load(folder)` opens a saved scorer, `Run`, `Judgments`, `evaluate` and `compare` say how good a ranking
-is, `open_artifact(folder)` tells what a stage made, `plan(overrides)` and `run(overrides)` do what the command line
+is, `open_artifact(folder)` opens what a stage made, `plan(overrides)` and `run(overrides)` do what the command line
 does. Whatever the caller can mend is a `UserError`. Each is imported when it is first asked for.
 
 The rooms, each importing only from those before it:
@@ -13,7 +13,7 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-_HOMES = {  # name → the module that it is imported from, once somebody asks for it
+_HOMES = {  # name → the module that it is imported from when it is first used
     "Artifact": "retrieval_kd.app.execute.open_artifact",
     "Judgments": "retrieval_kd.text.judgments",
     "Plan": "retrieval_kd.app.plan.plan",

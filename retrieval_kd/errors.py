@@ -1,8 +1,8 @@
-"""What the user can mend, and what a process that was started tells by its end."""
+"""Errors that the user can mend, and the failure of the processes of a stage."""
 
 
 class UserError(ValueError):
-    """Something given from outside cannot be used.
+    """An option, a file or an argument cannot be used.
 
     The message is one sentence: what was given (with file:line where there is one) and what to give instead.
     """

@@ -22,7 +22,7 @@ class Texts(NamedTuple):
 
 
 class StepWeights(NamedTuple):
-    """What a curriculum says of a step: which candidates count, how much each query counts, and what label each has."""
+    """A curriculum's weights of a step: which candidates count, how much each query counts, and what label each has."""
 
     keep: Bool[Tensor, "query candidate"]
     query_weight: Float[Tensor, "query"]
@@ -33,7 +33,8 @@ class StepWeights(NamedTuple):
 class Candidates:
     """One step: its small fields cover every query on every rank; its tokens are those of this rank's queries only.
 
-    `query_id` and `passage_id` are row numbers (of the step's query list and of the collection; -1: made up or absent).
+    `query_id` and `passage_id` are positions (in the training's list of queries and in the collection; -1: made up or
+    absent), not the ids of the files.
     A pool is the candidates of `queries_per_pool` consecutive queries; `positive` is the column of a query's positive
     in its pool, or -1 where nobody judged. `known_positives` marks the pool's columns that hold a passage judged
     relevant to the query, or an exact copy of one. `relevance` is the judged grade, -1 where nobody looked; `rank`
@@ -79,7 +80,7 @@ class Candidates:
     def pooled(self) -> Bool[Tensor, "query pool"]:
         """Guided terms on the pool: present and kept, never dark."""
         mask = self.spread(self.present & ~self.dark)
-        return mask if self.step_weights is None else mask & self._others_or(self.step_weights.keep)
+        return mask if self.step_weights is None else mask & self._keep_in_own_list(self.step_weights.keep)
 
     @property
     def negatives(self) -> Bool[Tensor, "query pool"]:
@@ -115,7 +116,7 @@ class Candidates:
         places = torch.arange(queries, device=self.present.device) % self.queries_per_pool
         return places[:, None] * candidates + torch.arange(candidates, device=self.present.device)
 
-    def _others_or(self, keep: Bool[Tensor, "query candidate"]) -> Bool[Tensor, "query pool"]:
+    def _keep_in_own_list(self, keep: Bool[Tensor, "query candidate"]) -> Bool[Tensor, "query pool"]:
         return torch.ones_like(self.known_positives).scatter(1, self.own_columns(), keep)
 
     def _map(self, move: Callable[[Any], Any]) -> "Candidates":

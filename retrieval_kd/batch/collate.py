@@ -17,7 +17,7 @@ from retrieval_kd.errors import UserError
 
 class Source(NamedTuple):
     """Word pieces of one tokenizer: of the queries by number, of the collection by position, each title and text joined
-    as a form says.
+    as a tokenisation says.
     """
 
     queries: Ragged
@@ -83,17 +83,17 @@ class Collate:
 
     def __call__(self, step: int) -> Candidates:
         drawn = draw(self.sampling, step, self.lists, self.positives)
-        made = self._made(drawn, step)
-        copies = len(made[0])
+        examples = self._dark_examples(drawn, step)
+        copies = len(examples[0])
         drawn = drawn.widened(copies)
         present, dark = drawn.passages >= 0, np.zeros(drawn.passages.shape, dtype=bool)
         if copies:
-            present[:, -copies:] = [[words is not None for words in row] for row in made]
+            present[:, -copies:] = [[words is not None for words in row] for row in examples]
             dark[:, -copies:] = True
         keys = np.where(drawn.passages < 0, -1, drawn.queries[:, None] * self.passages + drawn.passages)
         relevance = self.grades.look_up(keys, -1).astype(np.int64, copy=False)
         place = np.arange(len(drawn.queries)) % self.queries_per_pool
-        stored = {role: pairs.look_up(keys, np.nan).astype(np.float32) for role, pairs in self.stored.items()}
+        stored = {file: pairs.look_up(keys, np.nan).astype(np.float32) for file, pairs in self.stored.items()}
         return Candidates(
             step=step,
             query_id=torch.from_numpy(drawn.queries),
@@ -103,14 +103,14 @@ class Collate:
             dark=torch.from_numpy(dark),
             rank=torch.from_numpy(drawn.ranks),
             positive=torch.from_numpy(np.where(drawn.judged, place * present.shape[1], -1)),
-            known_positives=torch.from_numpy(self._clash(drawn)),
-            texts=self._texts(drawn, made),
-            stored={role: torch.from_numpy(scores) for role, scores in stored.items()},
+            known_positives=torch.from_numpy(self._known_positives(drawn)),
+            texts=self._texts(drawn, examples),
+            stored={file: torch.from_numpy(scores) for file, scores in stored.items()},
             first=self.first,
             local=self.local,
         )
 
-    def _clash(self, drawn: Drawn) -> np.ndarray:
+    def _known_positives(self, drawn: Drawn) -> np.ndarray:
         """[query pool]: the column holds a passage judged relevant to the query, or its exact copy, whoever listed it.
 
         Each relevant passage of the step is looked for among the step's candidates, and not each candidate of a pool
@@ -130,13 +130,13 @@ class Collate:
         known_positives[query[here], column[here] % (columns * pools)] = True
         return known_positives
 
-    def _made(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
+    def _dark_examples(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
         """The dark examples of every query of the step: [query][copy], words or None."""
         if self.edits is None:
             return [[]] * len(drawn.queries)
         return self.edits(drawn, step, longest=max((form.passage_length for form in self.sources), default=0))
 
-    def _texts(self, drawn: Drawn, made: list[list[Words | None]]) -> dict[Tokenisation, Texts]:
+    def _texts(self, drawn: Drawn, examples: list[list[Words | None]]) -> dict[Tokenisation, Texts]:
         mine = slice(self.first, self.first + self.local)
         queries, numbers = drawn.queries[mine], drawn.passages[mine]
         new = (
@@ -144,16 +144,14 @@ class Collate:
             if self.edits is None
             else {
                 (row + 1) * numbers.shape[1] - len(copies) + copy: words
-                for row, copies in enumerate(made[mine])
+                for row, copies in enumerate(examples[mine])
                 for copy, words in enumerate(copies)
                 if words is not None
             }
         )
         passages = self._passages(numbers, new)
         there = numbers.reshape(-1) >= 0
-        return {
-            form: self._written(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources
-        }
+        return {form: self._write(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources}
 
     def _passages(
         self, numbers: np.ndarray, new: Mapping[int, Words]
@@ -161,21 +159,21 @@ class Collate:
         """This rank's candidates by tokenizer and join: word pieces, and their numbers there; `new` are the made-up
         ones by their place, whose words have title and text joined by a blank.
         """
-        found: dict[tuple[str, Join], tuple[Ragged, np.ndarray]] = {}
+        candidates: dict[tuple[str, Join], tuple[Ragged, np.ndarray]] = {}
         for form in self.sources:
             key = form.tokenizer, form.join
-            if key in found:
+            if key in candidates:
                 continue
             pieces = self.sources[form].passages
-            found[key] = pieces, numbers
+            candidates[key] = pieces, numbers
             if new:
                 words = vocabulary(form.folder)
-                texts = words.ragged([written(some, words.mask_text) for some in new.values()])
+                texts = words.ragged([written(example, words.mask_text) for example in new.values()])
                 whole = pieces.take(numbers.reshape(-1)).filled(np.array(list(new)), texts)
-                found[key] = whole, np.arange(len(whole)).reshape(numbers.shape)
-        return found
+                candidates[key] = whole, np.arange(len(whole)).reshape(numbers.shape)
+        return candidates
 
-    def _written(
+    def _write(
         self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray, there: np.ndarray
     ) -> Texts:
         source, frames = self.sources[form], self._frames[form]

@@ -46,10 +46,11 @@ class Dark:
             if getattr(self, name) < 0:
                 raise UserError(f"data.dark.{name}={getattr(self, name)}: give 0 or a number of copies")
         for name in ("mask_ratio", "ratio"):
-            given = list(getattr(self, name))
-            if len(given) != 2 or not 0 <= given[0] <= given[1] <= 1:
+            bounds = list(getattr(self, name))
+            if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] <= 1:
                 raise UserError(
-                    f"data.dark.{name}={given}: give the lowest and the highest share of words, [low, high] from 0 to 1"
+                    f"data.dark.{name}={bounds}: give the lowest and the highest share of words, [low, high] "
+                    "from 0 to 1"
                 )
 
     @staticmethod
@@ -82,23 +83,23 @@ class Edits:
         Of every passage the first `longest` words alone are read, since no scorer reads more.
         """
         return [
-            self._of(query, listed[listed >= 0].tolist(), step, longest) if known else [None] * self.dark.copies
+            self._examples(query, listed[listed >= 0].tolist(), step, longest) if known else [None] * self.dark.copies
             for query, listed, known in zip(drawn.queries.tolist(), drawn.passages, drawn.judged.tolist(), strict=True)
         ]
 
-    def _of(self, query: int, listed: Sequence[int], step: int, longest: int) -> list[Words | None]:
+    def _examples(self, query: int, listed: Sequence[int], step: int, longest: int) -> list[Words | None]:
         chance = np.random.default_rng([self.seed, _DARK, *place_of(step, self.start), query])
         dark, negatives = self.dark, listed[1:]
         positive = self._words(listed[0], longest)
-        made: list[Words | None] = []
+        examples: list[Words | None] = []
         for _ in range(dark.noisy_positives):
-            noisy = masked(positive, _between(dark.mask_ratio, chance), MASKED, chance, dark.unit)
-            made.append(noisy if noisy != positive else None)
+            noisy = masked(positive, _draw_ratio(dark.mask_ratio, chance), MASKED, chance, dark.unit)
+            examples.append(noisy if noisy != positive else None)
         for copy in range(dark.reinforced_negatives if len(negatives) else 0):
             negative = self._words(negatives[copy % len(negatives)], longest)
-            strong = reinforced(negative, positive, _between(dark.ratio, chance), dark.how, chance)
-            made.append(strong if strong not in (negative, positive) else None)
-        return [*made, *[None] * (dark.copies - len(made))]
+            strong = reinforced(negative, positive, _draw_ratio(dark.ratio, chance), dark.how, chance)
+            examples.append(strong if strong not in (negative, positive) else None)
+        return [*examples, *[None] * (dark.copies - len(examples))]
 
     def _words(self, passage: int, longest: int) -> list[str]:
         return self.collection.at(passage).words.split()[:longest]
@@ -122,15 +123,15 @@ def reinforced(negative: Words, positive: Words, ratio: float, how: How, chance:
     of the positive, in their order, in drawn places. `concatenate`: the negative's start, then the positive's start.
     """
     count = min(round(ratio * len(negative)), len(positive))
-    kept = len(negative) - count
+    remaining = len(negative) - count
     if how == "concatenate":
-        return [*negative[:kept], *positive[:count]]
+        return [*negative[:remaining], *positive[:count]]
     if how == "span_insert":
-        place, start = int(chance.integers(kept + 1)), int(chance.integers(len(positive) - count + 1))
+        place, start = int(chance.integers(remaining + 1)), int(chance.integers(len(positive) - count + 1))
         return [*negative[:place], *positive[start : start + count], *negative[place + count :]]
     mixed = list(negative)
-    places, taken = (np.sort(chance.permutation(len(words))[:count]).tolist() for words in (negative, positive))
-    for place, word in zip(places, taken, strict=True):
+    places, sources = (np.sort(chance.permutation(len(words))[:count]).tolist() for words in (negative, positive))
+    for place, word in zip(places, sources, strict=True):
         mixed[place] = positive[word]
     return mixed
 
@@ -140,7 +141,7 @@ def written(words: Words, mask: str) -> str:
     return " ".join(mask if word == MASKED else word for word in words)
 
 
-def _between(ratio: Sequence[float], chance: np.random.Generator) -> float:
+def _draw_ratio(ratio: Sequence[float], chance: np.random.Generator) -> float:
     low, high = ratio
     return chance.uniform(low, high)
 

@@ -31,7 +31,7 @@ class Data:
     after this one, each in rank order. `dark` examples are made of what a query lists (null: none). `start` queries
     count as drawn before the first step (null: as many as the student's checkpoint was trained on), so that a stage
     that goes on from another meets the queries after those that it has seen, with lists of its own. Raises UserError
-    for negatives without a run, ranks out of order, windows that share ranks, or dark examples of what nobody lists.
+    for negatives without a run, ranks out of order, windows that share ranks, or dark examples of unlisted negatives.
     """
 
     candidates: str | None
@@ -49,8 +49,8 @@ class Data:
     start: int | None
 
     def __post_init__(self) -> None:
-        for fault in chain(_further_faults(self.further), self._window_faults(), self._list_faults()):
-            raise UserError(fault)
+        for problem in chain(_further_problems(self.further), self._window_problems(), self._list_problems()):
+            raise UserError(problem)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -58,22 +58,22 @@ class Data:
         main = Window(self.negatives, self.first, self.last, self.order)
         return (main, *(Window(**window) for window in self.further))
 
-    def _window_faults(self) -> Iterator[str]:
+    def _window_problems(self) -> Iterator[str]:
         named = {"data" if not place else f"data.further[{place - 1}]": one for place, one in enumerate(self.windows)}
-        for name, one in named.items():
-            if not 1 <= one.first <= one.last:
-                ranks = f"{name}.first={one.first} and {name}.last={one.last}"
+        for name, window in named.items():
+            if not 1 <= window.first <= window.last:
+                ranks = f"{name}.first={window.first} and {name}.last={window.last}"
                 yield f"{ranks}: give ranks from 1, the first not after the last"
-            if one.negatives < 0:
-                yield f"{name}.negatives={one.negatives}: give no negative number"
-        for (name, one), (other_name, other) in combinations(named.items(), 2):
-            if one.first <= other.last and other.first <= one.last:
+            if window.negatives < 0:
+                yield f"{name}.negatives={window.negatives}: give no negative number"
+        for (name, window), (other_name, other) in combinations(named.items(), 2):
+            if window.first <= other.last and other.first <= window.last:
                 yield (
-                    f"{name} has ranks {one.first} to {one.last} and {other_name} {other.first} to {other.last}: give "
-                    "windows that share no rank, so that no passage is listed twice"
+                    f"{name} has ranks {window.first} to {window.last} and {other_name} {other.first} to {other.last}: "
+                    "give windows that share no rank, so that no passage is listed twice"
                 )
 
-    def _list_faults(self) -> Iterator[str]:
+    def _list_problems(self) -> Iterator[str]:
         negatives = sum(window.negatives for window in self.windows)
         if self.candidates is None and (negatives or self.unjudged):
             yield (
@@ -93,14 +93,14 @@ class Data:
             yield f"data.queries_per_pool={self.queries_per_pool}: give at least 1, or null for one pool a step"
 
 
-def _further_faults(further: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Windows that do not say what a window says."""
+def _further_problems(further: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Windows whose keys or values are not those of a window."""
     numbers, orders = ("negatives", "first", "last"), get_args(Order)
-    for place, given in enumerate(further):
-        whole = set(given) == {*numbers, "order"} and all(type(given[name]) is int for name in numbers)
-        if not whole or given["order"] not in orders:
+    for place, window in enumerate(further):
+        whole = set(window) == {*numbers, "order"} and all(type(window[name]) is int for name in numbers)
+        if not whole or window["order"] not in orders:
             yield (
-                f"data.further[{place}]={dict(given)}: give {', '.join(numbers)} as whole numbers, and order as "
+                f"data.further[{place}]={dict(window)}: give {', '.join(numbers)} as whole numbers, and order as "
                 f"{' or '.join(orders)}"
             )
 
@@ -147,21 +147,21 @@ def drawable(run: Run, queries: Sequence[str], corpus: Corpus, grades: Pairs, sc
     """The run's lists by query number, best first, without what is judged relevant or lacks a score it must have."""
     owner, passages, scores = _rows(run, queries, corpus)
     keys = owner * len(corpus.collection) + passages
-    kept = grades.look_up(keys, 0.0) <= 0
-    for some in scored:
-        kept &= ~np.isnan(some.look_up(keys, np.nan))
-    order = np.argsort(owner[kept], kind="stable")
-    return Lists(_offsets(owner[kept], len(queries)), passages[kept][order], scores[kept][order])
+    keep = grades.look_up(keys, 0.0) <= 0
+    for file_scores in scored:
+        keep &= ~np.isnan(file_scores.look_up(keys, np.nan))
+    order = np.argsort(owner[keep], kind="stable")
+    return Lists(_offsets(owner[keep], len(queries)), passages[keep][order], scores[keep][order])
 
 
 def apart(lists: Lists, known: Lists, corpus: Corpus) -> Lists:
     """The lists without each query's own `known` passages."""
     passages = len(corpus.collection)
-    some = np.isin(lists.passages, known.passages, kind="table")  # few: only those are looked up by query
-    kept, at = np.ones(len(lists.passages), dtype=bool), np.flatnonzero(some)
+    known_to_any = np.isin(lists.passages, known.passages, kind="table")  # few: only those are looked up by query
+    keep, at = np.ones(len(lists.passages), dtype=bool), np.flatnonzero(known_to_any)
     owner = _owner(lists)
-    kept[at] = ~np.isin(owner[at] * passages + lists.passages[at], _owner(known) * passages + known.passages)
-    return Lists(_offsets(owner[kept], len(lists.offsets) - 1), lists.passages[kept], lists.scores[kept])
+    keep[at] = ~np.isin(owner[at] * passages + lists.passages[at], _owner(known) * passages + known.passages)
+    return Lists(_offsets(owner[keep], len(lists.offsets) - 1), lists.passages[keep], lists.scores[keep])
 
 
 def short(lists: Lists, windows: Sequence[Window]) -> int:
@@ -174,9 +174,9 @@ def short(lists: Lists, windows: Sequence[Window]) -> int:
 def within(lists: Lists, windows: Sequence[Window]) -> Lists:
     """The part of every list that can be drawn: the ranks of these windows."""
     rank = np.arange(len(lists.passages)) - np.repeat(lists.offsets[:-1], np.diff(lists.offsets)) + 1
-    kept = np.any([(window.first <= rank) & (rank <= window.last) for window in windows], axis=0)
-    offsets = np.concatenate([[0], np.cumsum(kept)])[lists.offsets]
-    return Lists(offsets, lists.passages[kept], lists.scores[kept])
+    inside = np.any([(window.first <= rank) & (rank <= window.last) for window in windows], axis=0)
+    offsets = np.concatenate([[0], np.cumsum(inside)])[lists.offsets]
+    return Lists(offsets, lists.passages[inside], lists.scores[inside])
 
 
 class Known(NamedTuple):
@@ -200,7 +200,7 @@ def stored(
     """A file's scores of the candidates. One without a score raises UserError (`error`), stays unknown (`drop`), or
     takes the lowest score that its query has in the file (`minimum`; of a query that is not there, all stay unknown).
 
-    What the file says of foreign passages or queries is left aside. Raises UserError if it says nothing else.
+    The file's scores of foreign passages or queries are ignored. Raises UserError if it has no others.
     """
     size = len(corpus.collection)
     owner, passages, scores = _rows(_of_collection(run.only(queries), corpus), queries, corpus)
@@ -208,8 +208,8 @@ def stored(
         raise UserError(f"{file} has no score of this collection's passages for a training query: give one with them")
     query = np.concatenate([_owner(candidates), _owner(positives)])
     passage = np.concatenate([candidates.passages, positives.passages])
-    found = pairs(owner, passages, scores.astype(np.float64), collection=size)
-    lacking = np.isnan(found.look_up(query * size + passage, np.nan))
+    known = pairs(owner, passages, scores.astype(np.float64), collection=size)
+    lacking = np.isnan(known.look_up(query * size + passage, np.nan))
     counts = int(lacking.sum()), len(query)
     query, passage = query[lacking], passage[lacking]
     if missing == "error" and len(query):
@@ -221,11 +221,11 @@ def stored(
     if missing == "minimum":
         lowest = np.full(len(queries), np.inf)
         np.minimum.at(lowest, owner, scores)
-        some = np.isfinite(lowest[query])
-        query, passage = query[some], passage[some]
+        has_lowest = np.isfinite(lowest[query])
+        query, passage = query[has_lowest], passage[has_lowest]
         both = np.concatenate([owner, query]), np.concatenate([passages, passage])
-        found = pairs(*both, np.concatenate([scores, lowest[query]]), collection=size)
-    return Known(found, *counts)
+        known = pairs(*both, np.concatenate([scores, lowest[query]]), collection=size)
+    return Known(known, *counts)
 
 
 def _of_collection(run: Run, corpus: Corpus) -> Run:

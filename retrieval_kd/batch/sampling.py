@@ -111,8 +111,8 @@ def draw(sampling: Sampling, step: int, lists: Lists, positives: Lists) -> Drawn
     shifted = np.concatenate([ranks[:, -1:], ranks[:, :-1]], axis=1)  # the last of a judged query's is 0
     ranks = np.where(judged[:, None], shifted, ranks)
     if further:
-        others = [_further(one, queries, lists, chance, sampling.seed) for one in further]
-        ranks = np.concatenate([ranks, *others], axis=1)
+        further_ranks = [_further(one, queries, lists, chance, sampling.seed) for one in further]
+        ranks = np.concatenate([ranks, *further_ranks], axis=1)
     passages, listed = np.full(ranks.shape, -1), ranks > 0
     passages[listed] = lists.passages[(lists.offsets[queries][:, None] + (ranks - 1))[listed]]
     passages[judged, 0] = positive[judged]
@@ -134,9 +134,9 @@ def _one_positive(
     judged, place = stop > start, start
     if chance is not None:
         place = start + (chance.random(len(queries)) * (stop - start)).astype(np.int64)  # rounded down
-    found = np.full(len(queries), -1)
-    found[judged] = positives.passages[place[judged]]
-    return found, judged
+    positions = np.full(len(queries), -1)
+    positions[judged] = positives.passages[place[judged]]
+    return positions, judged
 
 
 def _ranks(

@@ -85,17 +85,17 @@ class Tokenisation:
         """
         words, fill = vocabulary(self.folder), -1
         parting = words.pair[1] if self.join == "separator" else ()
-        asked, found = words.pieces(self.query_marker), words.pieces(self.passage_marker)
+        query_pieces, passage_pieces = words.pieces(self.query_marker), words.pieces(self.passage_marker)
         if self.pad_queries:
             fill = words.mask
         if self.layout == "joined":
             opening, between, closing = words.pair
-            query = Frame((*opening, *asked), between, self.query_length, fill)
-            passage = Frame(found, closing if self.close else (), self.passage_length, parting=parting)
+            query = Frame((*opening, *query_pieces), between, self.query_length, fill)
+            passage = Frame(passage_pieces, closing if self.close else (), self.passage_length, parting=parting)
         else:
             closing = (words.sep,) if self.close else ()
-            query = Frame(self._opening(words.cls, asked), closing, self.query_length, fill)
-            passage = Frame(self._opening(words.cls, found), closing, self.passage_length, parting=parting)
+            query = Frame(self._opening(words.cls, query_pieces), closing, self.query_length, fill)
+            passage = Frame(self._opening(words.cls, passage_pieces), closing, self.passage_length, parting=parting)
         for name, frame in (("query_length", query), ("passage_length", passage)):
             if frame.length <= len(frame.opening) + len(frame.closing):
                 raise UserError(
@@ -118,12 +118,12 @@ def write(
     room = frame.length - before - after
     starts, lengths = texts.spans(numbers)
     lengths = np.minimum(lengths, room).astype(np.int32)
-    longest, some = int(lengths.max(initial=0)), lengths > 0 if there is None else there
-    filled = some * np.int32(room) if frame.fill >= 0 else lengths
-    total = (filled + (before + after)) * some
+    longest, filled_in = int(lengths.max(initial=0)), lengths > 0 if there is None else there
+    filled = filled_in * np.int32(room) if frame.fill >= 0 else lengths
+    total = (filled + (before + after)) * filled_in
     column = np.arange(max(int(total.max(initial=0)), before, 1), dtype=np.int32)
     mask = column < total[:, None]
-    word = real = _between(column, before, lengths)
+    word = real = _column_mask(column, before, lengths)
     ids = np.zeros(mask.shape, dtype=np.int64)
     if frame.fill >= 0:
         behind = mask & (column >= (lengths + (before + after))[:, None])
@@ -132,7 +132,7 @@ def write(
     if longest:
         inside = slice(before, before + longest)
         np.copyto(ids[:, inside], _rows(np.asarray(texts.ids), starts, longest), where=real[:, inside])
-    row = some.nonzero()[0]
+    row = filled_in.nonzero()[0]
     for place, piece in enumerate(frame.closing):
         ids[row, lengths[row] + (before + place)] = piece
     if len(row) == len(ids):
@@ -144,11 +144,11 @@ def write(
     return ids, mask, word
 
 
-def _between(column: np.ndarray, first: int, lengths: np.ndarray) -> np.ndarray:
+def _column_mask(column: np.ndarray, first: int, lengths: np.ndarray) -> np.ndarray:
     """[text token]: so many columns from the first one on."""
-    found = column < (lengths + first)[:, None]
-    found[:, :first] = False
-    return found
+    mask = column < (lengths + first)[:, None]
+    mask[:, :first] = False
+    return mask
 
 
 def _rows(ids: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
@@ -181,14 +181,14 @@ def joined(
     if there is not None:
         listed |= there
     right = write(passages, frames[1], there=listed)
-    some = np.asarray(left[1].any(axis=1) & listed)
-    start, size = left[1].sum(axis=1) * some, right[1].sum(axis=1) * some
+    both = np.asarray(left[1].any(axis=1) & listed)
+    start, size = left[1].sum(axis=1) * both, right[1].sum(axis=1) * both
     width = max(int((start + size).max(initial=0)), 1)
-    ids, mask, word, segment = (np.zeros((len(some), width), dtype=kind) for kind in (np.int64, bool, bool, np.int64))
+    ids, mask, word, segment = (np.zeros((len(both), width), dtype=kind) for kind in (np.int64, bool, bool, np.int64))
     cut = min(width, left[0].shape[1])
     for out, part in zip((ids, mask, word), left, strict=True):
-        out[:, :cut] = np.where(some[:, None], part[:, :cut], 0)
-    row, column = np.nonzero(right[1] & some[:, None])
+        out[:, :cut] = np.where(both[:, None], part[:, :cut], 0)
+    row, column = np.nonzero(right[1] & both[:, None])
     place = start[row] + column
     for out, part in zip((ids, mask, word), right, strict=True):
         out[row, place] = part[row, column]

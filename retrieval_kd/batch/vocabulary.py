@@ -34,8 +34,8 @@ class Vocabulary:
         cutting and padding, which are not its to say here, and its special pieces. Equal ones share their tokens.
         """
         rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
-        said = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
-        about = [said, self.cls, self.sep, self.mask, self.mask_text]
+        relevant = {key: value for key, value in rules.items() if key not in ("truncation", "padding")}
+        about = [relevant, self.cls, self.sep, self.mask, self.mask_text]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     @cached_property
@@ -72,8 +72,8 @@ class Vocabulary:
             return ()
         first, _, rest = marker.partition(" ")
         for token, behind in ((marker, ""), (f"{first} ", rest), (first, rest)):
-            if token[:1] in _BRACKETS and (found := self.known([token])):
-                return (*found, *(self.pieces(behind) if behind else ()))
+            if token[:1] in _BRACKETS and (numbers := self.known([token])):
+                return (*numbers, *(self.pieces(behind) if behind else ()))
         return tuple(self.ragged([marker]).ids.tolist())
 
     def known(self, words: Sequence[str]) -> list[int]:
@@ -82,17 +82,17 @@ class Vocabulary:
         return [pieces[word] for word in words if word in pieces]
 
     def ragged(self, texts: Sequence[str]) -> Ragged:
-        return Ragged.of(self._encoded(texts))
+        return Ragged.of(self._word_pieces(texts))
 
     def parted(self, titles: Sequence[str], texts: Sequence[str]) -> Ragged:
         """The pieces of titles and texts as of two texts that are joined, without those before and behind them: between
         the two, where both have any, stands what parts such a pair.
         """
-        both = zip(self._encoded(titles), self._encoded(texts), strict=True)
+        both = zip(self._word_pieces(titles), self._word_pieces(texts), strict=True)
         between = self.pair[1]
         return Ragged.of([[*title, *between, *text] if title and text else title or text for title, text in both])
 
-    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+    def _word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
         backend = self._tokenizer.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()

@@ -15,8 +15,8 @@ from retrieval_kd.text.run import Run
 class Curriculum(nn.Module, ABC):
     """Weighs each step's queries and candidates; `judge` is the role whose scores it goes by, None if it needs none.
 
-    What it can say beside "all that is listed counts as judged": it `weights_queries`, `filters` candidates, `labels`
-    them, or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
+    What it can do beside letting all that is listed count as judged: it `weights_queries`, `filters` candidates,
+    `labels` them, or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
     """
 
     judge: str | None = None
@@ -31,7 +31,7 @@ class Curriculum(nn.Module, ABC):
         return None
 
     def unreached(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
-        """A sentence for each part of it that no list reaches whose negatives come from these ranks, (first, last)."""
+        """A sentence for each part of it that acts on no list whose negatives come from these ranks, (first, last)."""
         return iter(())
 
     def wants(self) -> Mapping[str, frozenset[Want]]:

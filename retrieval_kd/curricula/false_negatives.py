@@ -22,14 +22,13 @@ Probability = Literal["sigmoid", "against_positive"]
 class FalseNegatives(Curriculum):
     """Drops a negative whose relevance probability c is at or above a bar; the `keep_at_least` lowest of a list stay.
 
-    c = sigmoid(s), or `against_positive` e^s / (e^s + e^s⁺), which hears no constant added to a query's scores and is
-    1/2 for the positive itself, so that the bar is 1/2 less the margin, whatever the statistic. bar = the statistic of
-    the positives' c (their mean, or their `quantile`) less a margin. The first step sets it from its own queries; each
-    re-mining sets it anew from the statistic as seen (a moving mean over steps with `momentum`) less the margin of that
-    round, which goes from `margin_first` to `margin_last` in `rounds`. Queries without a positive are not filtered,
-    dark examples never dropped. `bar`, `seen` and `round` are
-    buffers. Source: MD2PR (arXiv 2312.16821). Reading: only its abstract was read (methods §2). Raises UserError for
-    numbers out of range.
+    c = sigmoid(s), or `against_positive` e^s / (e^s + e^s⁺), which no constant added to a query's scores changes and
+    which is 1/2 for the positive itself, so that the bar is 1/2 less the margin, whatever the statistic. bar = the
+    statistic of the positives' c (their mean, or their `quantile`) less a margin. The first step sets it from its own
+    queries; each re-mining sets it anew from the statistic as seen (a moving mean over steps with `momentum`) less the
+    margin of that round, which goes from `margin_first` to `margin_last` in `rounds`. Queries without a positive are
+    not filtered, dark examples never dropped. `bar`, `seen` and `round` are buffers. Source: MD2PR (arXiv 2312.16821).
+    Reading: only its abstract was read (methods §2). Raises UserError for numbers out of range.
     """
 
     filters = True
@@ -68,20 +67,20 @@ class FalseNegatives(Curriculum):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        found = {}
+        reasons = {}
         if node["margin_first"] == node["margin_last"]:
-            found["rounds"] = f"the margin is the same in every round; give another {at}.margin_last"
+            reasons["rounds"] = f"the margin is the same in every round; give another {at}.margin_last"
         if node["probability"] == "against_positive":
             half = f"by {at}.probability=against_positive every positive has 1/2; set {at}.probability=sigmoid"
-            return found | dict.fromkeys(("statistic", "quantile", "momentum"), half)
-        return found | ({} if node["statistic"] == "quantile" else {"quantile": f"set {at}.statistic=quantile"})
+            return reasons | dict.fromkeys(("statistic", "quantile", "momentum"), half)
+        return reasons | ({} if node["statistic"] == "quantile" else {"quantile": f"set {at}.statistic=quantile"})
 
     def idle(self, negatives: int) -> str | None:
         if self.keep_at_least < negatives:
             return None
-        said = f"curriculum.keep_at_least={self.keep_at_least} keeps every negative of lists that have {negatives}"
+        reason = f"curriculum.keep_at_least={self.keep_at_least} keeps every negative of lists that have {negatives}"
         fewer = f", or curriculum.keep_at_least={negatives - 1}" if negatives else ""
-        return f"{said}; give data.negatives={self.keep_at_least + 1} or more{fewer}"
+        return f"{reason}; give data.negatives={self.keep_at_least + 1} or more{fewer}"
 
     def weigh(self, batch: Candidates, views: Mapping[str, View], progress: float) -> StepWeights:
         scores = wanted(views[self.judge].scores, "scores").detach()
@@ -107,11 +106,11 @@ class FalseNegatives(Curriculum):
         """Take in a step's positives; the first ones set the bar."""
         if not len(positives):
             return
-        found = positives.mean() if self.statistic == "mean_positive" else positives.quantile(self.quantile)
-        before = self.seen if self.seen.isfinite() else found
-        self.seen.copy_(self.momentum * before + (1 - self.momentum) * found)
+        statistic = positives.mean() if self.statistic == "mean_positive" else positives.quantile(self.quantile)
+        before = self.seen if self.seen.isfinite() else statistic
+        self.seen.copy_(self.momentum * before + (1 - self.momentum) * statistic)
         if self.bar.isnan():
-            self.bar.copy_(found - self.margin())
+            self.bar.copy_(statistic - self.margin())
 
 
 def probability(scores: ListScores, column: Tensor, how: Probability) -> ListScores:
@@ -120,6 +119,6 @@ def probability(scores: ListScores, column: Tensor, how: Probability) -> ListSco
 
 
 def lowest(scores: ListScores, among: ListMask, count: int) -> ListMask:
-    """The `count` lowest-scored candidates of each list among some; the first of equals is the lower one."""
+    """The `count` lowest-scored candidates of each list within the mask; the first of equals is the lower one."""
     order = scores.masked_fill(~among, torch.inf).argsort(dim=1, stable=True)
     return among & (order.argsort(dim=1) < count)

@@ -19,7 +19,7 @@ class RankGroups(Curriculum):
 
     `groups`: [{last: rank, label: number or reciprocal}, …], each from where the one before ends. `reciprocal`: rank r
     has 1/(r + 1) behind the judged positive, which has 1, and 1/r where a query has no positive. What lies below the
-    last group, and a dark example, which has no rank, is not kept. Source: CL-DRD, Zeng, Zamani & Vinay (2022);
+    last group, and a dark example, which has no rank, is dropped. Source: CL-DRD, Zeng, Zamani & Vinay (2022);
     nway_dataset.py:41-72 of its code. Raises UserError if groups are none, or do not fall down the list.
     """
 

@@ -26,8 +26,8 @@ def confidence(scores: ListScores, batch: Candidates) -> PerQuery:
 
 
 class SelfPaced(Curriculum):
-    """Pace by the judge's confidence c in a query's positive: `hard`, 1 where c >= bar and 0 elsewhere, the bar going
-    from `first` to `last` over the training (`linear`) or staying at `first` (`constant`); `soft`, c itself.
+    """Query weights by the judge's confidence c in a query's positive: `hard`, 1 where c >= bar and 0 elsewhere, the
+    bar going from `first` to `last` over the training (`linear`) or staying at `first` (`constant`); `soft`, c itself.
 
     Keeps every candidate. A bar of 0 lets everything count. Source: ADAM, Tao et al. (2022), arXiv 2212.10192.
     Reading: its equations are not public (methods §3). Raises UserError for a bar outside 0 to 1.

@@ -31,7 +31,7 @@ from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.batch.tokens import Join, Tokenisation
 from retrieval_kd.distil.gather import barrier, rank, ranks
 from retrieval_kd.errors import UserError
-from retrieval_kd.text.copies import said_of
+from retrieval_kd.text.copies import copies_message
 from retrieval_kd.text.corpus import Corpus
 from retrieval_kd.text.run import Run
 from retrieval_kd.text.signals import SIGNALS
@@ -44,8 +44,8 @@ class ListsDataModule(pl.LightningDataModule):
 
     `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
     a missing one. `start` queries were drawn before step 0. `mine` makes a run with the student as it is (for
-    `refresh_every`); its runs are kept in `folder`, so that a resumed training reads what it read before; `relisted` is
-    told of every new one. Raises UserError if no query has a list.
+    `refresh_every`); its runs are saved in `folder`, so that a resumed training reads what it read before; `relisted`
+    is called with every new one. Raises UserError if no query has a list.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class ListsDataModule(pl.LightningDataModule):
         """
         start, every = (self.trainer.global_step if self.trainer is not None else 0), self.data.refresh_every
         if every is not None and start >= every:
-            self.run = self._mined(start // every * every, told=start % every == 0)
+            self.run = self._mined_run(start // every * every, is_new=start % every == 0)
         stop = self.steps if every is None else min(self.steps, (start // every + 1) * every)
         steps = _Steps(self.collate(), start, stop)
         if not self.workers:
@@ -109,7 +109,7 @@ class ListsDataModule(pl.LightningDataModule):
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
         listed = drawable(self.run, self.queries, self.corpus, grades)
         copied = with_copies(positives, listed.passages, self.corpus)
-        lists, known = self._scored(listed, copied, grades, positives)
+        lists, known = self._lists_and_scores(listed, copied, grades, positives)
         self._measure(lists)
         return Collate(
             Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
@@ -127,31 +127,35 @@ class ListsDataModule(pl.LightningDataModule):
         )
 
     def _measure(self, lists: Lists) -> None:
-        """Counts and tells the queries whose lists are short. Raises UserError where nobody has a passage to draw."""
+        """Counts and reports queries with short lists. Raises UserError where no query has a passage to draw."""
         windows, self.short = self.data.windows, short(lists, self.data.windows)
-        if any(one.negatives for one in windows) and not len(within(lists, windows).passages):
-            ranks = " and ".join(f"{one.first} to {one.last}" for one in windows if one.negatives)
+        if any(window.negatives for window in windows) and not len(within(lists, windows).passages):
+            ranks = " and ".join(f"{window.first} to {window.last}" for window in windows if window.negatives)
             longest = int(np.diff(lists.offsets).max(initial=0))
             raise UserError(
                 f"no training query has a passage at ranks {ranks} of its list, the longest of which has {longest} "
                 "without what is judged relevant: give data.first and data.last within that, or longer lists"
             )
         if self.short:
-            asked = sum(one.negatives for one in windows)
+            asked = sum(window.negatives for window in windows)
             self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
 
-    def _scored(self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists) -> tuple[Lists, dict[str, Pairs]]:
+    def _lists_and_scores(
+        self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists
+    ) -> tuple[Lists, dict[str, Pairs]]:
         """(what is `listed` without exact copies of positives and what is dropped for want of a score, the scores by
         file of all that can then be drawn).
         """
         lists = apart(listed, copied, self.corpus)
         self.copies = len(listed.passages) - len(lists.passages)
-        for sentence in said_of(self.copies):
+        for sentence in copies_message(self.copies):
             self.tell(sentence)
         known: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
-            reach = within(lists, self.data.windows)
-            known[file], lacking, every = stored(run, missing, self.queries, self.corpus, reach, positives, file=file)
+            drawable_lists = within(lists, self.data.windows)
+            known[file], lacking, every = stored(
+                run, missing, self.queries, self.corpus, drawable_lists, positives, file=file
+            )
             if lacking:
                 what = "are left out" if missing == "drop" else "take the lowest of their query"
                 self.tell(f"{lacking} of {every} candidates have no score in {file}: they {what}")
@@ -160,7 +164,7 @@ class ListsDataModule(pl.LightningDataModule):
                 lists = apart(scored, copied, self.corpus)
         return lists, known
 
-    def _mined(self, step: int, *, told: bool) -> Run:
+    def _mined_run(self, step: int, *, is_new: bool) -> Run:
         """The run of the last refresh, from its file where there is one; rank 0 mines, the others wait."""
         assert self.mine is not None, "refresh_every needs a miner"
         path = self.folder / f"mined-{step}.trec"
@@ -170,7 +174,7 @@ class ListsDataModule(pl.LightningDataModule):
             time.sleep(_BETWEEN_LOOKS)
         barrier()
         run = Run.read(path)
-        if told and self.relisted is not None:
+        if is_new and self.relisted is not None:
             self.relisted(run)
         return run
 

@@ -13,7 +13,7 @@ from retrieval_kd.curricula.curriculum import Curriculum
 from retrieval_kd.distil.finite import StepGuard
 from retrieval_kd.distil.gather import rank, share
 from retrieval_kd.distil.optimise import OptimConfig
-from retrieval_kd.distil.teacher_cache import Asked, TeacherCache, Wants, union
+from retrieval_kd.distil.teacher_cache import Reader, TeacherCache, Wants, union
 from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Request
 from retrieval_kd.losses.objective import Objective
 from retrieval_kd.scorers.scorer import Scorer, blocks, wants_of
@@ -70,22 +70,22 @@ class Distiller(pl.LightningModule):
     def look(self, batch: Candidates, wants: Wants) -> dict[str, View]:
         """The view of each role for the whole step, on every rank; encoders run once for all of them."""
         options = EncodeOptions(self.optim.tokens_per_group, self.optim.recompute, (self.seed, batch.step, rank()))
-        kept, self.count = self.teacher_cache.run(self.requests(batch, wants), options, wants, self.scorer)
+        projected, self.count = self.teacher_cache.run(self.requests(batch, wants), options, wants, self.scorer)
         views = {}
-        for role, some in wants.items():
-            own = {kind: value for (reader, kind), value in kept.items() if reader == role}
+        for role, wanted in wants.items():
+            own = {kind: value for (reader, kind), value in projected.items() if reader == role}
             with torch.autocast(self.device.type, enabled=False):  # scores are float32 whatever the encoders compute in
-                views[role] = self.scorer(role).score(own, batch, some, share).map(share)
+                views[role] = self.scorer(role).score(own, batch, wanted, share).map(share)
         return views
 
     def scorer(self, role: str) -> Scorer:
         """The scorer that a role or an echo of it reads."""
-        found = self.scorers[self.objective.source(role)]
-        assert isinstance(found, Scorer)
-        return found
+        scorer = self.scorers[self.objective.source(role)]
+        assert isinstance(scorer, Scorer)
+        return scorer
 
     def owned(self) -> dict[str, list[tuple[str, nn.Parameter]]]:
-        """The parameters that each learner owns: a tied encoder is its first role's; terms have their own."""
+        """The parameters of each learner (a tied encoder is its first role's); `terms`: of terms and curriculum."""
         owned, seen = {}, set()
         for role in sorted(
             self.objective.learners, key=lambda role: (role not in self.objective.tied[:1], role != "student", role)
@@ -114,17 +114,17 @@ class Distiller(pl.LightningModule):
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         self.guard.clip_gradients(self.owned())
 
-    def requests(self, batch: Candidates, wants: Wants) -> dict[Asked, Request]:
-        """What each role's encoders are to read of the batch, and what is kept of it, (role, kind) → request."""
-        requests: dict[Asked, Request] = {}
-        for role, some in wants.items():
+    def requests(self, batch: Candidates, wants: Wants) -> dict[Reader, Request]:
+        """What each role's encoders read of the batch, and how it is projected, (role, kind) → request."""
+        requests: dict[Reader, Request] = {}
+        for role, wanted in wants.items():
             scorer = self.scorer(role)
             for kind, reading in scorer.readings(batch).items():
                 requests[(role, kind)] = Request(
                     reading._replace(again=self.objective.pass_of(role, kind)),
-                    partial(scorer.project, kind=kind, wants=some),
-                    blocks(some, len(reading.encoder.kept)),
-                    scorer.attention_layer if wants_of(some, "attention") else None,
+                    partial(scorer.project, kind=kind, wants=wanted),
+                    blocks(wanted, len(reading.encoder.kept_layers)),
+                    scorer.attention_layer if wants_of(wanted, "attention") else None,
                     learns=self.objective.source(role) in self.objective.learners and scorer.learning(kind),
                 )
         return requests

@@ -16,8 +16,8 @@ _SHOWN = 3  # queries or terms that are named
 
 
 class NotFinite(RuntimeError):
-    """A step's loss or gradient is not finite. `rows` are the step's queries that it comes from, all where that cannot
-    be told.
+    """A step's loss or gradient is not finite. `rows` are the step's queries that it comes from, all where that is
+    unknown.
     """
 
     def __init__(self, what: str, batch: Candidates, rows: Sequence[int]) -> None:
@@ -57,7 +57,7 @@ class StepGuard(nn.Module):
         """
         assert self._step is not None
         if self.optim.nonfinite != "skip":
-            raise loss_fault(losses, views, self._step.batch)
+            raise loss_error(losses, views, self._step.batch)
         self._step = self._step._replace(dropped=True)
         return torch.stack([(value.flatten()[0] * 0).float() for value in parameters if value.requires_grad]).sum()
 
@@ -69,7 +69,7 @@ class StepGuard(nn.Module):
             if self.optim.clip_gradients(owned):
                 return
             if not scaled and self.optim.nonfinite != "skip":
-                raise gradient_fault(owned, self._step.batch)
+                raise gradient_error(owned, self._step.batch)
         self.skipped_steps += 1
         if self._step.dropped or not scaled:
             self._step.curriculum.load_state_dict(dict(self._step.before))
@@ -86,17 +86,17 @@ class _Step(NamedTuple):
     dropped: bool = False
 
 
-def loss_fault(losses: Mapping[str, Tensor], views: Mapping[str, View], batch: Candidates) -> NotFinite:
+def loss_error(losses: Mapping[str, Tensor], views: Mapping[str, View], batch: Candidates) -> NotFinite:
     """Which of a step's losses by term are not finite, and the roles whose scores are not."""
     values = {name: float(loss.detach()) for name, loss in losses.items()}
     wrong = [f"the loss of term {name} is {value}" for name, value in values.items() if not math.isfinite(value)]
     rows = {role: _rows(view, batch) for role, view in views.items()}
-    roles = [f"scores of {role} are not finite" for role, some in rows.items() if some]
-    named = sorted({row for some in rows.values() for row in some}) or range(len(batch.query_id))
+    roles = [f"scores of {role} are not finite" for role, in_role in rows.items() if in_role]
+    named = sorted({row for in_role in rows.values() for row in in_role}) or range(len(batch.query_id))
     return NotFinite(", ".join([*(wrong or ["the sum of all losses is not finite"]), *roles]), batch, list(named))
 
 
-def gradient_fault(owned: Mapping[str, Sequence[tuple[str, nn.Parameter]]], batch: Candidates) -> NotFinite:
+def gradient_error(owned: Mapping[str, Sequence[tuple[str, nn.Parameter]]], batch: Candidates) -> NotFinite:
     """Which gradients are not finite, by role."""
     named = [(f"{role}.{name}", value.grad) for role, pairs in owned.items() for name, value in pairs]
     wrong = [name for name, gradient in named if gradient is not None and not bool(gradient.isfinite().all())]
@@ -105,9 +105,9 @@ def gradient_fault(owned: Mapping[str, Sequence[tuple[str, nn.Parameter]]], batc
     return NotFinite(what, batch, range(len(batch.query_id)))
 
 
-def named_queries(fault: NotFinite, names: Sequence[str]) -> str:
-    """The queries of a fault, by their ids."""
-    ids = [names[int(fault.batch.query_id[row])] for row in fault.rows]
+def named_queries(error: NotFinite, names: Sequence[str]) -> str:
+    """The queries of an error, by their ids."""
+    ids = [names[int(error.batch.query_id[row])] for row in error.rows]
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return f"{'query' if len(ids) == 1 else 'queries'} {', '.join(ids[:_SHOWN])}{more}"
 

@@ -23,8 +23,8 @@ from retrieval_kd.distil.gather import rank
 from retrieval_kd.distil.heartbeat import Heartbeat
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, shown
-from retrieval_kd.distil.reproducer import Faults, write_step
-from retrieval_kd.distil.states import Keep, StateFiles, newest
+from retrieval_kd.distil.reproducer import FailedSteps, write_step
+from retrieval_kd.distil.states import SaveStates, StateFiles, newest
 from retrieval_kd.distil.stopping import Stop
 from retrieval_kd.encoders.encoder import TextEncoder
 from retrieval_kd.errors import UserError
@@ -68,17 +68,17 @@ def fit(
     nodes: int = 1,
     progress: bool = True,
     tell: Callable[[str], None] | None = None,
-    faults: Faults | None = None,
+    failed_steps: FailedSteps | None = None,
 ) -> pl.Trainer:
     """Train to `optim.steps`, from the last saved state in `folder` where there is one; `tell` gets what memory a step
     will need.
 
     `options` are Lightning's Trainer's own: log_every_n_steps, profiler (its report lies in `folder`), benchmark,
-    deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was kept
-    under `faults`, unless `optim.nonfinite` skips such steps.
+    deterministic, detect_anomaly. Raises UserError at a step whose loss or gradient is not finite, after it was saved
+    under `failed_steps`, unless `optim.nonfinite` skips such steps.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    optim, keep = distiller.optim, Keep(folder, save_every)
+    optim, saving, queries = distiller.optim, SaveStates(folder, save_every), data.data.queries_per_step
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=devices,
@@ -89,12 +89,7 @@ def fit(
         logger=list(loggers),
         callbacks=[
             *callbacks,
-            Meter(data.data.queries_per_step),
-            keep,  # a step is logged, then saved: killed in between, it is trained and logged again
-            *([Heartbeat()] if devices * nodes > 1 else []),
-            *([Forecast(tell)] if tell is not None else []),
-            *([shown(data.data.queries_per_step)] if progress else []),
-            Stop(keep),
+            *_own_callbacks(queries, saving, processes=devices * nodes, progress=progress, tell=tell),
         ],
         enable_progress_bar=progress and is_terminal(),
         default_root_dir=folder,
@@ -108,22 +103,36 @@ def fit(
             warnings.filterwarnings("ignore", message=harmless)
         try:
             trainer.fit(distiller, data, ckpt_path=state)
-        except NotFinite as fault:
-            raise UserError(_not_finite(fault, distiller, data, faults)) from None
+        except NotFinite as error:
+            raise UserError(_not_finite(error, distiller, data, failed_steps)) from None
     distiller.teacher_cache.write()
     return trainer
 
 
-def _not_finite(fault: NotFinite, distiller: Distiller, data: ListsDataModule, faults: Faults | None) -> str:
-    """The sentence for a step that went wrong, which is kept in a folder where there is one for it."""
-    step = fault.batch.step + 1
-    what = f"step {step}: {fault} ({named_queries(fault, data.queries)})"
-    kept = ""
-    if faults is not None:
-        folder = write_step(faults, fault.batch, distiller, rank=rank(), forms=data.forms, about=what)
-        kept = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
+def _own_callbacks(
+    queries_per_step: int, saving: SaveStates, *, processes: int, progress: bool, tell: Callable[[str], None] | None
+) -> list[Callback]:
+    """What every training has beside the callbacks of its options, in the order in which they are called."""
+    return [
+        Meter(queries_per_step),
+        saving,  # a step is logged, then saved: killed in between, it is trained and logged again
+        *([Heartbeat()] if processes > 1 else []),
+        *([Forecast(tell)] if tell is not None else []),
+        *([shown(queries_per_step)] if progress else []),
+        Stop(saving),
+    ]
+
+
+def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, failed_steps: FailedSteps | None) -> str:
+    """The sentence for a step that went wrong, which is saved in a folder where there is one for it."""
+    step = error.batch.step + 1
+    what = f"step {step}: {error} ({named_queries(error, data.queries)})"
+    where = ""
+    if failed_steps is not None:
+        folder = write_step(failed_steps, error.batch, distiller, rank=rank(), forms=data.forms, about=what)
+        where = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
     hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
-    return f"{what}{kept}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
+    return f"{what}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
 
 
 _NOT_LIGHTNINGS: dict[str, Any] = {
@@ -144,10 +153,10 @@ def _steps_and_precision(optim: OptimConfig) -> dict[str, Any]:
 
 
 def _trainer_options(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    given = {"log_every_n_steps": _LOG_EVERY, **options}
-    name = given.pop("profiler", None)
+    settings = {"log_every_n_steps": _LOG_EVERY, **options}
+    name = settings.pop("profiler", None)
     profiler: Profiler | None = _PROFILERS[name](dirpath=folder, filename="profile") if name else None
-    return {**given, "profiler": profiler}
+    return {**settings, "profiler": profiler}
 
 
 class _Double(DoublePrecision):

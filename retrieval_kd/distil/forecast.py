@@ -1,4 +1,4 @@
-"""What a training step will need, said before the first one is taken."""
+"""How much memory a training step will need, logged before the first one is taken."""
 
 import os
 from collections.abc import Callable
@@ -16,18 +16,18 @@ _GB = 1e9
 
 
 class Forecast(Callback):
-    """Tells on the first process, from the first batch, how much memory a step takes on each; then trains as if it had
-    not.
+    """Reports on the first process, from the first batch, how much memory a step takes on each; training is not
+    changed by it.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell, self.told = tell, False
+        self.tell, self.reported = tell, False
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, _: int) -> None:
         assert isinstance(module, Distiller)
-        if self.told or not trainer.is_global_zero:
+        if self.reported or not trainer.is_global_zero:
             return
-        self.told = True
+        self.reported = True
         devices = [] if module.device.type == "cpu" else [module.device]
         try:
             with trainer.strategy.precision_plugin.train_step_context(), torch.random.fork_rng(devices=devices):
@@ -49,20 +49,21 @@ def resident(module: Distiller) -> int:
 
 
 def sentence(weights: int, groups: Footprint, *, recompute: bool, has: int) -> str:
-    """The forecast in words; where a step needs more than there is, what to say instead."""
+    """The forecast in words; where a step needs more than there is, the option to set."""
     needs = weights + groups.of(recompute=recompute)
     other = weights + groups.of(recompute=not recompute)
-    said = (
-        f"a step needs about {_told(needs)} of memory: {_told(weights)} weights, gradients and AdamW, "
-        f"{_told(needs - weights)} activations (optim.recompute={str(not recompute).lower()}: {_told(other)} in all)"
+    need = (
+        f"a step needs about {_gigabytes(needs)} of memory: {_gigabytes(weights)} weights, gradients and AdamW, "
+        f"{_gigabytes(needs - weights)} activations "
+        f"(optim.recompute={str(not recompute).lower()}: {_gigabytes(other)} in all)"
     )
     if needs < has:
-        return said
+        return need
     way = "a smaller optim.tokens_per_group or data.queries_per_step" if recompute else "optim.recompute=true"
-    return f"{said}; there are {_told(has)}: set {way}"
+    return f"{need}; there are {_gigabytes(has)}: set {way}"
 
 
-def _told(size: int) -> str:
+def _gigabytes(size: int) -> str:
     return f"{size / _GB:.2g} GB"
 
 

@@ -1,4 +1,4 @@
-"""One step's view on every rank: the only place that talks to torch.distributed.
+"""One step's view on every rank: the only collective calls of torch.distributed (`heartbeat` has a store beside them).
 
 `share` joins the rows of all ranks with full gradients: every rank then takes the same loss of the whole step, each
 row's gradient is summed over ranks, and DDP's average over ranks cancels that sum exactly.

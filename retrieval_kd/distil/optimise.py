@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 from torch import nn
 
-from retrieval_kd.distil.schedules import Schedule, schedule_faults, scheduler, trial_fault, warmup_steps
+from retrieval_kd.distil.schedules import Schedule, schedule_problems, scheduler, trial_problem, warmup_steps
 from retrieval_kd.errors import UserError
 
 NonFinite = Literal["stop", "skip"]
-_OWN = ("lr", "weight_decay", "clip")  # what a learner may have of its own
+_OWN = ("lr", "weight_decay", "clip")  # the options that a learner may have of its own
 _FUSED = ("32-true", "bf16-mixed", "64-true")  # the precisions whose step may be fused
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true", "16-true")
 
@@ -23,9 +23,9 @@ class OptimConfig:
     after a warm-up over the first `warmup` (a share of the steps, rounded down, or above 1 a number of them).
 
     `clip` bounds the gradient's norm (null: no bound); `learners` gives a role its own `lr`, `weight_decay` or `clip`
-    (of its own gradient's norm); biases and normalisations are never decayed. `precision` is Lightning's word; a group
-    of texts has at most `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but runs it
-    again in the backward pass. `nonfinite` says what a step does whose loss or gradient is not finite: stop the
+    (of its own gradient's norm); biases and normalisations are never decayed. `precision` is one of Lightning's; a
+    group of texts has at most `tokens_per_group` tokens with padding; `recompute` keeps no activations of a group but
+    runs it again in the backward pass. `nonfinite` says what a step does whose loss or gradient is not finite: stop the
     training, or skip the step and count it. Source: Loshchilov & Hutter (2019).
     """
 
@@ -54,17 +54,17 @@ class OptimConfig:
                 f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
                 "numbers from 0 on, and a positive clip or null"
             )
-        for fault in schedule_faults(self.schedule, self.schedule_options, warmup=self.warmup):
-            raise UserError(fault)
+        for problem in schedule_problems(self.schedule, self.schedule_options, warmup=self.warmup):
+            raise UserError(problem)
         options = self.schedule_options
         if self.num_warmup_steps >= self.steps:
             raise UserError(
                 f"optim.warmup={self.warmup} lasts as long as optim.steps={self.steps}: give a shorter warm-up"
             )
         if options and (
-            wrong := trial_fault(self.schedule, options, lr=self.lr, warmup=self.num_warmup_steps, steps=self.steps)
+            trial := trial_problem(self.schedule, options, lr=self.lr, warmup=self.num_warmup_steps, steps=self.steps)
         ):
-            raise UserError(wrong)
+            raise UserError(trial)
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
                 raise UserError(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
@@ -91,10 +91,10 @@ class OptimConfig:
         for role, named in owned.items():
             parameters = [value for _, value in named]
             if "clip" in self.learners.get(role, {}):
-                finite &= _clipped(parameters, self.learners[role]["clip"])
+                finite &= _clip(parameters, self.learners[role]["clip"])
             else:
                 together += parameters
-        return _clipped(together, self.clip) and finite
+        return _clip(together, self.clip) and finite
 
     def build(
         self, owned: Mapping[str, Iterable[tuple[str, nn.Parameter]]], *, fused: bool = False
@@ -107,13 +107,13 @@ class OptimConfig:
             own = {"lr": self.lr, "weight_decay": self.weight_decay, **self.learners.get(role, {})}
             named = list(parameters)
             for decayed in (True, False):
-                some = [value for name, value in named if (value.dim() > 1) is decayed]
-                if some:
+                values = [value for name, value in named if (value.dim() > 1) is decayed]
+                if values:
                     groups.append(
-                        {"params": some, "lr": own["lr"], "weight_decay": own["weight_decay"] if decayed else 0.0}
+                        {"params": values, "lr": own["lr"], "weight_decay": own["weight_decay"] if decayed else 0.0}
                     )
-        betas, one = (self.betas[0], self.betas[1]), fused and self._can_fuse(groups)
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one or None)
+        betas, one_pass = (self.betas[0], self.betas[1]), fused and self._can_fuse(groups)
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=betas, eps=self.eps, fused=one_pass or None)
         return optimizer, scheduler(
             self.schedule, optimizer, warmup=self.num_warmup_steps, steps=self.steps, options=self.schedule_options
         )
@@ -126,12 +126,12 @@ class OptimConfig:
         return self.precision in _FUSED and devices <= {"cpu", "cuda"}
 
 
-def _clipped(parameters: Sequence[nn.Parameter], clip: float | None) -> bool:
+def _clip(parameters: Sequence[nn.Parameter], clip: float | None) -> bool:
     """Whether the norm of the gradients was finite, so that they were clipped; else they stay as they are."""
     try:
         nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip, error_if_nonfinite=True)
-    except RuntimeError as fault:
-        if "non-finite" not in str(fault):
+    except RuntimeError as error:
+        if "non-finite" not in str(error):
             raise
         return False
     return True

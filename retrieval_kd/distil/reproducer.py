@@ -1,4 +1,4 @@
-"""A step that went wrong, kept in a folder so that it can be run again: its batch, and the weights before it."""
+"""A step that went wrong, saved in a folder so that it can be run again: its batch, and the weights before it."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,21 +20,27 @@ _STATE, _ABOUT = "state.ckpt", "step.json"
 _SMALL = [one.name for one in fields(Candidates) if one.name not in ("texts", "stored", "step_weights")]
 
 
-class Faults(NamedTuple):
-    """Where steps that went wrong are kept, and the training's config, as YAML, to keep beside them."""
+class FailedSteps(NamedTuple):
+    """Where steps that went wrong are saved, and the training's config, as YAML, to save beside them."""
 
     folder: Path
     config: str
 
 
 def write_step(
-    faults: Faults, batch: Candidates, module: Distiller, *, rank: int, forms: Sequence[Tokenisation], about: str
+    failed_steps: FailedSteps,
+    batch: Candidates,
+    module: Distiller,
+    *,
+    rank: int,
+    forms: Sequence[Tokenisation],
+    about: str,
 ) -> Path:
-    """Keeps a process's batch, and from the first one what training moves, as it was before the step; gives the folder.
+    """Saves a process's batch, and from the first one what training moves, as it was before the step; gives the folder.
 
-    Tokenisations are numbered as in `forms`. What the curriculum held is what it held before.
+    Tokenisations are numbered as in `forms`. The curriculum's buffers are those from before the step.
     """
-    folder = faults.folder / f"step-{batch.step + 1}"
+    folder = failed_steps.folder / f"step-{batch.step + 1}"
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(_plain(batch, forms), folder / f"batch-{rank}.ckpt")
     if rank == 0:
@@ -45,12 +51,12 @@ def write_step(
             folder / _STATE,
         )
         (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "fault": about}) + "\n", encoding="utf-8")
-        (folder / CONFIG).write_text(faults.config, encoding="utf-8")
+        (folder / CONFIG).write_text(failed_steps.config, encoding="utf-8")
     return folder
 
 
 def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) -> tuple[Candidates, str]:
-    """The whole step's batch on one process, and what was told of it; the module gets the weights before it.
+    """The whole step's batch on one process, and what went wrong in it; the module gets the weights before it.
 
     Raises UserError where the folder holds no such step.
     """
@@ -61,8 +67,8 @@ def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) ->
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         parts = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["fault"]
-    except (OSError, ValueError, KeyError, RuntimeError, EOFError) as fault:
-        raise UserError(f"{folder} cannot be read ({str(fault).splitlines()[0]}); give a whole one") from None
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+        raise UserError(f"{folder} cannot be read ({str(error).splitlines()[0]}); give a whole one") from None
     module.load_state_dict(state, strict=False)
     return _joined(parts, forms), about
 
@@ -70,8 +76,8 @@ def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) ->
 def _plain(batch: Candidates, forms: Sequence[Tokenisation]) -> dict[str, Any]:
     """Tensors, numbers and lists alone."""
     texts = [
-        (forms.index(form), None if some.query is None else _tensors(some.query), _tensors(some.passage))
-        for form, some in batch.texts.items()
+        (forms.index(form), None if written.query is None else _tensors(written.query), _tensors(written.passage))
+        for form, written in batch.texts.items()
     ]
     small = {name: getattr(batch, name) for name in _SMALL}
     weights = None if batch.step_weights is None else list(batch.step_weights)

@@ -20,7 +20,7 @@ Schedule = Literal[
     "linear_from_start",
 ]
 FROM_START = "linear_from_start"
-OPTIONS: dict[str, frozenset[str]] = {  # what a schedule may be told beside its warm-up and its length
+OPTIONS: dict[str, frozenset[str]] = {  # the options of a schedule beside its warm-up and its length
     "cosine": frozenset({"num_cycles"}),
     "cosine_with_restarts": frozenset({"num_cycles"}),
     "cosine_with_min_lr": frozenset({"num_cycles", "min_lr", "min_lr_rate"}),
@@ -33,7 +33,7 @@ OPTIONS: dict[str, frozenset[str]] = {  # what a schedule may be told beside its
 _NEEDED = {"cosine_with_min_lr": ("min_lr", "min_lr_rate"), "warmup_stable_decay": ("num_decay_steps",)}
 
 
-def schedule_faults(name: str, options: Mapping[str, Any], *, warmup: float) -> Iterator[str]:
+def schedule_problems(name: str, options: Mapping[str, Any], *, warmup: float) -> Iterator[str]:
     """Options that a schedule does not read, or lacks; a warm-up that it does not have."""
     known = OPTIONS.get(name, frozenset())
     unknown = sorted(set(options) - known)
@@ -57,15 +57,15 @@ def warmup_steps(warmup: float, steps: int) -> int:
     return int(warmup if warmup > 1 else warmup * steps)
 
 
-def trial_fault(name: str, options: Mapping[str, Any], *, lr: float, warmup: int, steps: int) -> str | None:
+def trial_problem(name: str, options: Mapping[str, Any], *, lr: float, warmup: int, steps: int) -> str | None:
     """A sentence where the schedule's own options make no rates, as asked of one weight."""
     optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)], lr=lr)
     try:
-        made = scheduler(name, optimizer, warmup=warmup, steps=steps, options=options)
-        assert isinstance(made, LambdaLR)
-        rates = [float(made.lr_lambdas[0](step)) for step in sorted({0, warmup, steps // 2, steps - 1})]
-    except (ArithmeticError, TypeError, ValueError) as wrong:
-        return f"optim.schedule_options={dict(options)} of optim.schedule={name}: {wrong}; give numbers that it takes"
+        schedule = scheduler(name, optimizer, warmup=warmup, steps=steps, options=options)
+        assert isinstance(schedule, LambdaLR)
+        rates = [float(schedule.lr_lambdas[0](step)) for step in sorted({0, warmup, steps // 2, steps - 1})]
+    except (ArithmeticError, TypeError, ValueError) as error:
+        return f"optim.schedule_options={dict(options)} of optim.schedule={name}: {error}; give numbers that it takes"
     if all(math.isfinite(rate) and rate >= 0 for rate in rates):
         return None
     return f"optim.schedule_options={dict(options)} of optim.schedule={name}: a rate falls below 0; give other numbers"
@@ -85,7 +85,7 @@ def scheduler(
         return LambdaLR(optimizer, lambda step: step / warmup if step < warmup else max(0.0, 1 - step / steps))
     from transformers import get_scheduler
 
-    found: LRScheduler = get_scheduler(
+    schedule: LRScheduler = get_scheduler(
         name, optimizer, num_warmup_steps=warmup, num_training_steps=steps, scheduler_specific_kwargs=dict(options)
     )
-    return found
+    return schedule

@@ -1,4 +1,4 @@
-"""A training's saved states: files that are whole or told to be damaged, the two newest of which are kept."""
+"""A training's saved states: files that are whole or reported as damaged; the two newest stay."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import sync
 from retrieval_kd.io.digests import file_digest
 
-_KEPT = 2
+_NEWEST = 2
 _DIGITS = 16
 _NAME = re.compile(rf"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{{{_DIGITS}}})\.ckpt")
 
@@ -24,7 +24,7 @@ _NAME = re.compile(rf"state-(?P<step>\d+)-(?P<digest>[0-9a-f]{{{_DIGITS}}})\.ckp
 def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
     """The newest state in the folder whose content is what its name says; None where there is none.
 
-    Each one that is damaged is told, and the one before it is taken instead.
+    Each damaged one is reported by `tell`, and the one before it is taken instead.
     """
     for path in _states(folder)[::-1]:
         match = _NAME.fullmatch(path.name)
@@ -41,7 +41,7 @@ def moved(module: Distiller) -> set[str]:
     return (learning | {name for name, _ in module.named_buffers()}) & set(module.state_dict())
 
 
-class Keep(Callback):
+class SaveStates(Callback):
     """Writes what training moves every so many steps, aside and then renamed, and when it is asked to."""
 
     def __init__(self, folder: Path, every: int) -> None:
@@ -75,7 +75,7 @@ class Keep(Callback):
         if trainer.is_global_zero:
             os.replace(aside, self.folder / f"state-{trainer.global_step}-{file_digest(aside)[:_DIGITS]}.ckpt")
             sync(self.folder)
-            for old in _states(self.folder)[:-_KEPT]:
+            for old in _states(self.folder)[:-_NEWEST]:
                 old.unlink()
 
 
@@ -97,5 +97,5 @@ class StateFiles(TorchCheckpointIO):
 
 def _states(folder: Path) -> list[Path]:
     """By step."""
-    found = [(int(match["step"]), path) for path in folder.glob("state-*") if (match := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found)]
+    numbered = [(int(match["step"]), path) for path in folder.glob("state-*") if (match := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(numbered)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from retrieval_kd.distil.states import Keep
+from retrieval_kd.distil.states import SaveStates
 from retrieval_kd.text.signals import Stopped, stops
 
 
@@ -18,8 +18,8 @@ class Stop(Callback):
     Raises Stopped.
     """
 
-    def __init__(self, keep: Keep) -> None:
-        self.keep, self.number, self.handlers = keep, 0, ExitStack()
+    def __init__(self, saving: SaveStates) -> None:
+        self.saving, self.number, self.handlers = saving, 0, ExitStack()
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.handlers.enter_context(stops(self._note))  # in the place of Lightning's own
@@ -28,7 +28,7 @@ class Stop(Callback):
         if not trainer.strategy.reduce_boolean_decision(self.number != 0, all=False):
             return
         if trainer.global_step < trainer.max_steps:
-            self.keep.save(trainer, module)
+            self.saving.save(trainer, module)
         raise Stopped(self.number or signal.SIGTERM, f" after step {trainer.global_step}, whose state is saved")
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

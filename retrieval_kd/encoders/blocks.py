@@ -13,7 +13,7 @@ _NUMBERED = ("layer_idx", "layer_id")  # what a block or its attention calls its
 
 def blocks_of(backbone: nn.Module) -> nn.ModuleList:
     """The modules that are run one after the other, once each or (shared ones) several times."""
-    return _found(backbone)[2]
+    return _locate_blocks(backbone)[2]
 
 
 def cut(backbone: nn.Module, places: Sequence[int]) -> None:
@@ -26,7 +26,7 @@ def cut(backbone: nn.Module, places: Sequence[int]) -> None:
     if list(places) == list(range(depth)):
         return
     check_cut(config.to_dict(), places, depth)
-    parent, name, blocks = _found(backbone)
+    parent, name, blocks = _locate_blocks(backbone)
     if name != _SHARED:
         setattr(parent, name, nn.ModuleList(blocks[place] for place in places))
         _renumber(getattr(parent, name), places)
@@ -49,7 +49,7 @@ def _renumber(blocks: nn.ModuleList, places: Sequence[int]) -> None:
                     setattr(module, name, number)
 
 
-def _found(backbone: nn.Module) -> tuple[nn.Module, str, nn.ModuleList]:
+def _locate_blocks(backbone: nn.Module) -> tuple[nn.Module, str, nn.ModuleList]:
     """(who holds the blocks, under which name, the one ModuleList that is as long as the backbone is deep)."""
     depth = int(backbone.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
     for parent in backbone.modules():

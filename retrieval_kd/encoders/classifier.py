@@ -25,7 +25,7 @@ class ClassifierHead(nn.Module):
         super().__init__()
         self.model = model
         self.name: str = model.base_model_prefix  # type: ignore[assignment]
-        setattr(model, self.name, _Given(pooler, activation))
+        setattr(model, self.name, _StandIn(pooler, activation))
 
     @classmethod
     def apart(cls, model: nn.Module, dropout: float) -> "tuple[nn.Module, ClassifierHead]":
@@ -76,32 +76,32 @@ class ClassifierHead(nn.Module):
     def forward(self, states: Float[Tensor, "text token dim"], text: Tokens) -> Float[Tensor, "text label"]:
         """Logits of each text. Padding's states count for nothing."""
         padding = getattr(self.config, "pad_token_id", None) or 0  # some families look for a text's last piece
-        found: Tensor = self.model(
+        logits: Tensor = self.model(
             input_ids=text.ids.masked_fill(~text.mask, padding),
             attention_mask=text.mask.long(),
             inputs_embeds=states,
         ).logits
-        return found
+        return logits
 
     @contextmanager
     def around(self, backbone: Any) -> Iterator[Any]:
         """The classifier whole, over this backbone."""
-        given, config = getattr(self.model, self.name), self.model.config
-        bare = backbone.pooler if given.pooler is not None else None
-        if given.pooler is not None:
-            backbone.pooler = given.pooler
+        stand_in, config = getattr(self.model, self.name), self.model.config
+        bare = backbone.pooler if stand_in.pooler is not None else None
+        if stand_in.pooler is not None:
+            backbone.pooler = stand_in.pooler
         setattr(self.model, self.name, backbone)
         self.model.config = backbone.config
         try:
             yield self.model
         finally:
-            setattr(self.model, self.name, given)
+            setattr(self.model, self.name, stand_in)
             self.model.config = config
-            if given.pooler is not None:
+            if stand_in.pooler is not None:
                 backbone.pooler = bare
 
 
-class _Given(nn.Module):
+class _StandIn(nn.Module):
     """In a backbone's place: the states that it is given as embeddings, and its pooler's answer to them."""
 
     def __init__(self, pooler: nn.Module | None, activation: nn.Module | None) -> None:
@@ -116,6 +116,6 @@ class _Given(nn.Module):
 
     def _pooled(self, states: Tensor) -> Tensor | None:
         if isinstance(self.pooler, nn.Linear):  # of some families the first state's alone, its activation beside it
-            found: Tensor = self.pooler(states[:, 0])
-            return found if self.activation is None else self.activation(found)
+            pooled: Tensor = self.pooler(states[:, 0])
+            return pooled if self.activation is None else self.activation(pooled)
         return None if self.pooler is None else self.pooler(states)

@@ -17,7 +17,7 @@ from retrieval_kd.encoders.blocks import blocks_of, cut
 from retrieval_kd.encoders.classifier import ClassifierHead
 from retrieval_kd.encoders.dropout import configure_dropout, set_dropout
 from retrieval_kd.encoders.reading import Attention, read_model
-from retrieval_kd.encoders.trial import CLOSE, said, states_of, try_out
+from retrieval_kd.encoders.trial import CLOSE, last_line, states_of, try_out
 from retrieval_kd.encoders.weights import layers_to_keep
 from retrieval_kd.errors import UserError
 
@@ -35,16 +35,16 @@ class Encoded:
 
 
 class TextEncoder(nn.Module):
-    """A backbone with its tokenizer's folder. `kept` are its blocks as indices of the original backbone of `depth`
-    blocks. `computes_in` is the type that its products are made in, or None: as whoever runs it says. `packs`: whether
+    """A backbone with its tokenizer's folder. `kept_layers` are its blocks as indices of the original backbone of
+    `depth` blocks. `computes_in` is the type that its products are made in, or None: the caller's. `packs`: whether
     texts are run end to end with variable-length attention; None: where that is faster.
     """
 
-    def __init__(self, backbone: nn.Module, *, folder: Path, kept: list[int], depth: int) -> None:
+    def __init__(self, backbone: nn.Module, *, folder: Path, kept_layers: list[int], depth: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.folder = folder
-        self.kept = kept
+        self.kept_layers = kept_layers
         self.depth = depth
         self.computes_in: torch.dtype | None = None
         self.packs: bool | None = None
@@ -60,9 +60,9 @@ class TextEncoder(nn.Module):
         apart: Collection[str] = (),
     ) -> "TextEncoder":
         """Read a backbone (safetensors only), keep some layers of it, and set every dropout probability. `apart` are
-        tensors of its folder that somebody else reads.
+        tensors of its folder that are read elsewhere (a scorer's head).
         """
-        model = read_model(folder, _configured(folder, dropout), attention=attention, apart=apart)
+        model = read_model(folder, _configuration(folder, dropout), attention=attention, apart=apart)
         return cls._cut_of(model, folder, layers, dropout)
 
     @classmethod
@@ -70,20 +70,20 @@ class TextEncoder(nn.Module):
         cls, folder: Path, *, layers: int | list[int] | None, dropout: float, attention: Attention | None = None
     ) -> "tuple[TextEncoder, ClassifierHead]":
         """Read a sequence classifier so: its backbone, and its head."""
-        model = read_model(folder, _configured(folder, dropout), attention=attention, classifier=True)
+        model = read_model(folder, _configuration(folder, dropout), attention=attention, classifier=True)
         backbone, head = ClassifierHead.apart(model, dropout)
         return cls._cut_of(backbone, folder, layers, dropout), head
 
     @classmethod
     def _cut_of(cls, backbone: Any, folder: Path, layers: int | list[int] | None, dropout: float) -> "TextEncoder":
         """The encoder with these layers of a folder's backbone."""
-        kept, places = layers_to_keep(folder, layers)
+        kept_layers, places = layers_to_keep(folder, layers)
         depth = getattr(backbone.config, "retrieval_kd_depth", None) or backbone.config.num_hidden_layers
         set_dropout(backbone, dropout)
         try_out(backbone, folder)
         cut(backbone, places)
-        backbone.config.retrieval_kd_layers, backbone.config.retrieval_kd_depth = kept, depth
-        return cls(backbone, folder=folder, kept=kept, depth=depth)
+        backbone.config.retrieval_kd_layers, backbone.config.retrieval_kd_depth = kept_layers, depth
+        return cls(backbone, folder=folder, kept_layers=kept_layers, depth=depth)
 
     @property
     def width(self) -> int:
@@ -104,8 +104,8 @@ class TextEncoder(nn.Module):
         """Word embeddings, looked up once a step: each look-up brings a dense gradient of the whole table (47 MB for
         MiniLM).
         """
-        found: Tensor = self.backbone.get_input_embeddings()(ids)  # type: ignore[operator]
-        return found
+        vectors: Tensor = self.backbone.get_input_embeddings()(ids)  # type: ignore[operator]
+        return vectors
 
     def forward(
         self,
@@ -128,7 +128,7 @@ class TextEncoder(nn.Module):
                 return Encoded(text, full(last), {layer: full(value) for layer, value in states.items()})
             out = self.backbone(
                 inputs_embeds=embedded,
-                attention_mask=_attended(text, unattended).long(),
+                attention_mask=_attention_mask(text, unattended).long(),
                 output_hidden_states=bool(layers),
                 output_attentions=attention is not None,
                 **extra,
@@ -168,10 +168,10 @@ class TextEncoder(nn.Module):
         AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False).save_pretrained(folder)
 
     def rehearse(self, folder: Path, *, head: ClassifierHead | None = None) -> None:
-        """Save into a folder and read again, so that what is trained can be kept. Raises UserError if it cannot be, or
-        is another encoder then.
+        """Save into a folder and read again, so that what is trained can surely be saved. Raises UserError if it cannot
+        be, or is another encoder then.
         """
-        what = f"layers={self.kept} of {self.folder}: this {type(self.backbone).__name__}"
+        what = f"layers={self.kept_layers} of {self.folder}: this {type(self.backbone).__name__}"
         options: dict[str, Any] = {"layers": None, "dropout": 0.0}
         try:
             with torch.random.fork_rng():
@@ -179,15 +179,15 @@ class TextEncoder(nn.Module):
                 self.save(folder, head=head)
                 again = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
                 after = states_of(again.backbone).to(before.device)
-        except Exception as fault:  # whatever it is, it would come when training ends
+        except Exception as error:  # whatever it is, it would come when training ends
             raise UserError(
-                f"{what} cannot be saved and read again ({said(fault)}); give other layers, or null"
-            ) from fault
+                f"{what} cannot be saved and read again ({last_line(error)}); give other layers, or null"
+            ) from error
         if not torch.allclose(before, after, atol=CLOSE, rtol=CLOSE):
             raise UserError(f"{what} is another one when it is read again; give other layers, or null")
 
 
-def _configured(folder: Path, dropout: float) -> Any:
+def _configuration(folder: Path, dropout: float) -> Any:
     """A folder's configuration, with every dropout probability set."""
     from transformers import AutoConfig
     from transformers.utils import logging
@@ -204,7 +204,7 @@ def full(numbers: Tensor) -> Tensor:
     return numbers.float() if numbers.dtype in (torch.float16, torch.bfloat16) else numbers
 
 
-def _attended(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
+def _attention_mask(text: Tokens, but: int) -> Bool[Tensor, "text token"]:
     """The real tokens without the pieces `but` (-1: none) behind a text's last other one."""
     if but < 0:
         return text.mask

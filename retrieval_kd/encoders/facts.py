@@ -1,22 +1,22 @@
-"""What a backbone's folder says of itself, read without torch: how long a text may be, which tensors there are."""
+"""Facts of a backbone's folder, read without torch: how long a text may be, which tensors there are."""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 
-_NO_SEGMENTS = ("distilbert", "modernbert", "mpnet")  # model types whose configuration has no word for it
+_NO_SEGMENTS = ("distilbert", "modernbert", "mpnet")  # model types whose configuration has no key for it
 AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types that count positions from the padding's
 
 
 def positions(folder: Path) -> int | None:
     """How many tokens a backbone can read in one text; None where its configuration sets no bound."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    found = config.get("max_position_embeddings")
-    if found is None:
+    bound = config.get("max_position_embeddings")
+    if bound is None:
         return None
     padding = config.get("pad_token_id")
     before = (1 if padding is None else padding) + 1 if config.get("model_type") in AFTER_PADDING else 0
-    return int(found) - before
+    return int(bound) - before
 
 
 def lacks_segments(folder: Path) -> bool:
@@ -26,11 +26,11 @@ def lacks_segments(folder: Path) -> bool:
 
 
 def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors of a folder's safetensors, name → shape; those of a file that is none are told when it is loaded."""
+    """The tensors of a folder's safetensors, name → shape; a file that is none is refused when it is loaded."""
     from safetensors import SafetensorError, safe_open
 
-    found: dict[str, tuple[int, ...]] = {}
+    by_name: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         with suppress(SafetensorError), safe_open(path, framework="numpy") as file:
-            found |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    return found
+            by_name |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    return by_name

@@ -21,8 +21,8 @@ _DEPTH = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
 
 def config_of(folder: Path) -> dict[str, Any]:
     """What a backbone's config.json says."""
-    found: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return found
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
 
 
 def check_family(folder: Path) -> None:
@@ -32,13 +32,13 @@ def check_family(folder: Path) -> None:
     config = config_of(folder)
     kind = config.get("model_type")
     if kind in _WITH_DECODER or config.get("is_encoder_decoder"):
-        said = "an encoder with a decoder"
+        what = "an encoder with a decoder"
     elif kind in _DECODERS or _reads_one_way(config):
-        said = "a decoder, which reads from left to right"
+        what = "a decoder, which reads from left to right"
     else:
         return
     raise UserError(
-        f"{folder}: its config.json says {kind}, {said}, whose tokenizer has no pieces such as [CLS] and [SEP] "
+        f"{folder}: its config.json says {kind}, {what}, whose tokenizer has no pieces such as [CLS] and [SEP] "
         f"around a text; {_GIVE}"
     )
 
@@ -51,13 +51,13 @@ def _reads_one_way(config: Config) -> bool:
 
 def depth_of(folder: Path, config: Config) -> int:
     """How many blocks a configuration says. Raises UserError if it says no number."""
-    found = next((config[key] for key in _DEPTH if isinstance(config.get(key), int)), 0)
-    if found < 1:
+    depth = next((config[key] for key in _DEPTH if isinstance(config.get(key), int)), 0)
+    if depth < 1:
         raise UserError(
             f"{folder}: its config.json, of model_type {config.get('model_type')}, says no number of layers "
             f"({_DEPTH[0]}); {_GIVE}"
         )
-    return int(found)
+    return int(depth)
 
 
 def check_cut(config: Config, places: Sequence[int], depth: int) -> None:

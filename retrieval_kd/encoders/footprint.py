@@ -10,17 +10,17 @@ from retrieval_kd.encoders.unpadded import EncodeOptions, Key, Request, grouped,
 
 
 class Footprint(NamedTuple):
-    """Bytes: `groups` for the activations of all groups at once, `largest` of them for the heaviest group, `kept` for
-    what readers keep of all texts, which stays whether groups are recomputed or not.
+    """Bytes: `groups` for the activations of all groups at once, `largest` of them for the heaviest group, `outputs`
+    for the tensors that readers take from all texts, which stay whether groups are recomputed or not.
     """
 
     groups: int = 0
     largest: int = 0
-    kept: int = 0
+    outputs: int = 0
 
     def of(self, *, recompute: bool) -> int:
         """What a step keeps."""
-        return (self.largest if recompute else self.groups) + self.kept
+        return (self.largest if recompute else self.groups) + self.outputs
 
 
 def footprint(requests: Mapping[Key, Request], options: EncodeOptions) -> Footprint:
@@ -31,9 +31,9 @@ def footprint(requests: Mapping[Key, Request], options: EncodeOptions) -> Footpr
     was saved the first time. The other groups are taken to keep as much for a token, padding included. Frozen encoders
     keep nothing. What was run is let go.
     """
-    found = [_of_one([requests[key] for key in keys], options) for keys in shared(requests)]
-    groups, kept = (sum(getattr(one, name) for one in found) for name in ("groups", "kept"))
-    return Footprint(groups, max((one.largest for one in found), default=0), kept)
+    parts = [_of_one([requests[key] for key in keys], options) for keys in shared(requests)]
+    groups, outputs = (sum(getattr(one, name) for one in parts) for name in ("groups", "outputs"))
+    return Footprint(groups, max((one.largest for one in parts), default=0), outputs)
 
 
 def _of_one(requests: list[Request], options: EncodeOptions) -> Footprint:
@@ -63,6 +63,6 @@ def _of_one(requests: list[Request], options: EncodeOptions) -> Footprint:
             parts = run_group(encoder, group, words, requests, recompute=False, seed=None)
         held.append(parts)
     times = sum(group.texts.mask.numel() for group in groups) / first.texts.mask.numel()
-    kept = sum(value.numel() * value.element_size() for some in parts.values() for value in some.values())
+    outputs = sum(value.numel() * value.element_size() for tensors in parts.values() for value in tensors.values())
     held.clear()
-    return Footprint(round(saved[-1] * times), saved[-1], round(kept * times))
+    return Footprint(round(saved[-1] * times), saved[-1], round(outputs * times))

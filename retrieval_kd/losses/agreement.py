@@ -14,9 +14,9 @@ def agreement(
 
     Source: dual regularization, as SimXNS LEAD/util.py:453-457 computes it; R-Drop, Liang et al. (2021), eq. 2.
     """
-    there = listwise_kl(first, second, present=present, query_weight=query_weight)
-    back = listwise_kl(second, first, present=present, query_weight=query_weight)
-    return (there + back) / 2
+    forward = listwise_kl(first, second, present=present, query_weight=query_weight)
+    backward = listwise_kl(second, first, present=present, query_weight=query_weight)
+    return (forward + backward) / 2
 
 
 class Agreement(GuidedTerm):

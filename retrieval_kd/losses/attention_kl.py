@@ -66,11 +66,11 @@ def attention_distance(
     learner, and rows are not renormalised before the softmax.
     """
     columns = passage_mask if present is None else passage_mask & present[:, :, None]
-    kept = columns[:, :, None]
-    found, target = _rows(learner, kept), _rows(guide, kept)
-    target = _rows(target.exp(), kept) if soften_guide else target
-    divergence = target * (target.clamp(min=_TINY).log() - found.clamp(min=_TINY).log())
-    cost = (divergence if distance == "kl" else (found - target) ** 2).sum(-1)
+    word_columns = columns[:, :, None]
+    predicted, target = _rows(learner, word_columns), _rows(guide, word_columns)
+    target = _rows(target.exp(), word_columns) if soften_guide else target
+    divergence = target * (target.clamp(min=_TINY).log() - predicted.clamp(min=_TINY).log())
+    cost = (divergence if distance == "kl" else (predicted - target) ** 2).sum(-1)
     valid = query_mask[:, None] & columns.any(-1)[:, :, None]
     if per == "row":
         return weighted_mean(cost, valid, query_weight)
@@ -81,8 +81,8 @@ _TINY = 1e-30
 
 
 def _rows(attention: Tensor, columns: Tensor) -> Tensor:
-    kept = attention.masked_fill(~columns, 0.0)
-    return kept / kept.sum(-1, keepdim=True).clamp(min=_TINY)
+    shares = attention.masked_fill(~columns, 0.0)
+    return shares / shares.sum(-1, keepdim=True).clamp(min=_TINY)
 
 
 def softened(attention: Attention, temperature: float) -> Attention:
@@ -130,13 +130,16 @@ class AttentionKL(Term):
         }
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        one, other = views[self.learner], views[self.guide]
-        learner = softened(upcast(wanted(one.attention, "attention")), self.learner_temperature)
-        guide = self.guided(wanted(other.attention, "attention"))
-        query_mask, passage_mask = wanted(one.query_mask, "query_mask"), wanted(one.passage_mask, "passage_mask")
+        learner_view, guide_view = views[self.learner], views[self.guide]
+        learner = softened(upcast(wanted(learner_view.attention, "attention")), self.learner_temperature)
+        guide = self.guided(wanted(guide_view.attention, "attention"))
+        query_mask, passage_mask = (
+            wanted(learner_view.query_mask, "query_mask"),
+            wanted(learner_view.passage_mask, "passage_mask"),
+        )
         return attention_distance(
             learner,
-            _sized(guide, learner.shape),
+            _resized(guide, learner.shape),
             query_mask=query_mask,
             passage_mask=passage_mask,
             present=batch.listed,
@@ -145,7 +148,7 @@ class AttentionKL(Term):
         )
 
 
-def _sized(attention: Tensor, shape: torch.Size) -> Tensor:
+def _resized(attention: Tensor, shape: torch.Size) -> Tensor:
     """The guide's rows and columns cut or padded to the learner's: words stand in the same order on both sides."""
     room = [
         edge

@@ -1,9 +1,9 @@
-"""What an objective may not say of itself."""
+"""Contradictions within an objective."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from retrieval_kd.losses.largest import largest_fault
+from retrieval_kd.losses.largest import largest_problem
 
 if TYPE_CHECKING:
     from retrieval_kd.losses.objective import Objective
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def contradictions(objective: "Objective", terms: Mapping[str, "Term"]) -> Iterator[str]:
-    """A sentence for each; `terms` are those with a weight above 0. No term, a guide that may be moved but is nobody's
-    learner, a tied or echoed role that is read by none, a wrong group of `largest_of`.
+    """A sentence for each; `terms` are those with a weight above 0. No term, a guide with gradient that no term names
+    as learner, a tied or echoed role that is read by none, a wrong group of `largest_of`.
     """
     if not terms:
         yield "no term has a weight above 0: give at least one under loss.terms"
@@ -26,5 +26,5 @@ def contradictions(objective: "Objective", terms: Mapping[str, "Term"]) -> Itera
     for name in (*objective.tied, *(echo["of"] for echo in objective.echoes.values())):
         if name != "student" and name not in roles:
             yield f"the loss ties or echoes {name!r}, which none of its terms reads: give one of {sorted(roles)}"
-    if wrong := largest_fault(objective.largest_of, list(terms)):
-        yield wrong
+    if problem := largest_problem(objective.largest_of, list(terms)):
+        yield problem

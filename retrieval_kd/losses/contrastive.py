@@ -41,7 +41,7 @@ class Contrastive(Term):
 
     @property
     def reads_dark(self) -> bool:
-        """No dark example is a rival of the positive."""
+        """A dark example is never a negative."""
         return False
 
     def wants(self, step: int) -> Mapping[str, frozenset[Want]]:

@@ -27,23 +27,23 @@ def decoupled_kl(
     left out. Source: Zhao et al. (2022), "Decoupled Knowledge Distillation", eq. 7; `dkd_loss` of PROD, models.py:697
     and 779-806 of its code.
     """
-    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    counted = torch.ones_like(learner, dtype=torch.bool) if present is None else present
     column = positive.clamp(min=0)[:, None]
-    there = there & (positive >= 0)[:, None] & there.gather(1, column)
-    rest = there.scatter(1, column, False)
+    counted = counted & (positive >= 0)[:, None] & counted.gather(1, column)
+    rest = counted.scatter(1, column, False)
     options = {"learner_temperature": temperature, "guide_temperature": temperature, "scale": temperature**2}
-    both = [_against_rest(scores / temperature, column, there, rest) for scores in (learner, guide)]
-    judged = there.any(-1, keepdim=True).expand_as(both[0])
+    both = [_against_rest(scores / temperature, column, counted, rest) for scores in (learner, guide)]
+    judged = counted.any(-1, keepdim=True).expand_as(both[0])
     target = listwise_kl(*both, present=judged, scale=temperature**2, query_weight=query_weight)
     return alpha * target + beta * listwise_kl(learner, guide, present=rest, **options, query_weight=query_weight)
 
 
-def _against_rest(scores: PoolScores, column: torch.Tensor, there: PoolMask, rest: PoolMask) -> torch.Tensor:
+def _against_rest(scores: PoolScores, column: torch.Tensor, counted: PoolMask, rest: PoolMask) -> torch.Tensor:
     """The logarithms of P(positive) and of the sum of the others: logits of two classes."""
     lowest = torch.finfo(scores.dtype).min
-    shares = log_shares(scores, there)
-    others = shares.masked_fill(~rest, lowest).logsumexp(-1, keepdim=True)
-    return torch.cat([shares.gather(1, column), others.clamp(min=lowest / 2)], dim=1)
+    shares = log_shares(scores, counted)
+    log_rest = shares.masked_fill(~rest, lowest).logsumexp(-1, keepdim=True)
+    return torch.cat([shares.gather(1, column), log_rest.clamp(min=lowest / 2)], dim=1)
 
 
 class DecoupledKL(GuidedTerm):

@@ -15,14 +15,14 @@ Groups = Sequence[Sequence[str]]
 
 def largest_alone(groups: Groups, losses: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """The losses by name, those of each group 0 but for its largest; on a tie the first stays."""
-    found = dict(losses)
+    counted = dict(losses)
     for group in groups:
         largest = int(torch.stack([losses[name].detach() for name in group]).argmax())
-        found |= {name: losses[name] * (place == largest) for place, name in enumerate(group)}
-    return found
+        counted |= {name: losses[name] * (place == largest) for place, name in enumerate(group)}
+    return counted
 
 
-def largest_fault(groups: Groups, terms: Sequence[str]) -> str | None:
+def largest_problem(groups: Groups, terms: Sequence[str]) -> str | None:
     """A sentence where a group has fewer than two terms, names one that is not there, or two groups share one."""
     named = [name for group in groups for name in group]
     if all(len(group) > 1 for group in groups) and len(set(named)) == len(named) and set(named) <= set(terms):

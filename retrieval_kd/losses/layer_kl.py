@@ -1,4 +1,4 @@
-"""Layer distillation: blocks as rankings of the same passages, paired and weighed by what the guide's block says."""
+"""Layer distillation: blocks as rankings, paired and weighed by how well the guide's block ranks the positive."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -35,7 +35,7 @@ def layer_kl(
     Blocks are paired already; KL is a mean over queries. Source: LEAD, Sun et al. (2024), util.py:539-559 of its code.
     """
     weights = informativeness(guide, positive, negatives=present, temperature=weight_temperature)
-    return _weighed(weights, learner, guide, present=present, query_weight=query_weight)
+    return _weighted_sum(weights, learner, guide, present=present, query_weight=query_weight)
 
 
 def informativeness(
@@ -46,7 +46,7 @@ def informativeness(
     return (-hard / temperature).softmax(0).detach()
 
 
-def _weighed(
+def _weighted_sum(
     weights: Tensor,
     learner: LayerScores,
     guide: LayerScores,
@@ -68,8 +68,8 @@ class LayerKL(Term):
     generator of (seed, draw); `last` takes each side's last ones; `skip` the learner's last ones and, of a guide so
     many times as deep, one in so many from its first on (LEAD, util.py:206-221: of 6 and 12 the blocks 1 to 5 and 0, 2,
     4, 6, 8 for passages). `guide_temperature` divides the guide's scores as targets, not as what blocks weigh by
-    (util.py:606-700). What is no rival of the positive (LEAD has none such) is distilled and weighs nothing. Before
-    it has met the scorers it wants the last block of each.
+    (util.py:606-700). A candidate that is no negative (LEAD has none such) is distilled and weighs nothing. Before
+    `setup` it wants the last block of each.
     """
 
     @staticmethod
@@ -134,11 +134,11 @@ class LayerKL(Term):
             temperature=self.weight_temperature,
         )
         present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature
-        return _weighed(weights, learner, target, present=present, query_weight=self.query_weight(batch))
+        return _weighted_sum(weights, learner, target, present=present, query_weight=self.query_weight(batch))
 
     def _scores(self, view: View, layers: list[int]) -> Tensor:
-        found = view.pool_layers if self.over == "pool" else view.layers
-        return torch.stack([found[layer] for layer in layers])
+        by_block = view.pool_layers if self.over == "pool" else view.layers
+        return torch.stack([by_block[layer] for layer in layers])
 
 
 def drawn(choose: Choose, count: int, depth: int, chance: np.random.Generator) -> list[int]:

@@ -24,9 +24,9 @@ def listwise_kl(
     Source: Hinton, Vinyals & Dean (2015), eq. 1; PROD uses scale = T² (Lin et al. 2023, models.py:772-777).
     """
     target = log_shares(guide / guide_temperature, present)
-    found = log_shares(learner / learner_temperature, present)
+    predicted = log_shares(learner / learner_temperature, present)
     share = target.exp() if present is None else target.exp() * present
-    divergence = (share * (target - found).masked_fill(share == 0, 0.0)).sum(-1)
+    divergence = (share * (target - predicted).masked_fill(share == 0, 0.0)).sum(-1)
     valid = divergence.new_ones(divergence.shape).bool() if present is None else present.any(-1)
     return scale * weighted_mean(divergence, valid, query_weight)
 

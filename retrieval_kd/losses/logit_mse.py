@@ -18,8 +18,8 @@ def logit_mse(
 
     Source: `KD_logit` of PROD, Lin et al. (2023), models.py:774-776 of its code.
     """
-    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
-    return 0.5 * weighted_mean((learner - guide).masked_fill(~there, 0.0) ** 2, there, query_weight)
+    counted = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    return 0.5 * weighted_mean((learner - guide).masked_fill(~counted, 0.0) ** 2, counted, query_weight)
 
 
 class LogitMSE(GuidedTerm):

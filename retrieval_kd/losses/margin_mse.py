@@ -27,10 +27,10 @@ def margin_mse(
     Distillation", eq. 5.
     """
     judged, column = positive >= 0, positive.clamp(min=0)[:, None]
-    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
-    difference = (learner - guide).masked_fill(~there, 0.0)  # a stored guide is NaN where it has no score
+    counted = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    difference = (learner - guide).masked_fill(~counted, 0.0)  # a stored guide is NaN where it has no score
     error = (difference.gather(1, column) - difference) ** 2
-    valid = (there & there.gather(1, column) & judged[:, None]).scatter(1, column, False)
+    valid = (counted & counted.gather(1, column) & judged[:, None]).scatter(1, column, False)
     return weighted_mean(error, valid, query_weight)
 
 
@@ -41,10 +41,10 @@ def margin_mse_of_all(
 
     Source: losses/margin_mse.py of CL-DRD's code.
     """
-    there = torch.ones_like(learner, dtype=torch.bool) if present is None else present
-    difference = (learner - guide).masked_fill(~there, 0.0)
+    counted = torch.ones_like(learner, dtype=torch.bool) if present is None else present
+    difference = (learner - guide).masked_fill(~counted, 0.0)
     error = (difference[:, :, None] - difference[:, None, :]) ** 2
-    return weighted_mean(error, there[:, :, None] & there[:, None, :], query_weight)
+    return weighted_mean(error, counted[:, :, None] & counted[:, None, :], query_weight)
 
 
 class MarginMSE(GuidedTerm):

@@ -19,11 +19,11 @@ from retrieval_kd.shapes import Scalar
 class Objective(nn.Module):
     """Σ weight · term; a term of weight 0 is as if it were not there. `tied` roles hold the encoder of the first of
     them. `echoes` are further roles: {name: {"of": role, "redraw": "passage" | "query" | "both"}}, the same scorer read
-    again with fresh dropout on that side. `shuffle` is a control: a seed by which what guides say is shuffled. Of each
-    group of terms in `largest_of` only the one with the largest weighted loss counts in a step (largest.py).
+    again with fresh dropout on that side. `shuffle` is a control: a seed by which the guides' scores are shuffled. Of
+    each group of terms in `largest_of` only the one with the largest weighted loss counts in a step (largest.py).
 
     Raises ValueError where no term has a weight above 0 or one is not from 0 on, a tied or echoed role is read by none,
-    a guide may be moved but is nobody's learner, or a group names no term or a term twice.
+    a guide with gradient is no term's learner, or a group names no term or a term twice.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class Objective(nn.Module):
         self.tied, self.shuffle = tuple(tied), None if shuffle is None else from_zero("loss.shuffle", shuffle)
         self.echoes = {name: dict(echo) for name, echo in (echoes or {}).items()}
         self.largest_of = tuple(map(tuple, largest_of))
-        for wrong in contradictions(self, dict(self._named())):
-            raise ValueError(wrong)
+        for problem in contradictions(self, dict(self._terms())):
+            raise ValueError(problem)
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
@@ -62,24 +62,24 @@ class Objective(nn.Module):
     @property
     def roles(self) -> frozenset[str]:
         """The roles whose scorers are read."""
-        return frozenset(self.source(role) for _, term in self._named() for role in term.roles)
+        return frozenset(self.source(role) for _, term in self._terms() for role in term.roles)
 
     @property
     def learners(self) -> frozenset[str]:
         """The roles whose parameters are trained: exactly those that some term names as learner."""
-        return frozenset(self.source(term.learner) for _, term in self._named())
+        return frozenset(self.source(term.learner) for _, term in self._terms())
 
     def setup(self, sizes: Mapping[str, Size]) -> None:
-        """Tells every term how large the scorers are."""
-        for _, term in self._named():
+        """Gives every term the sizes of the scorers."""
+        for _, term in self._terms():
             term.setup({**sizes, **{name: sizes[self.source(name)] for name in self.echoes}})
 
     def wants(self, step: int) -> dict[str, frozenset[Want]]:
         """What the step reads of each role, echoes included."""
         wants: dict[str, frozenset[Want]] = defaultdict(frozenset)
-        for _, term in self._named():
-            for role, some in term.wants(step).items():
-                wants[role] |= some
+        for _, term in self._terms():
+            for role, features in term.wants(step).items():
+                wants[role] |= features
         return dict(wants)
 
     def as_guides(self, views: Mapping[str, View], batch: Candidates) -> Mapping[str, View]:
@@ -88,13 +88,13 @@ class Objective(nn.Module):
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> dict[str, Scalar]:
         shown, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
-        losses = {name: term.weight * term(self._seen(term, views, shown), batch) for name, term in self._named()}
+        losses = {name: term.weight * term(self._views(term, views, shown), batch) for name, term in self._terms()}
         return largest_alone(self.largest_of, losses)
 
-    def _seen(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
+    def _views(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
         """A term's views: its guide's as shown, unless that echoes its learner."""
         itself = term.guide is None or self.source(term.guide) == self.source(term.learner)
         return views if itself else {**views, str(term.guide): shown[str(term.guide)]}
 
-    def _named(self) -> list[tuple[str, Term]]:
+    def _terms(self) -> list[tuple[str, Term]]:
         return [(name, term) for name, term in self.terms.items() if isinstance(term, Term)]

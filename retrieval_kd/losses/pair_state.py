@@ -1,4 +1,4 @@
-"""Sentence-level distillation of states: the learner's two vectors say of a pair what the guide's state says."""
+"""Sentence-level distillation of states: a map of a pair's two vectors follows the guide's state of it."""
 
 from collections.abc import Mapping
 
@@ -23,9 +23,9 @@ def pair_state(
 
     Source: none; methods §2 names it as the other reading of MD2PR's sentence level.
     """
-    there = torch.ones_like(guide[..., 0], dtype=torch.bool) if present is None else present
-    distance = ((learner - guide).masked_fill(~there[..., None], 0.0) ** 2).mean(-1)
-    return weighted_mean(distance, there, query_weight)
+    counted = torch.ones_like(guide[..., 0], dtype=torch.bool) if present is None else present
+    distance = ((learner - guide).masked_fill(~counted[..., None], 0.0) ** 2).mean(-1)
+    return weighted_mean(distance, counted, query_weight)
 
 
 class PairState(Term):
@@ -48,6 +48,6 @@ class PairState(Term):
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
         passage = upcast(views[self.learner].vectors["passage"])
         query = upcast(views[self.learner].vectors["query"])[:, None].expand_as(passage)
-        found = self.map(torch.cat([query, passage, query * passage], dim=-1))
+        predicted = self.map(torch.cat([query, passage, query * passage], dim=-1))
         target = self.guided(wanted(views[self.guide].states, "states"))
-        return pair_state(found, target, present=batch.listed, query_weight=self.query_weight(batch))
+        return pair_state(predicted, target, present=batch.listed, query_weight=self.query_weight(batch))

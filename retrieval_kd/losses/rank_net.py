@@ -25,10 +25,10 @@ def ordered_pairs(labels: ListScores, present: ListMask | None) -> Bool[Tensor, 
 
 def pair_costs(scores: ListScores, present: ListMask | None) -> Pairs:
     """log(1 + exp(-(s_i - s_j))), which does not overflow; what an absent candidate scores takes no part."""
-    there = (
+    finite = (
         scores if present is None else scores.masked_fill(~present, 0.0)
     )  # before differences: inf - inf is no number
-    return softplus(there[:, None, :] - there[:, :, None])
+    return softplus(finite[:, None, :] - finite[:, :, None])
 
 
 def rank_net(

@@ -16,8 +16,8 @@ def score_norm(scores: ListScores, *, present: ListMask | None = None, query_wei
 
     Source: `reg_lambda` of CL-DRD, Zeng, Zamani & Vinay (2022), nway_listwise_1.py of its code.
     """
-    there = scores if present is None else scores.masked_fill(~present, 0.0)
-    return vector_norm(there if query_weight is None else there * query_weight.sqrt()[:, None])
+    counted = scores if present is None else scores.masked_fill(~present, 0.0)
+    return vector_norm(counted if query_weight is None else counted * query_weight.sqrt()[:, None])
 
 
 class ScoreNorm(Term):

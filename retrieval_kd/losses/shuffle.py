@@ -1,4 +1,4 @@
-"""A control: what guides say of a query's candidates, shuffled within its list, so that they teach its spread alone."""
+"""A control: guides' scores of a query's candidates, shuffled within its list, so that they teach its spread alone."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -61,9 +61,9 @@ def relabelled(seed: int | None, batch: Candidates) -> Candidates:
 
 def _permuted(moves: Tensor, seed: list[int]) -> Tensor:
     """Each row's places, those that move among themselves."""
-    there = moves.cpu().numpy()
-    keys = np.where(there, np.random.default_rng(seed).random(there.shape), np.inf)
-    chosen, places = np.argsort(keys, axis=1, kind="stable"), np.argsort(~there, axis=1, kind="stable")
+    moving = moves.cpu().numpy()
+    keys = np.where(moving, np.random.default_rng(seed).random(moving.shape), np.inf)
+    chosen, places = np.argsort(keys, axis=1, kind="stable"), np.argsort(~moving, axis=1, kind="stable")
     order = np.empty_like(places)
     np.put_along_axis(order, places, chosen, axis=1)
     return torch.from_numpy(order).to(moves.device)

@@ -61,7 +61,7 @@ class Term(nn.Module, ABC):
         return False
 
     def setup(self, sizes: Mapping[str, Size]) -> None:
-        """Told once, before the first step, how large every role's scorer is. Most terms need not know."""
+        """Called once, before the first step, with the size of every role's scorer. Most terms need not know."""
         return
 
     @abstractmethod
@@ -81,7 +81,7 @@ class Term(nn.Module, ABC):
 
 
 def linear_map(learner: int, guide: int) -> nn.Linear:
-    """From the learner's width to the guide's, always the same one; nobody else's draws are changed by it."""
+    """From the learner's width to the guide's, always the same one; no other draw is changed by it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return nn.Linear(learner, guide)

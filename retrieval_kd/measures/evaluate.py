@@ -58,9 +58,9 @@ class Report:
     def read(path: Path | str) -> "Report":
         """What `write` wrote. Raises UserError naming the line that is not JSON."""
         per_query: dict[str, dict[str, float]] = {}
-        for _, found in objects(Path(path), holds="measures, one JSON object a query"):
-            query_id = found.pop("query")
-            for measure, value in found.items():
+        for _, row in objects(Path(path), holds="measures, one JSON object a query"):
+            query_id = row.pop("query")
+            for measure, value in row.items():
                 per_query.setdefault(measure, {})[query_id] = value
         return Report(per_query)
 
@@ -81,23 +81,25 @@ def evaluate(
     {'q1': 1.0, 'q2': 0.5}
     """
     parsed = parse(measures)
-    asked = [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries
-    if not asked:
+    query_ids = (
+        [query_id for query_id in judgments.queries if judgments.relevant(query_id)] if queries is None else queries
+    )
+    if not query_ids:
         raise UserError("there is no query to measure; give judgments with a grade above 0")
-    lacking = next((query_id for query_id in asked if not judgments.relevant(query_id)), None)
+    lacking = next((query_id for query_id in query_ids if not judgments.relevant(query_id)), None)
     if lacking is not None:
         raise UserError(f"query {lacking!r} has no relevant passage, so that nothing can be measured; leave it out")
-    for fault in cannot_measure(parsed, judgments.only(asked)):
-        raise UserError(fault)
-    numbers = {query_id: str(number) for number, query_id in enumerate(asked, 1)}  # gdeval takes no other ids
-    grades = {numbers[query_id]: dict(judgments.judged(query_id)) for query_id in asked}
-    values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(asked, 0.0) for measure in parsed.values()}
-    falling, deepest = _falling(run.only(asked), judgments), _deepest(values)
+    for problem in cannot_measure(parsed, judgments.only(query_ids)):
+        raise UserError(problem)
+    numbers = {query_id: str(number) for number, query_id in enumerate(query_ids, 1)}  # gdeval takes no other ids
+    grades = {numbers[query_id]: dict(judgments.judged(query_id)) for query_id in query_ids}
+    values: dict[Any, dict[str, float]] = {measure: dict.fromkeys(query_ids, 0.0) for measure in parsed.values()}
+    falling, deepest = _falling(run.only(query_ids), judgments), _deepest(values)
     lists = _as_dicts(falling if deepest is None else falling.top(deepest))
     ranked = {numbers[query_id]: listed for query_id, listed in lists.items()}
-    held = {id(measure): of for measure, of in values.items()}  # by identity: a measure's hash is spelled anew
+    by_identity = {id(measure): of for measure, of in values.items()}  # by identity: a measure's hash is spelled anew
     for number, measure, value in ir_measures.iter_calc(list(values), grades, ranked):
-        (held.get(id(measure)) or values[measure])[asked[int(number) - 1]] = value
+        (by_identity.get(id(measure)) or values[measure])[query_ids[int(number) - 1]] = value
     return Report({name: values[measure] for name, measure in parsed.items()})
 
 

@@ -24,8 +24,8 @@ def measure_of(name: Any) -> Any:
         measure = ir_measures.parse_measure(name)
     except (ValueError, NameError, SyntaxError, KeyError, TypeError, AttributeError):
         raise UserError(f"there is no measure {name!r}; {EXAMPLES}") from None
-    for fault in _parameter_faults(name, measure):
-        raise UserError(fault)
+    for problem in _parameter_problems(name, measure):
+        raise UserError(problem)
     if not isinstance(measure.aggregator(), MeanAgg):
         raise UserError(f"measure {name} is no mean over queries; {EXAMPLES}")
     if _provider(measure) is None:
@@ -44,7 +44,7 @@ def cannot_measure(measures: Mapping[str, Any], judgments: Judgments) -> Iterato
         )
 
 
-def _parameter_faults(name: str, measure: Any) -> Iterator[str]:
+def _parameter_problems(name: str, measure: Any) -> Iterator[str]:
     supported = measure.SUPPORTED_PARAMS
     for key, value in measure.params.items():
         if key not in supported:

@@ -52,8 +52,8 @@ def letters_of(collection: Collection) -> Letters:
     unspaced, marks, latin, letters = 0, 0, 0, 0
     for text in texts:
         if text.isascii():
-            found = sum(map(str.isalpha, text))
-            latin, letters = latin + found, letters + found
+            count = sum(map(str.isalpha, text))
+            latin, letters = latin + count, letters + count
             continue
         rest = _RUN.sub(" ", text)
         unspaced += sum(map(len, _RUN.findall(text)))
@@ -65,7 +65,7 @@ def letters_of(collection: Collection) -> Letters:
 
 
 def fitting(letters: Letters) -> tuple[Analyser, str]:
-    """(the analyser for such letters, why), the why as a sentence to tell."""
+    """(the analyser for such letters, why), the why as a sentence to log."""
     if letters.without_blanks >= CHANGES:
         share = f"{letters.without_blanks:.0%} of the letters are of scripts without blanks between words, or Korean"
         return "bigram", f"{share}: they count as characters and pairs of neighbours"
@@ -89,9 +89,9 @@ def analysis(analyser: Analyser, pattern: str, *, stem: Callable[[str], str], st
     engine = re if analyser == "english" else regex
     try:
         find: Callable[[str], list[str]] = engine.compile(pattern).findall
-    except (re.error, regex.error) as fault:
+    except (re.error, regex.error) as error:
         raise UserError(
-            f"pattern={pattern!r} is no regular expression ({fault}): give one that matches a word"
+            f"pattern={pattern!r} is no regular expression ({error}): give one that matches a word"
         ) from None
 
     def words(text: str) -> list[str]:

@@ -22,8 +22,8 @@ from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
 from retrieval_kd.text.run import Run
 
-_Found = tuple[np.ndarray, np.ndarray]  # scores and positions, [query depth]
-_Search = Callable[[np.ndarray], _Found]
+_Hits = tuple[np.ndarray, np.ndarray]  # scores and positions, [query depth]
+_Search = Callable[[np.ndarray], _Hits]
 
 
 class Dense(Ranker):
@@ -31,7 +31,7 @@ class Dense(Ranker):
 
     `index` is a FAISS factory string: Flat compares with every passage, others approximate, searched with the
     parameters `search` ("nprobe=16") and trained on `sample` passages. Vectors are kept as `dtype` (float32, float16).
-    What is found for a block of queries is kept in `scratch`, as `Rerank` keeps scores.
+    The lists of a block of queries are written to `scratch`, as `Rerank` writes scores.
     """
 
     ranks_by: ClassVar[frozenset[str]] = frozenset({"dual"})
@@ -94,12 +94,12 @@ class Dense(Ranker):
         return RankingScratch.of(self.scratch, "dense", self.named, str(self.queries_per_block), *queries)
 
     def _shards(self, queries: int, depth: int, scratch: RankingScratch) -> Shards:
-        """What is found for each query."""
+        """The scores and positions of each query, on disk."""
         size = self.queries_per_block
         return Shards(scratch.folder / str(depth), queries, size, "int32", rows_at_once=size)
 
     def _search(self, queries: Mapping[str, str], passages: Shards, depth: int, *, assisting: bool = False) -> _Search:
-        """What finds scores, without the scorer's scale, and positions for some of the queries, by their numbers."""
+        """The search of some of the queries, by their numbers: scores without the scorer's scale, and positions."""
         device, texts = next(self.scorer.parameters()).device, list(queries.values())
         find = searcher(
             passages, index=self.index, search=self.search, sample=self.sample, device=device, assisting=assisting
@@ -107,7 +107,7 @@ class Dense(Ranker):
         return lambda rows: find(self._vectors([texts[row] for row in rows.tolist()]), depth)
 
     def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, scratch: RankingScratch | None) -> None:
-        """Write what is found for all of the queries, some at a time; nothing else holds it meanwhile."""
+        """Fill in the lists of all queries, a block at a time; no other copy is held meanwhile."""
         (queries, depth), what = scores.shape, "dense ranking for queries"
         if scratch is None:
             for block in blocks(track(range(queries), total=queries, what=what), self.queries_per_block):

@@ -12,7 +12,8 @@ from retrieval_kd.text.run import Run
 class ExcludeQueryItself(Ranker):
     """Another ranker's lists without the passage whose id is the query's.
 
-    It wraps rankers that read nobody else's lists, so that what fuses, tunes on or re-ranks lists never sees it either.
+    It wraps rankers that read no other ranker's lists, so that what fuses, tunes on or re-ranks lists never sees it
+    either.
     """
 
     def __init__(self, ranker: Ranker) -> None:

@@ -50,8 +50,8 @@ class Hybrid(Ranker):
             return dict.fromkeys(
                 ("alpha", "grid", "tuning_queries"), f"ranks alone are fused; set {at}.how=interpolate"
             )
-        given = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"set {at}.alpha=null")
-        return {"k": f"scores are fused; set {at}.how=reciprocal_rank", **given}
+        fixed = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"set {at}.alpha=null")
+        return {"k": f"scores are fused; set {at}.how=reciprocal_rank", **fixed}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         longest = max(self.list_depth, depth)
@@ -71,13 +71,13 @@ class Hybrid(Ranker):
         if self.how == "reciprocal_rank" or self.alpha is not None or not judged:
             return self
         chance = np.random.default_rng(0)
-        some = {name: queries[name] for name in chance.permutation(judged)[: self.tuning_queries].tolist()}
-        lists = self._lists(some, collection, self.list_depth)
-        found = copy(self)
-        found.alpha = found._alpha = tune_alpha(
-            *lists, judgments.only(some), "nDCG@10", self.grid, depth=self.list_depth
+        sample = {name: queries[name] for name in chance.permutation(judged)[: self.tuning_queries].tolist()}
+        lists = self._lists(sample, collection, self.list_depth)
+        ranker = copy(self)
+        ranker.alpha = ranker._alpha = tune_alpha(
+            *lists, judgments.only(sample), "nDCG@10", self.grid, depth=self.list_depth
         )
-        return found
+        return ranker
 
     @property
     def chosen(self) -> Mapping[str, float]:

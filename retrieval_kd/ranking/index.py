@@ -49,7 +49,7 @@ def trained(index: str) -> bool:
     try:
         return not faiss.index_factory(_WIDTH, index, faiss.METRIC_INNER_PRODUCT).is_trained
     except RuntimeError:
-        return True  # told where passages are indexed
+        return True  # an error where passages are indexed
 
 
 class Exact:
@@ -69,8 +69,8 @@ class Exact:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores and positions of the best of a block, whose first passage is the collection's `first`."""
         if self.device.type == "cpu":
-            found, numbers = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-            return torch.from_numpy(found), torch.from_numpy(numbers).int().add_(first)
+            similarities, numbers = faiss.knn(queries, block, min(depth, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+            return torch.from_numpy(similarities), torch.from_numpy(numbers).int().add_(first)
         product = torch.from_numpy(queries).to(self.device) @ torch.tensor(block, device=self.device).T
         scores, places = product.topk(min(depth, len(block)), dim=1)
         return scores, places.int().add_(first)
@@ -88,10 +88,10 @@ class Approximate:
         self, passages: Shards, *, index: str, search: str | None, sample: int, assisting: bool = False
     ) -> None:
         self._parts: list[tuple[int, faiss.Index]] = []
-        for first, path in _built(passages, index, sample, assisting=assisting):
+        for first, path in _build_parts(passages, index, sample, assisting=assisting):
             part = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
             if search is not None:
-                _set(part, search, index)
+                _set_parameters(part, search, index)
             self._parts.append((first, part))
 
     def __call__(self, queries: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
@@ -103,16 +103,16 @@ class Approximate:
         return best.scores.numpy(), best.positions.numpy()
 
 
-def _set(part: faiss.Index, search: str, index: str) -> None:
+def _set_parameters(part: faiss.Index, search: str, index: str) -> None:
     try:
         faiss.ParameterSpace().set_index_parameters(part, search)  # type: ignore[arg-type]  # its stubs know numbers only
-    except RuntimeError as fault:
+    except RuntimeError as error:
         raise UserError(
-            f"search={search!r} does not fit index={index!r} ({_reason(fault)}): give e.g. nprobe=16"
+            f"search={search!r} does not fit index={index!r} ({_reason(error)}): give e.g. nprobe=16"
         ) from None
 
 
-def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> list[tuple[int, Path]]:
+def _build_parts(passages: Shards, index: str, sample: int, *, assisting: bool) -> list[tuple[int, Path]]:
     """(first passage, file) of every part of the index, made where they are not there."""
     key = hashlib.sha256(f"{index} {sample} {_PASSAGES_PER_PART}".encode()).hexdigest()[:16]
     folder, starts = passages.folder / f"index-{key}", range(0, len(passages), _PASSAGES_PER_PART)
@@ -125,13 +125,13 @@ def _built(passages: Shards, index: str, sample: int, *, assisting: bool) -> lis
         locked_write(empty, partial(_train, passages, index, sample), wait=True)
         for wait in (False, True):
             for rows, path in reversed(parts) if assisting else parts:
-                make = partial(_add, passages, rows, empty, index, quiet=assisting)
+                make = partial(_add_passages, passages, rows, empty, index, quiet=assisting)
                 locked_write(path, make, wait=wait)
     return [(rows.start, path) for rows, path in parts]
 
 
 def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
-    with _refusing(passages, index):
+    with _user_errors(passages, index):
         empty = faiss.index_factory(passages.width, index, faiss.METRIC_INNER_PRODUCT)
         if empty.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise UserError(
@@ -143,12 +143,12 @@ def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
     _write(empty, file)
 
 
-def _add(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO, *, quiet: bool) -> None:
-    part, found = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
+def _add_passages(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO, *, quiet: bool) -> None:
+    part, arrays = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
     blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
     what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
-    with _refusing(passages, index):
-        for block in found if quiet else track(found, total=blocks, what=what):
+    with _user_errors(passages, index):
+        for block in arrays if quiet else track(arrays, total=blocks, what=what):
             part.add(block)
     _write(part, file)
 
@@ -159,17 +159,17 @@ def _write(index: faiss.Index, file: BinaryIO) -> None:
 
 
 @contextmanager
-def _refusing(passages: Shards, index: str) -> Iterator[None]:
+def _user_errors(passages: Shards, index: str) -> Iterator[None]:
     """What FAISS cannot make is a UserError."""
     try:
         yield
-    except RuntimeError as fault:
+    except RuntimeError as error:
         raise UserError(
             f"index={index!r} cannot be made of {len(passages)} vectors of {passages.width} dimensions "
-            f"({_reason(fault)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
+            f"({_reason(error)}): give a FAISS factory string such as Flat, HNSW32 or IVF256,Flat"
         ) from None
 
 
-def _reason(fault: RuntimeError) -> str:
+def _reason(error: RuntimeError) -> str:
     """What FAISS says, without where in its sources it says so."""
-    return str(fault).rsplit(": ", 1)[-1].strip()
+    return str(error).rsplit(": ", 1)[-1].strip()

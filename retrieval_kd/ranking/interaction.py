@@ -68,15 +68,15 @@ def every_pair(queries: TokenVectors, passages: TokenVectors) -> Float[Tensor, "
     high, wide = _TILES[queries.tokens.device.type]
     order = passages.lengths.argsort(stable=True)
     passages = passages.take(order)
-    found = queries.tokens.new_zeros(len(passages), len(queries))
+    scores = queries.tokens.new_zeros(len(passages), len(queries))
     columns = [(first, last, queries.part(first, last)) for first, last in queries.cuts(wide)]
     for top, bottom in passages.cuts(high):
         rows = passages.part(top, bottom)
         for left, right, part in columns:
             best = _greatest(rows.tokens @ part.tokens.T, rows.lengths)
             owners = torch.repeat_interleave(torch.arange(len(part)), part.lengths).to(best.device)
-            found[top:bottom, left:right].index_add_(1, owners, best)
-    return torch.empty_like(found).index_copy_(0, order.to(found.device), found).T
+            scores[top:bottom, left:right].index_add_(1, owners, best)
+    return torch.empty_like(scores).index_copy_(0, order.to(scores.device), scores).T
 
 
 def _greatest(products: Float[Tensor, "passage_token query_token"], lengths: Int[Tensor, "passage"]) -> Tensor:
@@ -95,7 +95,7 @@ def listed_pairs(
     queries: TokenVectors, passages: TokenVectors, query: Int[Tensor, "pair"], passage: Int[Tensor, "pair"]
 ) -> Float[Tensor, "pair"]:
     """Σ_i max_j q_i · p_j of query[n] with passage[n], in chunks of pairs of like length."""
-    found = queries.tokens.new_zeros(len(query))
+    scores = queries.tokens.new_zeros(len(query))
     lengths = passages.lengths[passage]
     order = lengths.argsort(stable=True, descending=True)
     longest_query = int(queries.lengths.max())
@@ -106,8 +106,8 @@ def listed_pairs(
         right, real = _padded(passages, passage[chunk])
         products = (left @ right.transpose(1, 2)).masked_fill(~real[:, None], -torch.inf)
         best = products.amax(2).masked_fill(~real.any(1, keepdim=True), 0.0)
-        found[chunk.to(found.device)] = best.sum(1)
-    return found
+        scores[chunk.to(scores.device)] = best.sum(1)
+    return scores
 
 
 def _padded(texts: TokenVectors, chosen: Int[Tensor, "chosen"]) -> tuple[Tensor, Tensor]:

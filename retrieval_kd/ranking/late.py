@@ -1,4 +1,4 @@
-"""Ranking by late interaction: tokens of a query with tokens of every passage, or of those that somebody lists."""
+"""Ranking by late interaction: tokens of a query with tokens of all passages, or of another ranker's lists."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ class Late(Ranker):
     `candidates` proposes `candidates_per_query` passages for each query; None means that every passage is compared with
     every query. Passages pass by in blocks whose token vectors are in memory, once for each block of queries.
 
-    What is found is kept in `scratch`, as `Rerank` keeps scores: the best of every part of the collection, or the
+    Results are written to `scratch`, as `Rerank` writes scores: the best of every part of the collection, or the
     scores of the pairs.
     """
 
@@ -92,7 +92,7 @@ class Late(Ranker):
         return RankingScratch.of(self.scratch, *words, *queries)
 
     def _blocks(self, queries: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
-        """Texts of queries, some at a time, with a name for what is kept of them."""
+        """Texts of queries, some at a time, with a name for their scratch files."""
         for number, texts in enumerate(blocks(queries.values(), self.queries_per_block)):
             yield str(number), texts
 
@@ -103,13 +103,13 @@ class Late(Ranker):
         passages, what = self._passages(collection), "late ranking of passages"
         scores, positions = [np.zeros((0, depth), np.float32)], [np.zeros((0, depth), np.int32)]
         for name, texts in self._blocks(queries):
-            asked = self._queries(texts)
-            best_of = self._best(asked, passages, depth)
+            query_vectors = self._queries(texts)
+            best_of = self._best(query_vectors, passages, depth)
             if scratch is None:
                 best = best_of(track(range(len(passages)), total=len(passages), what=what))
             else:
                 best = Parts(scratch, name, len(texts), len(passages), depth).best(best_of, what=what)
-            scores.append((best.scores.cpu() * self._factor(asked)[:, None].cpu()).numpy())
+            scores.append((best.scores.cpu() * self._factor(query_vectors)[:, None].cpu()).numpy())
             positions.append(best.positions.cpu().numpy())
         return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
 
@@ -127,8 +127,8 @@ class Late(Ranker):
         def best_of(rows: Iterable[int]) -> TopK:
             best = TopK(len(queries), depth, queries.tokens.device)
             for block in blocks(rows, self.passages_per_block):
-                found = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
-                best.add(found, torch.tensor(block, device=found.device).expand(len(queries), -1))
+                scores = every_pair(queries, self._vectors("passage", passages.take(np.array(block))))
+                best.add(scores, torch.tensor(block, device=scores.device).expand(len(queries), -1))
             return best
 
         return best_of
@@ -161,12 +161,12 @@ class Late(Ranker):
         _, offsets, positions, _ = proposed.positions(collection)
         row_of = proposed.rows
         for first in range(0, len(proposed.query_ids), self.queries_per_block):
-            some = proposed.query_ids[first : first + self.queries_per_block]
-            pairs = slice(int(offsets[first]), int(offsets[first + len(some)]))
-            asked = self._queries([queries[query_id] for query_id in some])
+            query_ids = proposed.query_ids[first : first + self.queries_per_block]
+            pairs = slice(int(offsets[first]), int(offsets[first + len(query_ids)]))
+            query_vectors = self._queries([queries[query_id] for query_id in query_ids])
             order = np.argsort(positions[pairs], kind="stable")
             rows, places = row_of[pairs][order] - first, positions[pairs][order]
-            yield str(first), self._scores(asked, rows, places, passages), order
+            yield str(first), self._scores(query_vectors, rows, places, passages), order
 
     def _scores(self, queries: TokenVectors, rows: np.ndarray, positions: np.ndarray, passages: Ragged) -> Make:
         """What scores some of the (query, passage) pairs; passages stand in order, so that each is encoded once."""
@@ -174,15 +174,15 @@ class Late(Ranker):
 
         def make(numbers: np.ndarray) -> np.ndarray:
             used, starts = np.unique(positions[numbers], return_index=True)
-            ends, found = np.append(starts[1:], len(numbers)), []
+            ends, parts = np.append(starts[1:], len(numbers)), []
             for first in range(0, len(used), self.passages_per_block):
-                some = used[first : first + self.passages_per_block]
-                pairs = numbers[starts[first] : ends[first + len(some) - 1]]
+                block = used[first : first + self.passages_per_block]
+                pairs = numbers[starts[first] : ends[first + len(block) - 1]]
                 query = torch.from_numpy(rows[pairs])
-                passage = torch.from_numpy(np.searchsorted(some, positions[pairs]))
-                scores = listed_pairs(queries, self._vectors("passage", passages.take(some)), query, passage)
-                found.append((scores * factor[query.to(factor.device)]).cpu().numpy())
-            return np.concatenate(found)[:, None]
+                passage = torch.from_numpy(np.searchsorted(block, positions[pairs]))
+                scores = listed_pairs(queries, self._vectors("passage", passages.take(block)), query, passage)
+                parts.append((scores * factor[query.to(factor.device)]).cpu().numpy())
+            return np.concatenate(parts)[:, None]
 
         return make
 
@@ -197,8 +197,8 @@ class Late(Ranker):
         return self._vectors("query", tokenise(texts, form.folder))
 
     def _vectors(self, kind: Kind, texts: Ragged) -> TokenVectors:
-        found = inference.token_vectors(self.scorer, kind, texts, tokens_per_group=self.tokens_per_group)
-        return TokenVectors.of(*found, device=next(self.scorer.parameters()).device)
+        arrays = inference.token_vectors(self.scorer, kind, texts, tokens_per_group=self.tokens_per_group)
+        return TokenVectors.of(*arrays, device=next(self.scorer.parameters()).device)
 
     def _factor(self, queries: TokenVectors) -> Tensor:
         """What the scorer multiplies MaxSim by, [query]."""

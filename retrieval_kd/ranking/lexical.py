@@ -64,21 +64,21 @@ class BM25(Ranker):
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         """Streams over the queries: beside the index, memory is one score a passage and the run itself."""
-        index, depth = self._indexed(collection), min(depth, len(collection))
+        index, depth = self._index_of(collection), min(depth, len(collection))
         positions = np.full((len(queries), depth), -1, dtype=np.int32)
         scores = np.zeros((len(queries), depth), dtype=np.float32)
         for row, text in enumerate(track(queries.values(), total=len(queries), what="BM25: ranking for queries")):
             words = [index.words[word] for word in index.analysis(text) if word in index.words]
-            found = index.scores.get_scores_from_ids(words)
-            best = _best(found, depth, collection)
-            positions[row, : len(best)], scores[row, : len(best)] = best, found[best]
+            all_scores = index.scores.get_scores_from_ids(words)
+            best = _best(all_scores, depth, collection)
+            positions[row, : len(best)], scores[row, : len(best)] = best, all_scores[best]
         return Run.of_arrays(list(queries), collection.ids, positions, scores)
 
-    def _indexed(self, collection: Collection) -> _Index:
+    def _index_of(self, collection: Collection) -> _Index:
         """The index of the collection; the last one is kept, for a second set of queries."""
         if self._index is None or self._index.digest != collection.digest:
             words: dict[str, int] = {}
-            analysed = self._analysis(self.analyser or _chosen(collection))
+            analysed = self._analysis(self.analyser or _choose_analyser(collection))
             texts = [
                 array("i", [words.setdefault(word, len(words)) for word in analysed(passage.words)])
                 for passage in track(collection.values(), total=len(collection), what="BM25: reading passages")
@@ -94,8 +94,8 @@ class BM25(Ranker):
         return analysis(analyser, self.pattern, stem=self._stem, stopwords=self.stopwords)
 
 
-def _chosen(collection: Collection) -> Analyser:
-    """The analyser that fits the collection, which is told."""
+def _choose_analyser(collection: Collection) -> Analyser:
+    """The analyser that fits the collection; logged."""
     letters = letters_of(collection)
     analyser, why = fitting(letters)
     level = logging.INFO if analyser == "english" and letters.latin >= 0.5 else logging.WARNING

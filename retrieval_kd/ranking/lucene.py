@@ -54,8 +54,8 @@ class Lucene(Ranker):
         stream = track(queries.items(), total=len(queries), what="Lucene: ranking for queries")
         for block in blocks(stream, self.queries_per_block):
             ids, texts = [query_id for query_id, _ in block], [text for _, text in block]
-            found = searcher.batch_search(texts, ids, k=depth, threads=self.threads)
-            lists |= {query_id: [(hit.docid, hit.score) for hit in found[query_id]] for query_id in ids}
+            hits = searcher.batch_search(texts, ids, k=depth, threads=self.threads)
+            lists |= {query_id: [(hit.docid, hit.score) for hit in hits[query_id]] for query_id in ids}
         return Run.of(lists)
 
 

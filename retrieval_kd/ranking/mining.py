@@ -1,4 +1,4 @@
-"""What is kept of a ranking when candidates are mined: ranks, judged or not, queries that confuse."""
+"""Which of a ranking's passages are mined as candidates: by ranks, by judgments, for confusing queries."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
-from retrieval_kd.text.select import NOBODY, confusing, window
+from retrieval_kd.text.select import UNJUDGED, confusing, window
 
 
 class Selection(ABC):
@@ -18,11 +18,11 @@ class Selection(ABC):
     depth: int
 
     @abstractmethod
-    def choose(self, found: Run, judgments: Judgments) -> Run:
-        """What is kept of the ranker's answer."""
+    def choose(self, run: Run, judgments: Judgments) -> Run:
+        """The selected part of the ranker's run."""
 
     def unknown(self, query_ids: Iterable[str]) -> list[str]:
-        """The queries that it keeps nothing of, whatever the ranker answers."""
+        """The queries of which it selects nothing, whatever the ranker returns."""
         return []
 
 
@@ -32,8 +32,8 @@ class All(Selection):
     def __init__(self, *, depth: int) -> None:
         self.depth = _ranks("depth", (1, depth))[1]
 
-    def choose(self, found: Run, judgments: Judgments) -> Run:
-        return found
+    def choose(self, run: Run, judgments: Judgments) -> Run:
+        return run
 
 
 class Hard(Selection):
@@ -43,9 +43,13 @@ class Hard(Selection):
         self.first, self.depth = _ranks("first, last", (first, last))
         self.drop_judged = drop_judged
 
-    def choose(self, found: Run, judgments: Judgments) -> Run:
-        kept = window(found, self.first, self.depth)
-        return kept.keep(grades_of(kept, judgments, unjudged=NOBODY) == NOBODY) if self.drop_judged else kept
+    def choose(self, run: Run, judgments: Judgments) -> Run:
+        selected = window(run, self.first, self.depth)
+        return (
+            selected.keep(grades_of(selected, judgments, unjudged=UNJUDGED) == UNJUDGED)
+            if self.drop_judged
+            else selected
+        )
 
 
 class Confusing(Selection):
@@ -84,9 +88,9 @@ class Confusing(Selection):
         why = f"every rank in {at}.teacher_window={node['teacher_window']} is better than any in {at}.student_window"
         return {"teacher_ahead": f"{why}; give windows that overlap, as [1,15] and [1,200]"}
 
-    def choose(self, found: Run, judgments: Judgments) -> Run:
+    def choose(self, run: Run, judgments: Judgments) -> Run:
         return confusing(
-            found,
+            run,
             self.teacher,
             judgments,
             student_window=self.student_window,
@@ -101,8 +105,8 @@ class Confusing(Selection):
         return [query_id for query_id in query_ids if query_id not in known]
 
 
-def _ranks(name: str, given: Sequence[int]) -> tuple[int, int]:
+def _ranks(name: str, ranks: Sequence[int]) -> tuple[int, int]:
     """(first, last) rank. Raises UserError if they are none."""
-    if len(given) != 2 or not 1 <= given[0] <= given[1]:
-        raise UserError(f"{name}={list(given)}: give ranks from 1 on, the first not after the last")
-    return given[0], given[1]
+    if len(ranks) != 2 or not 1 <= ranks[0] <= ranks[1]:
+        raise UserError(f"{name}={list(ranks)}: give ranks from 1 on, the first not after the last")
+    return ranks[0], ranks[1]

@@ -49,11 +49,11 @@ def mine(
     select: Selection,
     copies: Callable[[int], object] = lambda _: None,
 ) -> Run:
-    """What `select` keeps of the ranker's answer, never a passage that is judged relevant to the query, nor an exact
+    """What `select` chooses of the ranker's run, never a passage that is judged relevant to the query, nor an exact
     copy of one; `copies` gets how many of those were left out.
     """
-    found = ranker.rank(queries, collection, select.depth)
-    kept = without(select.choose(found, judgments), judgments)
-    alone = without_copies(kept, judgments, collection)
-    copies(len(kept.numbers) - len(alone.numbers))
-    return alone
+    run = ranker.rank(queries, collection, select.depth)
+    selected = without(select.choose(run, judgments), judgments)
+    distinct = without_copies(selected, judgments, collection)
+    copies(len(selected.numbers) - len(distinct.numbers))
+    return distinct

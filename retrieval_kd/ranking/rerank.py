@@ -1,4 +1,4 @@
-"""Ranking somebody's lists anew, by any scorer that reads query and passage."""
+"""Ranking another ranker's lists anew, by any scorer that reads query and passage."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
@@ -24,7 +24,7 @@ from retrieval_kd.text.run import Run
 class Rerank(Ranker):
     """The first `candidates_per_query` of each list that `candidates` makes, ordered by the scorer's scores.
 
-    Scores are kept in `scratch`, where a killed ranking goes on from, until whoever gave the folder puts it away; where
+    Scores are written to `scratch`, where a killed ranking goes on from, until the caller removes the folder; where
     several scorers share one, each is `named`.
     """
 
@@ -124,14 +124,14 @@ class Rescoring:
             )
         _, _, positions, _ = self.run.positions(self.collection)
         passages = tokenised(self.collection, passage.folder, self.artifacts, join=passage.join)
-        asked = tokenise([self.queries[query_id] for query_id in self.run.query_ids], query.folder)
+        query_pieces = tokenise([self.queries[query_id] for query_id in self.run.query_ids], query.folder)
         rows = self.run.rows
         apart = query.layout == "apart"  # then pairs of one passage stand together, so that it is read once
         order = np.argsort(positions, kind="stable") if apart else np.arange(len(rows))
 
         def make(numbers: np.ndarray) -> np.ndarray:
             pairs = order[numbers]
-            left, right = asked.take(rows[pairs]), passages.take(positions[pairs])
+            left, right = query_pieces.take(rows[pairs]), passages.take(positions[pairs])
             return inference.pair_scores(self.scorer, left, right, tokens_per_group=self.tokens_per_group)[:, None]
 
         return make, order
@@ -142,8 +142,8 @@ class Rescoring:
             self._by(ensemble.member(name)).scored(None if folder is None else folder / name)
             for name in ensemble.weights
         ]
-        found = standardised(runs, weights=list(ensemble.weights.values()), depth=len(self.run.numbers))
-        return Run.of_rows(found.query_ids, found.rows, found.passage_ids, found.numbers, found.scores * ensemble.scale)
+        fused = standardised(runs, weights=list(ensemble.weights.values()), depth=len(self.run.numbers))
+        return Run.of_rows(fused.query_ids, fused.rows, fused.passage_ids, fused.numbers, fused.scores * ensemble.scale)
 
     def _by(self, scorer: Scorer) -> "Rescoring":
         return replace(self, scorer=scorer)

@@ -1,4 +1,4 @@
-"""A run from a file, as a ranker: what another system or an earlier stage found."""
+"""A run from a file, as a ranker: the lists of another system or an earlier stage."""
 
 from collections.abc import Mapping
 from pathlib import Path

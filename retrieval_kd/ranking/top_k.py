@@ -14,7 +14,7 @@ _QUERIES_AT_ONCE = 1024  # that are merged together: a sort of 1 024 × 400 scor
 class TopK:
     """For each query the `depth` best of what was shown, best first; of equal scores the one shown first.
 
-    Narrower where fewer were shown; -1 and -inf stand where a search found nobody.
+    Narrower where fewer were shown; -1 and -inf stand where a search found no passage.
     """
 
     def __init__(self, queries: int, depth: int, device: torch.device | str = "cpu") -> None:
@@ -29,17 +29,17 @@ class TopK:
         if width > before.shape[1]:  # else what is held is overwritten, some queries at a time
             self.scores, self.positions = before.new_empty(len(before), width), places.new_empty(len(before), width)
         for first in range(0, len(before), _QUERIES_AT_ONCE):
-            some = slice(first, first + _QUERIES_AT_ONCE)
-            self.scores[some], self.positions[some] = _merged(
-                before[some], places[some], scores[some], positions[some], self.depth
+            rows = slice(first, first + _QUERIES_AT_ONCE)
+            self.scores[rows], self.positions[rows] = _merge(
+                before[rows], places[rows], scores[rows], positions[rows], self.depth
             )
 
 
-def _merged(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+def _merge(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """The best of what was held and what is shown, of some queries."""
     best, order = torch.cat([held, scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
-    found = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
-    return best[:, :depth], found
+    best_positions = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
+    return best[:, :depth], best_positions
 
 
 def packed(scores: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.int32]:

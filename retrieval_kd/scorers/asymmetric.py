@@ -13,7 +13,7 @@ from retrieval_kd.batch.tokens import Place, Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.dual import Dual, dot
@@ -73,7 +73,7 @@ class Asymmetric(Scorer):
     ) -> None:
         super().__init__()
         form = self.formed(locals())
-        saved = None if checkpoint is None else _saved(checkpoint)
+        saved = None if checkpoint is None else _saved_folder(checkpoint)
         self.passages = (
             _dual(passages, passages_of) if passages is not None else _own_copy(saved, passages_of, attention)
         )
@@ -131,21 +131,21 @@ class Asymmetric(Scorer):
         query, passage = self.written("query"), self.written("passage")
         assert query is not None
         assert passage is not None
-        asked = batch.texts[query].query
-        assert asked is not None
+        queries = batch.texts[query].query
+        assert queries is not None
         return {
-            "query": Reading(self.tower, asked),
+            "query": Reading(self.tower, queries),
             "passage": Reading(self.encoder_of("passage"), batch.texts[passage].passage.flat()),
         }
 
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
         if kind == "passage":
             return self.passages.project(encoded, kind, wants)
         vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
         return {"vector": unit(vector, dim=-1) if self.normalize else vector}
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
-        query, passage = kept["query"]["vector"], kept["passage"]["vector"]
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        query, passage = projected["query"]["vector"], projected["passage"]["vector"]
         lists = passage.unflatten(0, (batch.local, -1))
         pooled = scores = None
         if wants_of(wants, "pool"):
@@ -159,7 +159,7 @@ class Asymmetric(Scorer):
             vectors={"query": query, "passage": lists} if wants_of(wants, "vectors") else {},
         )
 
-    def match(self, query: Kept, passage: Kept) -> Tensor:
+    def match(self, query: Tensors, passage: Tensors) -> Tensor:
         return (query["vector"] * passage["vector"]).sum(-1) * self.scale
 
     def learning(self, kind: Kind) -> bool:
@@ -192,7 +192,7 @@ def _dual(passages: Scorer, role: str) -> Dual:
     return passages
 
 
-def _saved(checkpoint: str) -> Path:
+def _saved_folder(checkpoint: str) -> Path:
     folder = locate(checkpoint)
     if read_record(folder).get("kind") != Asymmetric.saved_as():
         raise UserError(

@@ -15,7 +15,7 @@ from retrieval_kd.encoders.dropout import set_dropout
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers import foreign_cross
@@ -99,20 +99,20 @@ class Cross(Scorer):
             raise UserError("attention=sdpa shows no words' attention: give attention=null, or word_attention=false")
         attention = "eager" if word_attention else attention
         self.form = form = self.formed(locals())
-        self.towers, head = (towers, None) if towers else self._opened(locals())
+        self.towers, head = (towers, None) if towers else self._open(locals())
         encoder = self.towers.query
         if segments and not encoder.has_segments:
             raise UserError(f"segments=true: {encoder.folder} has no segments (token types); leave it null")
         self.form = {**self.form, "segments": form["segments"] and encoder.has_segments}
         dropped = dropout if form["head_dropout"] == SAME else form["head_dropout"]
-        self.classifier = head or self._fresh(encoder.width)
+        self.classifier = head or self._new_head(encoder.width)
         set_dropout(self.classifier, dropped)
-        self.scale, self.attention_layer = form["scale"], _place(form["attention_layer"], len(encoder.kept))
+        self.scale, self.attention_layer = form["scale"], _place(form["attention_layer"], len(encoder.kept_layers))
         self.pooling: Pooling = "mean" if form["pooling"] == "mean" else "cls"
         self.activation = activation_of(form["activation"])
         self.tokenisation = write_as(self.towers, form, layout="joined")
 
-    def _opened(self, arguments: Mapping[str, Any]) -> tuple[Towers, ClassifierHead | None]:
+    def _open(self, arguments: Mapping[str, Any]) -> tuple[Towers, ClassifierHead | None]:
         """The encoder of a folder, and its head where that is a sequence classifier's."""
         options = {key: arguments[key] for key in ("layers", "dropout", "attention")}
         folder = locate(arguments["checkpoint"] or arguments["backbone"])
@@ -137,7 +137,7 @@ class Cross(Scorer):
         encoder, head = TextEncoder.load_with_head(home, **options)
         return Towers(encoder, encoder), head
 
-    def _fresh(self, width: int) -> nn.Module:
+    def _new_head(self, width: int) -> nn.Module:
         dense = [nn.Linear(width, width), nn.Tanh()] if self.form["pooling"] == POOLER else []
         return nn.Sequential(*dense, nn.Dropout(), nn.Linear(width, 1))
 
@@ -157,8 +157,8 @@ class Cross(Scorer):
         return self.towers.query
 
     def beside_weights(self) -> str:
-        said = (self.form[key] for key in ("pooling", "label", "activation", "scale", "segments"))
-        return f"{self.kind} {' '.join(map(str, said))}"
+        values = (self.form[key] for key in ("pooling", "label", "activation", "scale", "segments"))
+        return f"{self.kind} {' '.join(map(str, values))}"
 
     def head(self) -> nn.Module:
         return self.classifier
@@ -180,26 +180,26 @@ class Cross(Scorer):
     def reading(self, kind: Kind, tokens: Tokens) -> Reading:
         return super().reading(kind, tokens)._replace(segments=self.form["segments"])
 
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
-        kept: Kept = {}
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
+        tensors: Tensors = {}
         if wants_of(wants, "scores"):
-            kept["score"] = self._score(encoded.states, encoded.text)
+            tensors["score"] = self._score(encoded.states, encoded.text)
         for layer in sorted(encoded.layers):
-            kept[f"layer {layer}"] = self._score(encoded.layers[layer], encoded.text)
+            tensors[f"layer {layer}"] = self._score(encoded.layers[layer], encoded.text)
         if wants_of(wants, "states"):
-            kept["state"] = pool(encoded.states, encoded.text, self.pooling)
+            tensors["state"] = pool(encoded.states, encoded.text, self.pooling)
         if wants_of(wants, "attention"):
             assert encoded.attention is not None
             heads = encoded.attention if _each_head(wants) else encoded.attention.mean(1, keepdim=True)
-            kept |= _block(heads, encoded.text.word, encoded.text.segment == 1)
-        return kept
+            tensors |= _block(heads, encoded.text.word, encoded.text.segment == 1)
+        return tensors
 
     def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "score" if {want.feature for want in wants} == {"scores"} else None
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
-        pair = {name: tensor.unflatten(0, (batch.local, -1)) for name, tensor in kept["pair"].items()}
-        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        pair = {name: tensor.unflatten(0, (batch.local, -1)) for name, tensor in projected["pair"].items()}
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept_layers)))
         return View(
             scores=pair.get("score"),
             layers={layer: pair[f"layer {layer}"] for layer in by_layer},
@@ -215,8 +215,8 @@ class Cross(Scorer):
                 logits = self.classifier(states, text)[:, int(self.form["label"])]
             else:
                 logits = self.classifier(pool(states, text, self.pooling)).squeeze(-1)
-            found: Tensor = self.activation(logits) * self.scale
-        return found
+            scores: Tensor = self.activation(logits) * self.scale
+        return scores
 
 
 def _place(layer: int, depth: int) -> int:
@@ -232,19 +232,19 @@ def _each_head(wants: frozenset[Want]) -> bool:
     """Whether attention is wanted head by head. Raises ValueError where it is wanted both ways in one step."""
     ways = {want.heads for want in wants if want.feature == "attention"}
     if len(ways) > 1:
-        raise ValueError("one step wants attention of each head and of their mean: give its terms one word for heads")
+        raise ValueError("one step wants attention of each head and of their mean: give its terms the same heads")
     return ways == {"each"}
 
 
-def _block(attention: Tensor, word: Tensor, second: Tensor) -> Kept:
+def _block(attention: Tensor, word: Tensor, second: Tensor) -> Tensors:
     """Rows of query words and columns of passage words, moved to the front, with their masks; a row's shares of the
-    passage's words sum to 1 in each head, of which the mean is kept.
+    passage's words sum to 1 in each head, whose mean is returned.
     """
     rows, query = word_places(word & ~second)
     columns, passage = word_places(word & second)
     heads = attention.shape[1]
-    some = attention.gather(2, rows[:, None, :, None].expand(-1, heads, -1, attention.shape[-1]))
-    block = some.gather(3, columns[:, None, None].expand(-1, heads, rows.shape[1], -1))
+    by_row = attention.gather(2, rows[:, None, :, None].expand(-1, heads, -1, attention.shape[-1]))
+    block = by_row.gather(3, columns[:, None, None].expand(-1, heads, rows.shape[1], -1))
     block = block * (query[..., None] * passage[:, None])[:, None]
     shares = block / block.sum(-1, keepdim=True).clamp(min=torch.finfo(block.dtype).tiny)
     return {"attention": shares.mean(1), "query_mask": query, "passage_mask": passage}

@@ -15,7 +15,7 @@ from retrieval_kd.batch.tokens import Join, Place
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import Pooling, pool
 from retrieval_kd.encoders.reading import Attention
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.pools import Share, own_list, pool_scores
 from retrieval_kd.scorers.projection import IDENTITY, MAPPED, Activation, projection_of
@@ -128,27 +128,29 @@ class Dual(Scorer):
             "passage": self.reading("passage", texts.passage.flat()),
         }
 
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
-        kept: Kept = {}
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
+        tensors: Tensors = {}
         if wants_of(wants, "scores", "pool", "vectors"):
             vector = self.projection(pool(encoded.states, encoded.text, self.pooling))
-            kept["vector"] = unit(vector, dim=-1) if self.normalize else vector
+            tensors["vector"] = unit(vector, dim=-1) if self.normalize else vector
         for layer in sorted(encoded.layers):
-            kept[f"layer {layer}"] = pool(encoded.layers[layer], encoded.text, self.pooling)
+            tensors[f"layer {layer}"] = pool(encoded.layers[layer], encoded.text, self.pooling)
         if wants_of(wants, "attention"):
-            kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
-        return kept
+            tensors["words"], tensors["mask"] = compact(encoded.states, encoded.text.word)
+        return tensors
 
     def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
         return "vector" if {want.feature for want in wants} <= {"scores", "pool", "vectors"} else None
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
-        query, passage = kept["query"], kept["passage"]
-        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
-        pooled = self._pool("vector", kept, batch, share) * self.scale if wants_of(wants, "pool") else None
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        query, passage = projected["query"], projected["passage"]
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept_layers)))
+        pooled = self._pool("vector", projected, batch, share) * self.scale if wants_of(wants, "pool") else None
         scores = None
         if wants_of(wants, "scores"):
-            scores = own_list(pooled, batch) if pooled is not None else self._list("vector", kept, batch) * self.scale
+            scores = (
+                own_list(pooled, batch) if pooled is not None else self._list("vector", projected, batch) * self.scale
+            )
         attention, query_mask, passage_mask = (
             attention_rows(query, passage, batch) if wants_of(wants, "attention") else (None, None, None)
         )
@@ -158,8 +160,10 @@ class Dual(Scorer):
         return View(
             scores=scores,
             pool=pooled,
-            layers={n: self._list(f"layer {n}", kept, batch) for n in by_layer} if wants_of(wants, "layers") else {},
-            pool_layers={n: self._pool(f"layer {n}", kept, batch, share) for n in by_layer}
+            layers={n: self._list(f"layer {n}", projected, batch) for n in by_layer}
+            if wants_of(wants, "layers")
+            else {},
+            pool_layers={n: self._pool(f"layer {n}", projected, batch, share) for n in by_layer}
             if wants_of(wants, "pool_layers")
             else {},
             attention=attention,
@@ -168,15 +172,15 @@ class Dual(Scorer):
             vectors=vectors,
         )
 
-    def match(self, query: Kept, passage: Kept) -> Tensor:
+    def match(self, query: Tensors, passage: Tensors) -> Tensor:
         return (query["vector"] * passage["vector"]).sum(-1) * self.scale
 
     def beside_weights(self) -> str:
         return f"dual {self.pooling} {self.normalize} {self.form['projection_activation']}"
 
-    def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:
-        return pool_scores(dot, (kept["query"][name],), (kept["passage"][name],), batch, share)
+    def _pool(self, name: str, projected: Mapping[Kind, Tensors], batch: Candidates, share: Share) -> Tensor:
+        return pool_scores(dot, (projected["query"][name],), (projected["passage"][name],), batch, share)
 
-    def _list(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates) -> Tensor:
-        lists = kept["passage"][name].unflatten(0, (batch.local, -1))
-        return torch.einsum("qd,qcd->qc", kept["query"][name], lists)
+    def _list(self, name: str, projected: Mapping[Kind, Tensors], batch: Candidates) -> Tensor:
+        lists = projected["passage"][name].unflatten(0, (batch.local, -1))
+        return torch.einsum("qd,qcd->qc", projected["query"][name], lists)

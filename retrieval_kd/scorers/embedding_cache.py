@@ -1,4 +1,4 @@
-"""What a frozen scorer made of a text, kept on disk: paid once, read by every later step, stage and recipe."""
+"""A frozen scorer's tensors of texts, cached on disk: computed once, read by every later step, stage and recipe."""
 
 import hashlib
 import itertools
@@ -69,8 +69,8 @@ class EmbeddingCache:
         try:
             with np.load(path) as stored:
                 keys, values = stored["keys"], stored["values"]
-        except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as fault:
-            _log.warning("%s is not what was written there (%s): what it held is computed again", path, fault)
+        except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
+            _log.warning("%s is not what was written there (%s): what it held is computed again", path, error)
             path.unlink(missing_ok=True)
         else:
             self._add(keys, values)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokenisation
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
@@ -48,14 +48,14 @@ class Ensemble(Scorer):
 
     def __init__(self, *, members: Mapping[str, Scorer], weights: Mapping[str, float] | None, scale: float) -> None:
         super().__init__()
-        given = dict.fromkeys(members, 1.0) if weights is None else dict(weights)
-        if set(given) != set(members) or min(given.values(), default=0.0) < 0 or sum(given.values()) <= 0:
+        by_member = dict.fromkeys(members, 1.0) if weights is None else dict(weights)
+        if set(by_member) != set(members) or min(by_member.values(), default=0.0) < 0 or sum(by_member.values()) <= 0:
             raise UserError(
                 f"weights={weights}: give one from 0 on for each of {', '.join(members) or 'no member'}, not all 0, "
                 "or null"
             )
         self.members = nn.ModuleDict(members)
-        self.weights, self.scale = {name: given[name] for name in members}, scale
+        self.weights, self.scale = {name: by_member[name] for name in members}, scale
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
@@ -67,9 +67,9 @@ class Ensemble(Scorer):
 
     def member(self, name: str) -> Scorer:
         """One of its scorers."""
-        found = self.members[name]
-        assert isinstance(found, Scorer)
-        return found
+        scorer = self.members[name]
+        assert isinstance(scorer, Scorer)
+        return scorer
 
     def written(self, kind: Kind) -> Tokenisation | None:
         name, _, of_member = kind.partition(".")
@@ -102,16 +102,18 @@ class Ensemble(Scorer):
             for kind, reading in self.member(name).readings(batch).items()
         }
 
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
         name, _, of_member = kind.partition(".")
         return self.member(name).project(encoded, of_member, wants)
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
-        several = []
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        by_member = []
         for name in self.members:
-            own = {kind.removeprefix(f"{name}."): value for kind, value in kept.items() if kind.startswith(f"{name}.")}
-            several.append(wanted(self.member(name).score(own, batch, wants, share).scores, "scores"))
-        scores, present = torch.stack(several), batch.present[batch.rows]
+            own = {
+                kind.removeprefix(f"{name}."): value for kind, value in projected.items() if kind.startswith(f"{name}.")
+            }
+            by_member.append(wanted(self.member(name).score(own, batch, wants, share).scores, "scores"))
+        scores, present = torch.stack(by_member), batch.present[batch.rows]
         known = present & ~scores.isnan().any(0)
         weights = scores.new_tensor(list(self.weights.values()))
         mean = torch.einsum("m,mqc->qc", weights / weights.sum(), standardised(scores, known))

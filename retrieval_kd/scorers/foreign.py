@@ -22,7 +22,9 @@ class LinearMap(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """What a folder holds: a scorer's kind, its form as far as it is told, and its linear map, where it has one."""
+    """What a folder holds: a scorer's kind, its form as far as the folder gives it, and its linear map, where it has
+    one.
+    """
 
     kind: str
     form: Mapping[str, Any]
@@ -42,7 +44,7 @@ class Foreign(NamedTuple):
 def foreign(folder: Path) -> Foreign | None:
     """The scorer of another library in a folder; None for a plain backbone.
 
-    A value of the form that no option expresses is an `Unexpressed`, which whoever wants that key refuses. The package
+    A value of the form that no option expresses is an `Unexpressed`: whoever reads that key raises it. The package
     of the default backbone counts as a plain one. Raises UserError for modules that no scorer here is made of.
     """
     if is_minilm(folder):
@@ -59,7 +61,7 @@ def foreign(folder: Path) -> Foreign | None:
 
 def _of_modules(folder: Path) -> Foreign | None:
     modules = foreign_modules.read(folder)
-    words = [module.word for module in modules]
+    words = [module.name for module in modules]
     encoder = modules[0].folder
     if words[0] != "Transformer":
         raise UserError(
@@ -68,7 +70,7 @@ def _of_modules(folder: Path) -> Foreign | None:
     if foreign_cross.is_classifier(encoder) and words == ["Transformer"]:
         return Foreign("cross", foreign_cross.form(encoder, folder))
     foreign_modules.check_states(folder, modules[0])
-    dense = [module for module in modules if module.word == "Dense"]
+    dense = [module for module in modules if module.name == "Dense"]
     linear = None if not dense else LinearMap(dense[0].weights, "linear.weight", dense[0].bias)
     if "Pooling" in words:
         return Foreign("dual", foreign_modules.dual_form(folder, modules), linear)

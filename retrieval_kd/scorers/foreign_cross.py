@@ -11,14 +11,14 @@ from retrieval_kd.scorers.unexpressed import Unexpressed
 
 POOLER, CLASSIFIER = "pooler", "classifier"  # the poolings of a scorer whose head is a sequence classifier's
 _ENDING = "ForSequenceClassification"
-_HEADS = ("classifier.", "score.", "logits_proj.", "pre_classifier.")  # their tensors, where no architecture is told
+_HEADS = ("classifier.", "score.", "logits_proj.", "pre_classifier.")  # their tensors, where no architecture is given
 
 
 def is_classifier(folder: Path) -> bool:
     """Whether a folder holds a sequence classifier: by its architecture, else by the names of its tensors."""
-    told = read_json(folder / "config.json", absent={}).get("architectures")
-    if told:
-        return str(told[0]).endswith(_ENDING)
+    architectures = read_json(folder / "config.json", absent={}).get("architectures")
+    if architectures:
+        return str(architectures[0]).endswith(_ENDING)
     return any(name.startswith(_HEADS) for name in shapes(folder))
 
 
@@ -49,24 +49,24 @@ def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
     }
 
 
-def label_number(folder: Path, given: str) -> int:
+def label_number(folder: Path, label: str) -> int:
     """Which logit a label's name or number names. Raises UserError for none."""
     names = labels(folder)
-    if given in names:
-        return names.index(given)
-    if given.isdecimal() and int(given) < len(names):
-        return int(given)
-    raise UserError(f"label={given}: {folder} has no such label; {_choice(names)}")
+    if label in names:
+        return names.index(label)
+    if label.isdecimal() and int(label) < len(names):
+        return int(label)
+    raise UserError(f"label={label}: {folder} has no such label; {_choice(names)}")
 
 
 def _choice(names: list[str]) -> str:
-    told = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-    return f"its classifier has {len(names)} labels, {told}: give label=<the one whose logit is the score>"
+    listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+    return f"its classifier has {len(names)} labels, {listed}: give label=<the one whose logit is the score>"
 
 
 def _activation(encoder: Path, config: Mapping[str, Any], around: Mapping[str, Any]) -> str:
     """sentence-transformers applies it to the logits, and says which in one of three places."""
     own = config.get("sentence_transformers") or {}
     places = (own.get("activation_fn"), config.get("sbert_ce_default_activation_function"), around.get("activation_fn"))
-    given = next((place for place in places if place is not None), "torch.nn.Identity")
-    return activation(encoder, str(given))
+    name = next((place for place in places if place is not None), "torch.nn.Identity")
+    return activation(encoder, str(name))

@@ -1,4 +1,4 @@
-"""sentence-transformers' folders: modules in a row, and a dual encoder's form in their words."""
+"""sentence-transformers' folders: modules in a row, and a dual encoder's form as their options give it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from retrieval_kd.scorers.unexpressed import Unexpressed
 MODULES = "modules.json"
 CONFIG = "config_sentence_transformers.json"
 _LIBRARIES = ("sentence_transformers.", "pylate.")
-_POOLINGS = {  # by sentence-transformers' word
+_POOLINGS = {  # by sentence-transformers' name
     "cls": "cls",
     "max": "max",
     "mean": "mean",
@@ -20,7 +20,7 @@ _POOLINGS = {  # by sentence-transformers' word
     "weightedmean": "weighted_mean",
     "lasttoken": "last",
 }
-_OLD_POOLINGS = {  # before one word said it
+_OLD_POOLINGS = {  # before there was one key for it
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -34,7 +34,7 @@ ACTIVATIONS = ("identity", "tanh", "sigmoid", "relu", "gelu", "silu")  # classes
 class Module(NamedTuple):
     """One module of a row: its class, its folder and its configuration."""
 
-    word: str
+    name: str
     folder: Path
     config: Mapping[str, Any]
 
@@ -48,19 +48,19 @@ class Module(NamedTuple):
 
 
 def read(folder: Path) -> list[Module]:
-    """The modules of a folder. Raises UserError if they cannot be read, or are classes of nobody here."""
-    found = []
+    """The modules of a folder. Raises UserError if they cannot be read, or are not classes of the known libraries."""
+    modules = []
     for entry in read_json(folder / MODULES):
         place = folder / entry["path"]
         if not str(entry["type"]).startswith(_LIBRARIES):
             raise UserError(
                 f"{folder}: the module {entry['type']} is code of its own, which is not run; give one without it"
             )
-        word = str(entry["type"]).rsplit(".", 1)[-1]
-        found.append(Module(word, place, _config(word, place)))
-    if not found:
+        name = str(entry["type"]).rsplit(".", 1)[-1]
+        modules.append(Module(name, place, _config(name, place)))
+    if not modules:
         raise UserError(f"{folder / MODULES} names no module: give a folder that sentence-transformers saved")
-    return found
+    return modules
 
 
 def check_states(folder: Path, encoder: Module) -> None:
@@ -72,8 +72,8 @@ def check_states(folder: Path, encoder: Module) -> None:
         raise UserError(f"{folder}: its Transformer gives {output} of {task}; give one that gives last_hidden_state")
 
 
-def _config(word: str, place: Path) -> dict[str, Any]:
-    if word != "Transformer":
+def _config(name: str, place: Path) -> dict[str, Any]:
+    if name != "Transformer":
         return read_json(place / "config.json", absent={})
     names = sorted(place.glob("sentence_*_config.json"))
     return read_json(names[0]) if names else {}
@@ -85,8 +85,8 @@ def read_json(path: Path, absent: Any = None) -> Any:
         return absent
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise UserError(f"{path} cannot be read as JSON ({fault}): give a folder as its library saved it") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error}): give a folder as its library saved it") from None
 
 
 def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
@@ -94,12 +94,12 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     rest, dense = list(modules[1:]), None
     config = read_json(folder / CONFIG, absent={})
     pooling = rest.pop(0)
-    if rest and rest[0].word == "Dense":
+    if rest and rest[0].name == "Dense":
         dense = rest.pop(0)
-    unit = bool(rest) and rest[0].word == "Normalize"
+    unit = bool(rest) and rest[0].name == "Normalize"
     left = rest[1:] if unit else rest
-    if pooling.word != "Pooling" or left:
-        words = ", ".join(module.word for module in modules)
+    if pooling.name != "Pooling" or left:
+        words = ", ".join(module.name for module in modules)
         raise UserError(
             f"{folder}: its modules are {words}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
             "and a Normalize or none, in this order"
@@ -118,9 +118,9 @@ def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
 
 
 def _pooling(folder: Path, config: Mapping[str, Any]) -> str:
-    old = [word for key, word in _OLD_POOLINGS.items() if config.get(key)]
-    given = config.get("pooling_mode", old or ["mean"])
-    modes = [given] if isinstance(given, str) else list(given)
+    old = [name for key, name in _OLD_POOLINGS.items() if config.get(key)]
+    modes_or_mode = config.get("pooling_mode", old or ["mean"])
+    modes = [modes_or_mode] if isinstance(modes_or_mode, str) else list(modes_or_mode)
     if len(modes) != 1 or modes[0] not in _POOLINGS:
         return Unexpressed(
             f"{folder}: it joins what it pools as {', '.join(modes)}, which no pooling does here: give pooling="
@@ -153,24 +153,24 @@ def dense_form(folder: Path, dense: Module | None) -> dict[str, Any]:
     }
 
 
-def activation(folder: Path, given: str, before: str = "") -> str:
-    """A class of torch.nn as the word of an option."""
-    word = given.rsplit(".", 1)[-1].lower()
-    if not given.startswith("torch.nn.") or word not in ACTIVATIONS:
+def activation(folder: Path, class_name: str, before: str = "") -> str:
+    """A class of torch.nn as the value of an option."""
+    name = class_name.rsplit(".", 1)[-1].lower()
+    if not class_name.startswith("torch.nn.") or name not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        return Unexpressed(f"{folder}: its activation is {given}, and {before}activation may be {known}: give one")
-    return word
+        return Unexpressed(f"{folder}: its activation is {class_name}, and {before}activation may be {known}: give one")
+    return name
 
 
 def _similarity(folder: Path, config: Mapping[str, Any], unit: bool) -> dict[str, Any]:
     """A cosine times the usual scale; plain products as they are."""
-    word = config.get("similarity_fn_name") or "cosine"
-    if word not in ("cosine", "dot"):
+    name = config.get("similarity_fn_name") or "cosine"
+    if name not in ("cosine", "dot"):
         refused = (
-            f"{folder}: it compares by the {word} distance, and a dual scorer by products: give normalize= and scale="
+            f"{folder}: it compares by the {name} distance, and a dual scorer by products: give normalize= and scale="
         )
         return dict.fromkeys(("normalize", "scale"), Unexpressed(refused))
-    return {"normalize": True} if unit or word == "cosine" else {"normalize": False, "scale": 1.0}
+    return {"normalize": True} if unit or name == "cosine" else {"normalize": False, "scale": 1.0}
 
 
 def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
@@ -180,13 +180,13 @@ def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
     known = [int(bound) for bound in bounds if bound]
     if not encoder.config.get("max_seq_length") and tokenizer.get("model_max_length", 1e9) < 1e6:
         known.append(int(tokenizer["model_max_length"]))
-    found = {}
+    form = {}
     for side, key in (("query", "query_length"), ("document", "passage_length")):
         if own := encoder.config.get(f"{side}_length"):
-            found[key] = int(own)
+            form[key] = int(own)
         elif known:
-            found[key] = min(known)
-    return found
+            form[key] = min(known)
+    return form
 
 
 def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,14 +201,16 @@ def prompts(folder: Path, encoder: Module, config: Mapping[str, Any]) -> dict[st
         raise UserError(
             f"{folder}: its processing_kwargs change how texts are written, which is not read here: save it without"
         )
-    said, default = config.get("prompts") or {}, config.get("default_prompt_name")
-    if default is not None and default not in said:
-        raise UserError(f"{folder}: its default prompt {default} is not among its prompts: {', '.join(said) or 'none'}")
-    found = {}
+    texts, default = config.get("prompts") or {}, config.get("default_prompt_name")
+    if default is not None and default not in texts:
+        raise UserError(
+            f"{folder}: its default prompt {default} is not among its prompts: {', '.join(texts) or 'none'}"
+        )
+    markers = {}
     for key, names in (("query_marker", ("query",)), ("passage_marker", ("document", "passage", "corpus"))):
-        name = next((name for name in names if said.get(name) is not None), default)
-        found[key] = marker(encoder.folder, said.get(name) or "", key)
-    return found
+        name = next((name for name in names if texts.get(name) is not None), default)
+        markers[key] = marker(encoder.folder, texts.get(name) or "", key)
+    return markers
 
 
 def lowers(folder: Path) -> bool:

@@ -18,9 +18,9 @@ def marker(folder: Path, prompt: str, key: str) -> str:
         return ""
     words = vocabulary(str(folder))
     together = [words.pieces(prompt + text) for text in _TEXTS]
-    for found in (prompt, prompt.rstrip()):
-        if together == [(*words.pieces(found), *words.pieces(text)) for text in _TEXTS]:
-            return found
+    for candidate in (prompt, prompt.rstrip()):
+        if together == [(*words.pieces(candidate), *words.pieces(text)) for text in _TEXTS]:
+            return candidate
     return Unexpressed(
         f"{folder}: its tokenizer joins the prompt {prompt!r} with the word behind it, as no marker does: give {key}="
     )

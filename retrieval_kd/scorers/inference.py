@@ -8,7 +8,7 @@ import torch
 
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Tokenisation, Tokens, apart, joined
-from retrieval_kd.encoders.unpadded import EncodeOptions, Kept, Request, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Request, Tensors, run
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.scorers.view import Want
@@ -18,61 +18,61 @@ _SCORES = frozenset({Want("scores")})
 
 def encoded(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray | list[np.ndarray]:
     """What a scorer compares of texts, float32: one vector a text, [text dim]; else of each text its counted token
-    vectors, [token dim]. Raises UserError for a scorer that keeps neither.
+    vectors, [token dim]. Raises UserError for a scorer that has neither.
     """
-    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
-    if "vector" in kept:
-        return np.asarray(kept["vector"].float().cpu().numpy())
-    if "tokens" not in kept:
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
+    if "vector" in tensors:
+        return np.asarray(tensors["vector"].float().cpu().numpy())
+    if "tokens" not in tensors:
         raise UserError(f"a {scorer.kind} scorer keeps no vectors of a text; ask for the scores of pairs")
-    rows = zip(kept["tokens"], kept["counted"], strict=True)
+    rows = zip(tensors["tokens"], tensors["counted"], strict=True)
     return [np.asarray(tokens[counted].float().cpu().numpy()) for tokens, counted in rows]
 
 
 def vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> np.ndarray:
     """One vector a text, float32 [text dim], of a scorer that offers vectors; an empty text gives zeros."""
-    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
-    return np.asarray(kept["vector"].float().cpu().numpy())
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
+    return np.asarray(tensors["vector"].float().cpu().numpy())
 
 
 def token_vectors(scorer: Scorer, kind: Kind, texts: Ragged, *, tokens_per_group: int) -> tuple[np.ndarray, np.ndarray]:
     """The counted token vectors of all texts, float32 [token dim], and where each text's begin [text + 1]."""
-    kept = _kept(scorer, kind, _written(scorer, kind, texts), tokens_per_group)
-    counted = kept["counted"]
+    tensors = _project(scorer, kind, _tokens(scorer, kind, texts), tokens_per_group)
+    counted = tensors["counted"]
     lengths = counted.sum(1).cpu().numpy()
-    return kept["tokens"][counted].float().cpu().numpy(), np.concatenate([[0], np.cumsum(lengths)])
+    return tensors["tokens"][counted].float().cpu().numpy(), np.concatenate([[0], np.cumsum(lengths)])
 
 
 def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per_group: int) -> np.ndarray:
     """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
-    form = _form(scorer, "query")
+    form = _tokenisation(scorer, "query")
     if form.layout == "joined":
         tokens = joined(queries, passages, form.frames(), there=np.ones(len(passages), dtype=bool))
-        return np.asarray(_kept(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
-    query = _kept(scorer, "query", _written(scorer, "query", queries), tokens_per_group)
-    passage = _kept(scorer, "passage", _written(scorer, "passage", passages), tokens_per_group)
+        return np.asarray(_project(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
+    query = _project(scorer, "query", _tokens(scorer, "query", queries), tokens_per_group)
+    passage = _project(scorer, "passage", _tokens(scorer, "passage", passages), tokens_per_group)
     with torch.no_grad():
         return np.asarray(scorer.match(query, passage).float().cpu().numpy())
 
 
-def _written(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
-    query, passage = _form(scorer, kind).frames()
+def _tokens(scorer: Scorer, kind: Kind, texts: Ragged) -> Tokens:
+    query, passage = _tokenisation(scorer, kind).frames()
     return apart(texts, query if kind == "query" else passage)
 
 
-def _form(scorer: Scorer, kind: Kind) -> Tokenisation:
+def _tokenisation(scorer: Scorer, kind: Kind) -> Tokenisation:
     form = scorer.written(kind)
     assert form is not None, f"a {scorer.kind} scorer reads no text"
     return form
 
 
-def _kept(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Kept:
-    """What the scorer keeps of texts for its scores, in eval mode."""
+def _project(scorer: Scorer, kind: Kind, tokens: Tokens, tokens_per_group: int) -> Tensors:
+    """The tensors that the scorer makes of texts for its scores, in eval mode."""
     reading = scorer.reading(kind, tokens)
     with _evaluating(scorer):
         request = Request(reading, lambda encoded: scorer.project(encoded, kind, _SCORES))
-        kept, _ = run({kind: request}, EncodeOptions(tokens_per_group))
-    return kept[kind]
+        tensors, _ = run({kind: request}, EncodeOptions(tokens_per_group))
+    return tensors[kind]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from retrieval_kd.batch.tokens import Join, Place, Tokens
 from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.reading import Attention, tell_once
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.max_sim import MaxSim
 from retrieval_kd.scorers.pools import Share, list_scores, own_list, pool_scores
@@ -120,7 +120,7 @@ class Late(Scorer):
         self.projection = projection_of(form, self.towers.query.width)
         self.tokenisation = write_as(self.towers, form)
         self.skipped: Tensor
-        self.register_buffer("skipped", self._skipped(form["skip"]), persistent=False)
+        self.register_buffer("skipped", self._skipped_pieces(form["skip"]), persistent=False)
 
     @classmethod
     def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
@@ -142,43 +142,49 @@ class Late(Scorer):
         return {"query": self.reading("query", texts.query), "passage": self.reading("passage", texts.passage.flat())}
 
     def reading(self, kind: Kind, tokens: Tokens) -> Reading:
-        found = super().reading(kind, tokens)
+        reading = super().reading(kind, tokens)
         if kind == "passage" or not self.form["pad_queries"] or self.form["attend_padding"]:
-            return found
-        return found._replace(unattended=vocabulary(str(self.towers.query.folder)).mask)
+            return reading
+        return reading._replace(unattended=vocabulary(str(self.towers.query.folder)).mask)
 
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
         mask = encoded.text.word if self.over == "words" else encoded.text.mask
         if kind == "passage" and len(self.skipped):
             mask = mask & ~torch.isin(encoded.text.ids, self.skipped)
-        kept: Kept = {"counted": mask}
+        tensors: Tensors = {"counted": mask}
         if wants_of(wants, "scores", "pool"):
             tokens = self.projection(encoded.states)
-            kept["tokens"] = unit(tokens, dim=-1) if self.normalize[kind] else tokens
+            tensors["tokens"] = unit(tokens, dim=-1) if self.normalize[kind] else tokens
         for layer in sorted(encoded.layers):
-            kept[f"layer {layer}"] = encoded.layers[layer]
+            tensors[f"layer {layer}"] = encoded.layers[layer]
         if wants_of(wants, "attention"):
-            kept["words"], kept["mask"] = compact(encoded.states, encoded.text.word)
-        return kept
+            tensors["words"], tensors["mask"] = compact(encoded.states, encoded.text.word)
+        return tensors
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
-        by_layer = sorted(blocks(wants, len(self.towers.query.kept)))
-        pooled = self._scaled(self._pool("tokens", kept, batch, share), kept) if wants_of(wants, "pool") else None
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+        by_layer = sorted(blocks(wants, len(self.towers.query.kept_layers)))
+        pooled = (
+            self._scaled(self._pool("tokens", projected, batch, share), projected) if wants_of(wants, "pool") else None
+        )
         scores = None
         if wants_of(wants, "scores"):
             scores = (
-                own_list(pooled, batch) if pooled is not None else self._scaled(self._list("tokens", kept, batch), kept)
+                own_list(pooled, batch)
+                if pooled is not None
+                else self._scaled(self._list("tokens", projected, batch), projected)
             )
         attention, query_mask, passage_mask = (
-            attention_rows(kept["query"], kept["passage"], batch)
+            attention_rows(projected["query"], projected["passage"], batch)
             if wants_of(wants, "attention")
             else (None, None, None)
         )
         return View(
             scores=scores,
             pool=pooled,
-            layers={n: self._list(f"layer {n}", kept, batch) for n in by_layer} if wants_of(wants, "layers") else {},
-            pool_layers={n: self._pool(f"layer {n}", kept, batch, share) for n in by_layer}
+            layers={n: self._list(f"layer {n}", projected, batch) for n in by_layer}
+            if wants_of(wants, "layers")
+            else {},
+            pool_layers={n: self._pool(f"layer {n}", projected, batch, share) for n in by_layer}
             if wants_of(wants, "pool_layers")
             else {},
             attention=attention,
@@ -186,29 +192,29 @@ class Late(Scorer):
             passage_mask=passage_mask,
         )
 
-    def match(self, query: Kept, passage: Kept) -> Tensor:
+    def match(self, query: Tensors, passage: Tensors) -> Tensor:
         products = torch.einsum("bid,bjd->bij", query["tokens"], passage["tokens"])
         best = products.masked_fill(~passage["counted"][:, None], -torch.inf).amax(-1)
         counted = query["counted"] & passage["counted"].any(1, keepdim=True)
         return best.masked_fill(~counted, 0.0).sum(-1) * self.factor(query["counted"])[:, 0]
 
     def beside_weights(self) -> str:
-        said = (self.form[key] for key in ("skip", "attend_padding", "projection_activation"))
-        return f"late {self.over} {self.normalize} {' '.join(map(str, said))}"
+        values = (self.form[key] for key in ("skip", "attend_padding", "projection_activation"))
+        return f"late {self.over} {self.normalize} {' '.join(map(str, values))}"
 
-    def _skipped(self, words: str) -> Tensor:
+    def _skipped_pieces(self, words: str) -> Tensor:
         """The pieces of the vocabulary that take no part in passages."""
-        several, folder = (
+        asked, folder = (
             list(string.punctuation) if words == PUNCTUATION else words.split(),
             self.towers.passage.folder,
         )
-        found = vocabulary(str(folder)).known(several)
-        if len(found) < len(several) and words != PUNCTUATION:
-            lacking = [word for word in several if not vocabulary(str(folder)).known([word])]
+        pieces = vocabulary(str(folder)).known(asked)
+        if len(pieces) < len(asked) and words != PUNCTUATION:
+            lacking = [word for word in asked if not vocabulary(str(folder)).known([word])]
             tell_once(
                 f"skip={words}: the vocabulary in {folder} has no word {' nor '.join(lacking)}, so none is skipped"
             )
-        return torch.tensor(found, dtype=torch.int64)
+        return torch.tensor(pieces, dtype=torch.int64)
 
     def factor(self, counted: Bool[Tensor, "query query_token"]) -> Float[Tensor, "query 1"]:
         """What MaxSim is multiplied by for each query: scale, over its number of tokens where the average is taken."""
@@ -219,15 +225,15 @@ class Late(Scorer):
         )
         return self.scale / tokens.to(torch.get_default_dtype())
 
-    def _scaled(self, scores: Tensor, kept: Mapping[Kind, Kept]) -> Tensor:
-        return scores * self.factor(kept["query"]["counted"]).to(scores.dtype)
+    def _scaled(self, scores: Tensor, projected: Mapping[Kind, Tensors]) -> Tensor:
+        return scores * self.factor(projected["query"]["counted"]).to(scores.dtype)
 
-    def _pool(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates, share: Share) -> Tensor:
-        query, passage = kept["query"], kept["passage"]
+    def _pool(self, name: str, projected: Mapping[Kind, Tensors], batch: Candidates, share: Share) -> Tensor:
+        query, passage = projected["query"], projected["passage"]
         return pool_scores(_compare, (query[name], query["counted"]), (passage[name], passage["counted"]), batch, share)
 
-    def _list(self, name: str, kept: Mapping[Kind, Kept], batch: Candidates) -> Tensor:
-        query, passage = kept["query"], kept["passage"]
+    def _list(self, name: str, projected: Mapping[Kind, Tensors], batch: Candidates) -> Tensor:
+        query, passage = projected["query"], projected["passage"]
         return list_scores(_compare, (query[name], query["counted"]), (passage[name], passage["counted"]), batch)
 
 

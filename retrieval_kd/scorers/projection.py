@@ -16,7 +16,7 @@ NONLINEAR: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
 }
 RISING = (None, IDENTITY, "tanh", "sigmoid")  # those that put any two numbers in the order that they had
-MAPPED: Form = {"projection": 0, "projection_bias": True, "projection_activation": IDENTITY}  # where nobody says it
+MAPPED: Form = {"projection": 0, "projection_bias": True, "projection_activation": IDENTITY}  # by default
 
 
 def projection_of(form: Form, width: int) -> nn.Module:
@@ -36,10 +36,10 @@ class Bent(nn.Linear):
         self.activation = activation_of(kind)
 
     def forward(self, states: Tensor) -> Tensor:
-        found: Tensor = self.activation(super().forward(states))
-        return found
+        mapped: Tensor = self.activation(super().forward(states))
+        return mapped
 
 
 def activation_of(kind: str) -> nn.Module:
-    """A function of one number, by its word."""
+    """A function of one number, by its name."""
     return nn.Identity() if kind == IDENTITY else NONLINEAR[kind]()

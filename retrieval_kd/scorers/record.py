@@ -18,7 +18,7 @@ RECORD, HEAD_FILE = (
 _MARKERS = ("query_marker", "passage_marker")
 WRITING = ("query_length", "passage_length", *_MARKERS, "marker_at", "pad_queries", "close", "join")
 _TOWERS = ("shared", *WRITING)  # what goes with encoders into a scorer of another kind
-OF_PASSAGES = ("passage_length", "passage_marker", "join")  # of these, what says nothing of queries
+OF_PASSAGES = ("passage_length", "passage_marker", "join")  # of these, what does not concern queries
 _QUERIES = tuple(key for key in WRITING if key not in OF_PASSAGES)  # what goes into another query tower
 CROSS, ASYMMETRIC = "cross", "asymmetric"
 
@@ -31,13 +31,13 @@ def saved_form(folder: Path, kind: str) -> dict[str, Any]:
     of, form = held(folder)
     try:
         return {} if of is None else carried(form, of, kind)
-    except UserError as fault:
-        raise UserError(f"{folder}: {fault}") from None
+    except UserError as error:
+        raise UserError(f"{folder}: {error}") from None
 
 
 def held(folder: Path) -> tuple[str | None, Form]:
-    """(the kind of scorer in a folder, its form as far as it is told): one that was saved here, or another library's;
-    (None, nothing) for a plain backbone.
+    """(the kind of scorer in a folder, its form as far as the folder gives it): one that was saved here, or another
+    library's; (None, nothing) for a plain backbone.
     """
     record = read_record(folder)
     if record:
@@ -66,12 +66,12 @@ def carried(form: Form, of: str, to: str) -> dict[str, Any]:
     return {key: value for key, value in form.items() if key in keys}
 
 
-def resolved(defaults: Form, saved: Form, told: Form) -> dict[str, Any]:
-    """The form, by key: what is told (null: nothing), else what is saved, else the default. Raises UserError where
-    nothing is told and what is saved cannot be expressed.
+def resolved(defaults: Form, saved: Form, arguments: Form) -> dict[str, Any]:
+    """The form, by key: the argument, or where it is null what is saved, else the default. Raises UserError where the
+    argument is null and what is saved cannot be expressed.
     """
     return {
-        key: value if (value := told.get(key)) is not None else expressed(saved.get(key, default))
+        key: value if (value := arguments.get(key)) is not None else expressed(saved.get(key, default))
         for key, default in defaults.items()
     }
 
@@ -94,16 +94,16 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise UserError(f"{path} is no JSON ({fault}): give the folder of a scorer as it was saved") from None
-    lacking = {"kind", "encoders", "form"} - set(found if isinstance(found, dict) else ())
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}): give the folder of a scorer as it was saved") from None
+    lacking = {"kind", "encoders", "form"} - set(record if isinstance(record, dict) else ())
     if lacking:
         raise UserError(
             f"{path} does not say {' and '.join(sorted(lacking))}, so the scorer cannot be opened as it was trained: "
             "give one that this version saved"
         )
-    return dict(found)
+    return dict(record)
 
 
 def encoder_folder(folder: Path, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Whether what is about to be trained can be kept: asked before training, not when it has ended."""
+"""Whether what is about to be trained can be saved: checked before training, not when it has ended."""
 
 import tempfile
 from collections.abc import Iterable

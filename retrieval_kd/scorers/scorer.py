@@ -1,4 +1,4 @@
-"""The one abstraction of teachers and students: read texts, keep what is needed of each, compare between texts."""
+"""The one abstraction of teachers and students: read texts, project each, score between texts."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.batch.tokens import Tokenisation, Tokens
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.head_file import head_sizes, save_head, saved_head, take_head
@@ -32,9 +32,9 @@ class Size(NamedTuple):
 
 
 class Scorer(nn.Module, ABC):
-    """A scorer reads texts with its encoders, keeps per text what its comparisons need, and compares.
+    """A scorer reads texts with its encoders, projects each to the tensors that scores need, and scores pairs.
 
-    `kind` is the word of the config; `offers` are the features of its view. `head` holds every parameter beside the
+    `kind` is its name in the config; `offers` are the features of its view. `head` holds every parameter beside the
     encoders. `teachable` says whether it may be a learner. `FORM` has every key of its option that is part of its
     form, with what that is where neither the option (null) nor the folder that it is opened from says it; `form` is
     what it came to be, and is saved with it. `HEAD` is the key that says what the head is. `ACTS_ON` has the features
@@ -80,7 +80,7 @@ class Scorer(nn.Module, ABC):
 
     @classmethod
     def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
-        """The keys of its option that leave a query's passages in one order, whatever else is said of them."""
+        """The keys of its option that leave a query's passages in one order, whatever their value."""
         return frozenset({"scale"})
 
     def formed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,22 +96,22 @@ class Scorer(nn.Module, ABC):
         """What this scorer reads of a batch; equal readings of several scorers are run once."""
 
     @abstractmethod
-    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Kept:
-        """Of a group of texts, what is needed to compare them later; every tensor has the texts as rows."""
+    def project(self, encoded: Encoded, kind: Kind, wants: frozenset[Want]) -> Tensors:
+        """Of a group of texts, the tensors that scores are computed from; every one has the texts as rows."""
 
     @abstractmethod
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         """The view of this rank's queries; `share` turns this rank's rows into all ranks' rows."""
 
     def cacheable(self, kind: Kind, wants: frozenset[Want]) -> str | None:
-        """The one tensor of a fixed size that it keeps of a text for these wants, by name: worth remembering while it
-        is frozen. None where it keeps several, or token by token.
+        """The name of the one tensor of a fixed size that it makes of a text for these wants: worth caching while it is
+        frozen. None where there are several, or one a token.
         """
         return None
 
-    def match(self, query: Kept, passage: Kept) -> Tensor:
-        """Row i of the kept queries with row i of the kept passages: [pair]."""
-        raise ValueError(f"a {self.kind} scorer does not compare texts kept apart")
+    def match(self, query: Tensors, passage: Tensors) -> Tensor:
+        """The scores of row i of the projected queries with row i of the projected passages: [pair]."""
+        raise ValueError(f"a {self.kind} scorer scores no vectors of single texts")
 
     def reading(self, kind: Kind, tokens: Tokens) -> Reading:
         """Texts of this kind, to be read by the encoder that reads them."""
@@ -134,7 +134,7 @@ class Scorer(nn.Module, ABC):
         return any(value.requires_grad for value in self.parameters())
 
     def beside_weights(self) -> str:
-        """What of its form, beside its tokenisation, makes what it keeps of a text what that is."""
+        """The part of its form, beside its tokenisation, on which the tensors of a text depend."""
         return self.kind
 
     def weights_digest(self, kind: Kind) -> str:
@@ -163,7 +163,9 @@ class Scorer(nn.Module, ABC):
         encoders, head = list(self.encoders().values()), self.head()
         if not encoders:
             return Size(0, 0)
-        return Size(len(encoders[-1].kept), head.out_features if isinstance(head, nn.Linear) else encoders[-1].width)
+        return Size(
+            len(encoders[-1].kept_layers), head.out_features if isinstance(head, nn.Linear) else encoders[-1].width
+        )
 
     def head(self) -> nn.Module | None:
         """The parameters beside the encoders, or None."""
@@ -212,10 +214,10 @@ class Scorer(nn.Module, ABC):
         return take_head(self.head(), saved, folder, kind=self.saved_as())
 
     def _load_foreign(self, folder: Path) -> bool:
-        other, kind = foreign(folder), self.saved_as()
-        if other is None or other.kind != kind:
+        held, kind = foreign(folder), self.saved_as()
+        if held is None or held.kind != kind:
             return False
-        return take_head(self.head(), other.linear_map(), folder, kind=kind)
+        return take_head(self.head(), held.linear_map(), folder, kind=kind)
 
 
 def wants_of(wants: frozenset[Want], *features: str) -> bool:

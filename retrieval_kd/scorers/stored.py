@@ -1,10 +1,10 @@
-"""Scores that somebody wrote down: a teacher that is a file."""
+"""Scores from a file, as a teacher."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.encoders.unpadded import Kept, Reading
+from retrieval_kd.encoders.unpadded import Reading, Tensors
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.pools import Share
 from retrieval_kd.scorers.scorer import Kind, Scorer
@@ -50,14 +50,14 @@ class Stored(Scorer):
         run = read_scores(at_home(self.file), self.layout)
         try:
             return log_odds(run) if self.given == "probabilities" else run
-        except UserError as fault:
-            raise UserError(f"{self.file}: {fault}") from None
+        except UserError as error:
+            raise UserError(f"{self.file}: {error}") from None
 
     def readings(self, batch: Candidates) -> Mapping[Kind, Reading]:
         return {}
 
-    def score(self, kept: Mapping[Kind, Kept], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
+    def score(self, projected: Mapping[Kind, Tensors], batch: Candidates, wants: frozenset[Want], share: Share) -> View:
         return View(scores=batch.stored[self.file][batch.rows] * self.scale)
 
-    def project(self, encoded: object, kind: Kind, wants: frozenset[Want]) -> Kept:
+    def project(self, encoded: object, kind: Kind, wants: frozenset[Want]) -> Tensors:
         raise ValueError("stored scores read no text")

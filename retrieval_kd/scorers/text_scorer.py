@@ -15,12 +15,12 @@ from retrieval_kd.scorers.scorer import Kind, Scorer
 from retrieval_kd.text.records import Passage
 
 Text = str | tuple[str, str] | Passage  # of a passage: its text, or its title and its text
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 Vectors = Float[np.ndarray, "text dim"] | list[Float[np.ndarray, "token dim"]]
 
 
 class TextScorer:
-    """A scorer in eval mode, without gradients: `kind` is the word of the config, `form` what it is beside its weights,
+    """A scorer in eval mode, without gradients: `kind` is its name in the config, `form` what it is beside its weights,
     `scorer` the module itself. Texts are written (lengths, markers, prompts) as the scorer was trained to read them,
     and everything that comes back is float32, in memory, in the order of what was given.
     """
@@ -34,8 +34,8 @@ class TextScorer:
 
         An empty text gives zeros. Raises UserError for a scorer that reads query and passage as one text.
         """
-        listed = _listed(queries, "encode_queries", "queries")
-        return self._encoded("query", self._queries(listed or [""]))[
+        listed = _as_list(queries, "encode_queries", "queries")
+        return self._vectors("query", self._queries(listed or [""]))[
             : len(listed)
         ]  # (of nothing: as wide as of something)
 
@@ -43,12 +43,12 @@ class TextScorer:
         """The vectors of passages, as `encode_queries` gives those of queries; a passage is its text, or a pair of its
         title and its text.
         """
-        listed = _listed(passages, "encode_passages", "passages")
-        return self._encoded("passage", self._passages(listed or [""]))[: len(listed)]
+        listed = _as_list(passages, "encode_passages", "passages")
+        return self._vectors("passage", self._passages(listed or [""]))[: len(listed)]
 
     def score(self, pairs: Sequence[tuple[str, Text]]) -> Float[np.ndarray, "pair"]:
         """The score of each (query, passage): greater is more relevant; comparable within a query alone."""
-        listed = _listed(pairs, "score", "(query, passage) pairs")
+        listed = _as_list(pairs, "score", "(query, passage) pairs")
         if wrong := next((pair for pair in listed if isinstance(pair, str) or len(pair) != 2), None):
             raise UserError(f"score: {wrong!r} is no pair; give (query, passage)")
         if not listed:
@@ -56,7 +56,7 @@ class TextScorer:
         queries, passages = self._queries([pair[0] for pair in listed]), self._passages([pair[1] for pair in listed])
         return inference.pair_scores(self.scorer, queries, passages, tokens_per_group=self._tokens_per_group)
 
-    def _encoded(self, kind: Kind, texts: Ragged) -> Vectors:
+    def _vectors(self, kind: Kind, texts: Ragged) -> Vectors:
         if self.scorer.reads_pairs:
             raise UserError(
                 f"a {self.kind} scorer reads query and passage as one text, so neither has a vector; ask for the "
@@ -67,30 +67,30 @@ class TextScorer:
     def _queries(self, queries: Sequence[str]) -> Ragged:
         if wrong := next((query for query in queries if not isinstance(query, str)), None):
             raise UserError(f"{wrong!r} is no query; give a text")
-        return tokenise(queries, self._written("query").folder)
+        return tokenise(queries, self._tokenisation("query").folder)
 
     def _passages(self, passages: Sequence[Text]) -> Ragged:
-        form = self._written("passage")
+        form = self._tokenisation("passage")
         return tokenise_passages([_passage(text) for text in passages], form.folder, join=form.join)
 
-    def _written(self, kind: Kind) -> Tokenisation:
+    def _tokenisation(self, kind: Kind) -> Tokenisation:
         form = self.scorer.written(kind)
         assert form is not None, "a scorer that reads no text is not saved"
         return form
 
 
-def _listed(given: Sequence[Given], call: str, what: str) -> list[Given]:
+def _as_list(items: Sequence[Item], call: str, what: str) -> list[Item]:
     """What was given, as a list. Raises UserError for one text, whose letters would be taken for texts."""
-    if isinstance(given, str):
-        raise UserError(f"{call}: {given[:60]!r} is one text; give a list of {what}, as in {call}([…])")
-    return list(given)
+    if isinstance(items, str):
+        raise UserError(f"{call}: {items[:60]!r} is one text; give a list of {what}, as in {call}([…])")
+    return list(items)
 
 
-def _passage(given: Text) -> Passage:
-    if isinstance(given, Passage):
-        return given
-    if isinstance(given, str):
-        return Passage("", "", given)
-    if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
-        return Passage("", *given)
-    raise UserError(f"{given!r} is no passage; give its text, or (title, text)")
+def _passage(passage: Text) -> Passage:
+    if isinstance(passage, Passage):
+        return passage
+    if isinstance(passage, str):
+        return Passage("", "", passage)
+    if isinstance(passage, tuple) and len(passage) == 2 and all(isinstance(part, str) for part in passage):
+        return Passage("", *passage)
+    raise UserError(f"{passage!r} is no passage; give its text, or (title, text)")

@@ -16,7 +16,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
 from retrieval_kd.scorers.record import Form, encoder_folder, read_record, writing
 
-WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is none
+WRITTEN: Form = {  # how texts are written by default; a marker "" is none
     "query_length": 64,
     "passage_length": 256,
     "query_marker": "",
@@ -29,7 +29,7 @@ WRITTEN: Form = {  # how texts are written where nobody says it; a marker "" is 
 
 
 class Opening(TypedDict):
-    """What whoever opens a scorer says of its encoders, beside its form."""
+    """How the encoders of a scorer are opened, beside its form."""
 
     layers: int | list[int] | None
     dropout: float

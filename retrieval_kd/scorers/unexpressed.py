@@ -1,4 +1,4 @@
-"""What a folder says and no option expresses."""
+"""Values in a folder of another library that no option here expresses."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from retrieval_kd.errors import UserError
 
 
 class Unexpressed(str):
-    """In the place of a form's value: the sentence that whoever leaves that key open is refused with."""
+    """In the place of a form's value: the message of the error that is raised where that key is left null."""
 
 
 def expressed(value: Any) -> Any:

@@ -54,20 +54,20 @@ class View:
     def permuted(self, own: Tensor, pool: Tensor, queries: Tensor, passages: Tensor) -> "View":
         """Candidates exchanged within lists and pools, vectors over the step: for each place, the one shown there."""
         by_list = ("scores", "layers", "attention", "passage_mask", "states")
-        lists = {name: _taken(getattr(self, name), own) for name in by_list}
+        lists = {name: _permuted(getattr(self, name), own) for name in by_list}
         order = {"query": queries, "passage": passages.view(own.shape)}
-        vectors = {kind: some.flatten(0, -2)[order[kind]] for kind, some in self.vectors.items()}
-        pools = {name: _taken(getattr(self, name), pool) for name in ("pool", "pool_layers")}
+        vectors = {kind: rows.flatten(0, -2)[order[kind]] for kind, rows in self.vectors.items()}
+        pools = {name: _permuted(getattr(self, name), pool) for name in ("pool", "pool_layers")}
         return replace(self, **lists, **pools, vectors=vectors)
 
 
-def _taken(rows: Any, order: Tensor) -> Any:
+def _permuted(rows: Any, order: Tensor) -> Any:
     if isinstance(rows, Mapping):
-        return {key: _taken(some, order) for key, some in rows.items()}
+        return {key: _permuted(part, order) for key, part in rows.items()}
     return None if rows is None else torch.take_along_dim(rows, order[(..., *[None] * (rows.dim() - 2))], 1)
 
 
-def wanted(found: Tensor | None, what: str) -> Tensor:
+def wanted(tensor: Tensor | None, what: str) -> Tensor:
     """A feature that a term asked for; absent is a broken invariant, since the term's `wants` names it."""
-    assert found is not None, f"{what} was read but not wanted"
-    return found
+    assert tensor is not None, f"{what} was read but not wanted"
+    return tensor

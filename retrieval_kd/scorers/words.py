@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates
-from retrieval_kd.encoders.unpadded import Kept
+from retrieval_kd.encoders.unpadded import Tensors
 
 
 def word_places(word: Bool[Tensor, "text token"]) -> tuple[Int[Tensor, "text word"], Bool[Tensor, "text word"]]:
@@ -18,11 +18,11 @@ def word_places(word: Bool[Tensor, "text token"]) -> tuple[Int[Tensor, "text wor
 def compact(states: Float[Tensor, "text token dim"], word: Bool[Tensor, "text token"]) -> tuple[Tensor, Tensor]:
     """States of words alone, moved to the front: ([text word dim], [text word])."""
     places, real = word_places(word)
-    found = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
-    return found * real[..., None], real
+    words = states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
+    return words * real[..., None], real
 
 
-def attention_rows(query: Kept, passage: Kept, batch: Candidates) -> tuple[Tensor, Tensor, Tensor]:
+def attention_rows(query: Tensors, passage: Tensors, batch: Candidates) -> tuple[Tensor, Tensor, Tensor]:
     """softmax_j(H_q[i] · H_p[j] / sqrt(dim)) over a passage's words, with the masks of both sides, for this rank's
     queries; 0 where either side has no word.
     """

@@ -2,5 +2,5 @@
 
 What lives here: plain Python and numpy; records, memory-mapped collections, ranked lists, and one reader a format.
 What may not: torch, Lightning, Hydra, downloading, tokenising for a model, measuring.
-To add a format: one file with a `Source` (corpus.py) that names what it reads, and a form in conf/corpus/.
+To add a format: one file with a `Source` (corpus.py) that names what it reads, and an option file in conf/corpus/.
 """

@@ -72,12 +72,12 @@ class Beir(Source):
 
     def _qrels(self) -> Mapping[str, Path]:
         """split → file, for those that are there. Raises UserError if none is."""
-        found = {split: path for split in SPLITS if (path := self.path / "qrels" / f"{split}.tsv").exists()}
-        if not found:
+        paths = {split: path for split in SPLITS if (path := self.path / "qrels" / f"{split}.tsv").exists()}
+        if not paths:
             raise UserError(
                 f"{self.path / 'qrels'} holds none of train.tsv, dev.tsv, test.tsv; give at least one, with {HOLDS}"
             )
-        return found
+        return paths
 
     def _questions(self, collection: Collection) -> Questions:
         """Queries, judgments and splits."""
@@ -98,18 +98,18 @@ class Beir(Source):
                 f"carved from train by seed {self.seed}" if "dev" in splits else "none: no group fits dev_fraction"
             )
         held = held_words(splits, queries)
-        others = (query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held)
+        unjudged = (query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held)
         where = partial(line_at, self.path / "queries.jsonl")
-        return Questions(queries, splits, tuple(others) if self.unjudged else (), about, where)
+        return Questions(queries, splits, tuple(unjudged) if self.unjudged else (), about, where)
 
 
 def _passages(path: Path) -> Iterator[Passage]:
     """The passages of corpus.jsonl. Raises UserError if there is none."""
     number = 0
-    for number, found in objects(path, holds=CORPUS):
+    for number, record in objects(path, holds=CORPUS):
         where = f"{path}:{number}"
         yield Passage(
-            _field(found, "_id", where), _field(found, "title", where, default=""), _field(found, "text", where)
+            _field(record, "_id", where), _field(record, "title", where, default=""), _field(record, "text", where)
         )
     if not number:
         raise UserError(f"{path} is empty; give {CORPUS}")
@@ -118,8 +118,8 @@ def _passages(path: Path) -> Iterator[Passage]:
 def _queries(path: Path) -> dict[str, str]:
     """id → text of queries.jsonl."""
     queries: dict[str, str] = {}
-    for number, found in objects(path, holds=QUERIES):
-        name, text = _field(found, "_id", f"{path}:{number}"), _field(found, "text", f"{path}:{number}")
+    for number, record in objects(path, holds=QUERIES):
+        name, text = _field(record, "_id", f"{path}:{number}"), _field(record, "text", f"{path}:{number}")
         if name in queries:
             raise UserError(f"{path}:{number} repeats the query id {name!r}; give every id once")
         if not text.strip():
@@ -130,10 +130,10 @@ def _queries(path: Path) -> dict[str, str]:
     return queries
 
 
-def _field(found: Mapping[str, Any], key: str, where: str, *, default: str | None = None) -> str:
+def _field(record: Mapping[str, Any], key: str, where: str, *, default: str | None = None) -> str:
     """A string of an object; `default` stands for one that is missing or null."""
-    value = default if found.get(key) is None else found[key]
+    value = default if record.get(key) is None else record[key]
     if not isinstance(value, str):
-        given = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in found else "is missing"
-        raise UserError(f'{where}: "{key}" {given}; give a string')
+        problem = f"is {json.dumps(value, ensure_ascii=False)[:40]}" if key in record else "is missing"
+        raise UserError(f'{where}: "{key}" {problem}; give a string')
     return value

@@ -15,7 +15,7 @@ from retrieval_kd.text.records import Passage
 
 
 def nth_passage(position: int) -> str:
-    """How a fault names a passage of which only the position is known."""
+    """How an error names a passage of which only the position is known."""
     return f"passage {position + 1}"
 
 
@@ -50,7 +50,7 @@ class Collection(Mapping[str, Passage]):
     ) -> "Collection":
         """Stream the passages into a new folder, written aside and renamed when whole.
 
-        `where(position)` says where a passage came from, for faults. Raises UserError if the folder is there already,
+        `where(position)` says where a passage came from, for errors. Raises UserError if the folder is there already,
         there is no passage, an id is empty, holds white space (it parts the columns of a run) or is given twice, or a
         text is no Unicode.
         """
@@ -75,11 +75,11 @@ class Collection(Mapping[str, Passage]):
         """The positions of many passages [id]; -1 for an unknown one."""
         wanted = np.fromiter((hash_of(passage_id.encode()) for passage_id in passage_ids), np.uint64, len(passage_ids))
         at = np.minimum(np.searchsorted(self._hashes, wanted), self._count - 1)
-        found = np.where(self._hashes[at] == wanted, self._order[at], -1)
-        for number in np.flatnonzero(found >= 0).tolist():
-            if self.id_at(found[number]) != passage_ids[number]:  # two ids with one hash
-                found[number] = self.position(passage_ids[number]) if passage_ids[number] in self else -1
-        return found
+        positions = np.where(self._hashes[at] == wanted, self._order[at], -1)
+        for number in np.flatnonzero(positions >= 0).tolist():
+            if self.id_at(positions[number]) != passage_ids[number]:  # two ids with one hash
+                positions[number] = self.position(passage_ids[number]) if passage_ids[number] in self else -1
+        return positions
 
     def id_at(self, position: int) -> str:
         """The id of the passage at a position."""
@@ -131,7 +131,7 @@ class Ids(Sequence[str]):
     def __len__(self) -> int:
         return len(self._collection)
 
-    def some(self, positions: NDArray[Any]) -> list[str]:
+    def at_positions(self, positions: NDArray[Any]) -> list[str]:
         """The ids at many positions, read together."""
         return self._collection.ids_at(positions)
 

@@ -58,7 +58,7 @@ def _write_passages(folder: Path, passages: Iterable[Passage], where: Callable[[
         text_ends.write(struct.pack("<q", 0))
         id_ends.write(struct.pack("<q", 0))
         for count, passage in enumerate(passages, 1):
-            name, title, text = _encoded(passage, position=count - 1, where=where)
+            name, title, text = _utf8(passage, position=count - 1, where=where)
             digest.update(struct.pack("<3q", len(name), len(title), len(text)) + name + title + text)
             ids.write(name)
             texts.write(title + text)
@@ -70,7 +70,7 @@ def _write_passages(folder: Path, passages: Iterable[Passage], where: Callable[[
     return count, digest.hexdigest()
 
 
-def _encoded(passage: Passage, *, position: int, where: Callable[[int], str]) -> tuple[bytes, bytes, bytes]:
+def _utf8(passage: Passage, *, position: int, where: Callable[[int], str]) -> tuple[bytes, bytes, bytes]:
     """Id, title and text in UTF-8."""
     if len(passage.id.split()) != 1 or passage.id != passage.id.strip():
         raise UserError(

@@ -31,8 +31,8 @@ def text_keys(collection: Collection) -> NDArray[np.uint64]:
     return mapped_array(home / "keys.bin", np.uint64)
 
 
-def said_of(copies: int) -> Iterator[str]:
-    """The sentence for copies that were left out; none where there was no copy."""
+def copies_message(copies: int) -> Iterator[str]:
+    """The message on copies that were left out; none where there was no copy."""
     if copies:
         yield f"{copies} listed passages are no negatives: exact copies of one judged relevant"
 
@@ -49,20 +49,20 @@ def _blocks(count: int) -> Iterator[range]:
 
 def _key(text: str, position: int) -> bytes:
     """The first 64 bits of the BLAKE2b of the words."""
-    said = b" ".join(text.encode().translate(_SPACED).split()) if text.isascii() else " ".join(words(text)).encode()
-    return hashlib.blake2b(said or f"\0{position}".encode(), digest_size=8).digest()
+    content = b" ".join(text.encode().translate(_SPACED).split()) if text.isascii() else " ".join(words(text)).encode()
+    return hashlib.blake2b(content or f"\0{position}".encode(), digest_size=8).digest()
 
 
 def without_copies(run: Run, judgments: Judgments, collection: Collection) -> Run:
     """The rows whose passage is no exact copy of one that is judged relevant to the row's query."""
     relevant = {query: sorted(judgments.relevant(query)) for query in run.query_ids}
-    names = sorted({name for some in relevant.values() for name in some})
+    names = sorted({name for ids in relevant.values() for name in ids})
     if not names or not len(run.numbers):
         return run
-    keys, of = text_keys(collection), collection.positions(names)
-    known = {name: int(keys[at]) for name, at in zip(names, of.tolist(), strict=True) if at >= 0}
+    keys, positions = text_keys(collection), collection.positions(names)
+    known = {name: int(keys[at]) for name, at in zip(names, positions.tolist(), strict=True) if at >= 0}
     listed = keys[collection.positions(run.passage_ids)][run.numbers]
-    kept, rows = np.ones(len(run.numbers), dtype=bool), run.rows
+    keep, rows = np.ones(len(run.numbers), dtype=bool), run.rows
     for row in np.flatnonzero(np.isin(listed, np.fromiter(set(known.values()), np.uint64))).tolist():
-        kept[row] = int(listed[row]) not in {known.get(name) for name in relevant[run.query_ids[rows[row]]]}
-    return run.keep(kept)
+        keep[row] = int(listed[row]) not in {known.get(name) for name in relevant[run.query_ids[rows[row]]]}
+    return run.keep(keep)

@@ -1,4 +1,4 @@
-"""A corpus (passages, queries, judgments, splits), and how any reader becomes one, kept on disk."""
+"""A corpus (passages, queries, judgments, splits), and how any reader's texts become one on disk."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ _LEFT_OUT = 2  # revision of how lists leave a query's own passage out, where `d
 
 
 class Questions(NamedTuple):
-    """What is asked of a collection: id → text, split → judgments, ids of queries nobody judged, and what to say.
+    """The queries of a collection: id → text, split → judgments, ids of unjudged queries, and notes (`about`).
 
-    `where(position)` names the place a query came from, for faults.
+    `where(position)` names the place a query came from, for errors.
     """
 
     queries: Mapping[str, str]
@@ -39,7 +39,7 @@ class Questions(NamedTuple):
 class Parsed(NamedTuple):
     """What a reader brings: a stream of passages, and the questions, asked once the passages are a collection.
 
-    `where(position)` names the place a passage came from, for faults.
+    `where(position)` names the place a passage came from, for errors.
     """
 
     passages: Iterable[Passage]
@@ -49,7 +49,7 @@ class Parsed(NamedTuple):
 
 class Source(ABC):
     """Where a corpus comes from: one format, one reader. REVISION is raised when a reader of this package reads
-    otherwise; of one from outside its code says so itself.
+    otherwise; the code of a reader from another package is part of the fingerprint instead.
     """
 
     REVISION: ClassVar[int] = 1
@@ -74,7 +74,7 @@ class Source(ABC):
         return None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, the options and the reader's REVISION, and of the code of a reader from outside;
+        """SHA-256 of the files' bytes, the options and the reader's REVISION, and of the code of a plugin's reader;
         nothing is parsed.
         """
         files, digest, module = list(self.files()), hashlib.sha256(), type(self).__module__
@@ -145,25 +145,25 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     parsed = source.read()
     stream = track(parsed.passages, total=None, what="passages")
     passages = Collection.write(folder / "passages", stream, where=parsed.where)
-    asked = parsed.questions(passages)
-    if not asked.queries:
+    questions = parsed.questions(passages)
+    if not questions.queries:
         raise UserError(f"the corpus {source.name} has no query; give at least one")
-    _refuse_two_grades(asked.splits)
-    texts = (Passage(query_id, "", text) for query_id, text in asked.queries.items())
-    queries = Collection.write(folder / "queries", texts, where=asked.where)
-    for split, judgments in asked.splits.items():
+    _refuse_two_grades(questions.splits)
+    texts = (Passage(query_id, "", text) for query_id, text in questions.queries.items())
+    queries = Collection.write(folder / "queries", texts, where=questions.where)
+    for split, judgments in questions.splits.items():
         judgments.write(folder / "qrels" / f"{split}.tsv")
-    splits = {split: [q for q in of.queries if of.relevant(q)] for split, of in asked.splits.items()}
+    splits = {split: [q for q in of.queries if of.relevant(q)] for split, of in questions.splits.items()}
     counts = {"passages": len(passages), "queries": len(queries)} | {
         f"{s} queries": len(of) for s, of in splits.items()
     }
-    said = {"reader": type(source).__name__, "source digest": fingerprint}
+    origin = {"reader": type(source).__name__, "source digest": fingerprint}
     record = {
         "name": source.name,
         "drop_same_id": source.drop_same_id,
-        "about": said | {key: str(count) for key, count in counts.items()} | dict(asked.about),
+        "about": origin | {key: str(count) for key, count in counts.items()} | dict(questions.about),
         "splits": splits,
-        "unjudged": asked.unjudged,
+        "unjudged": questions.unjudged,
     }
     written = json.dumps(record | {"digest": _digest(passages, queries, folder, record)}, ensure_ascii=False)
     (folder / "corpus.json").write_text(f"{written}\n", encoding="utf-8")
@@ -181,7 +181,7 @@ def _refuse_two_grades(splits: Mapping[str, Judgments]) -> None:
 
 
 def _digest(passages: Collection, queries: Collection, folder: Path, record: Mapping[str, Any]) -> str:
-    """SHA-256 of all that was read; what is said about it does not count."""
+    """SHA-256 of all that was read; `name` and `about` do not count."""
     parts = [passages.digest, queries.digest, record["drop_same_id"], record["unjudged"], list(record["splits"])]
     digest = hashlib.sha256(json.dumps(parts).encode())
     for split in record["splits"]:

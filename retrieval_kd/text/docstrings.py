@@ -18,7 +18,7 @@ class Docstrings(Source):
     """Text that every machine has, read from source files without importing them.
 
     A summary of `query_words` (from, to) words looks for the rest of its docstring, of `passage_words` words or more;
-    what counts as a query, a passage and a leak is told by summaries.task_of. The splits are 70 : 10 : 20 by a hash.
+    what counts as a query, a passage and a leak is defined in summaries.task_of. The splits are 70 : 10 : 20 by a hash.
     Passages have no title, since their dotted name would answer many a query; it is their id, and with a question
     mark the query's.
 
@@ -88,20 +88,20 @@ class Docstrings(Source):
             for split in SPLITS
         }
         queries = {asked.id: asked.text for asked in task.asked}
-        others = task.others if self.unjudged else {}
-        return Questions(queries | dict(others), splits, tuple(others), about)
+        unjudged = task.unjudged if self.unjudged else {}
+        return Questions(queries | dict(unjudged), splits, tuple(unjudged), about)
 
 
 def _read(files: Sequence[SourceFile]) -> tuple[list[Docstring], int]:
     """All docstrings, and the number of files that this Python cannot parse."""
-    found: list[Docstring] = []
+    docstrings: list[Docstring] = []
     unparsed = 0
     for file in track(files, total=len(files), what="source files"):
         try:
-            found += docstrings_of(file)
+            docstrings += docstrings_of(file)
         except (SyntaxError, ValueError, RecursionError):
             unparsed += 1
-    return distinct(found), unparsed
+    return distinct(docstrings), unparsed
 
 
 def _with_version(package: str) -> str:

@@ -92,23 +92,23 @@ def judgment_rows(path: Path) -> Iterator[tuple[int, Judgment]]:
 
 def graded_once(rows: Iterable[tuple[int, Judgment]], path: Path) -> Iterator[tuple[int, Judgment]]:
     """The judgments of a file, numbered by line. Raises UserError for a pair that is graded again and differently."""
-    given: dict[tuple[str, str], int] = {}
+    grades: dict[tuple[str, str], int] = {}
     for number, row in rows:
-        if given.setdefault(row[:2], row.grade) != row.grade:
+        if grades.setdefault(row[:2], row.grade) != row.grade:
             raise UserError(
                 f"{path}:{number} grades {row.query_id!r} with {row.passage_id!r} again and differently; give one grade"
             )
         yield number, row
 
 
-def grade_of(given: str, *, where: str) -> int:
+def grade_of(written: str, *, where: str) -> int:
     """A grade as it was written. Raises UserError unless it is a whole number that measures can keep tables over."""
-    if not _WHOLE.fullmatch(given.strip()):
-        raise UserError(f"{where} grades with {given[:60]!r}; give a whole number (above 0: relevant)")
-    grade = int(given)
+    if not _WHOLE.fullmatch(written.strip()):
+        raise UserError(f"{where} grades with {written[:60]!r}; give a whole number (above 0: relevant)")
+    grade = int(written)
     if abs(grade) > GREATEST_GRADE:
         raise UserError(
-            f"{where} grades with {given}; give at most {GREATEST_GRADE}, as measures keep tables over grades"
+            f"{where} grades with {written}; give at most {GREATEST_GRADE}, as measures keep tables over grades"
         )
     return grade
 
@@ -137,9 +137,9 @@ def _judgment(line: str, *, where: str) -> Judgment:
     columns = line.split("\t")
     if len(columns) != 3:
         raise UserError(f"{where} has {len(columns)} columns; give query-id, corpus-id, score, parted by tabs")
-    for name, given in (("query", columns[0]), ("passage", columns[1])):
-        if len(given.split()) != 1 or given != given.strip():
+    for name, text_id in (("query", columns[0]), ("passage", columns[1])):
+        if len(text_id.split()) != 1 or text_id != text_id.strip():
             raise UserError(
-                f"{where} has the {name} id {given!r}; give an id that is not empty and holds no white space"
+                f"{where} has the {name} id {text_id!r}; give an id that is not empty and holds no white space"
             )
     return Judgment(columns[0], columns[1], grade_of(columns[2], where=where))

@@ -11,9 +11,9 @@ def drop_known(splits: Mapping[str, Judgments], queries: Mapping[str, str]) -> t
     """The splits without those train queries whose words equal a dev or test query's, and how many those were."""
     if "train" not in splits:
         return dict(splits), 0
-    held, asked = held_words(splits, queries), list(splits["train"].queries)
-    kept = [query_id for query_id in asked if words(queries[query_id]) not in held]
-    return {**splits, "train": splits["train"].only(kept)}, len(asked) - len(kept)
+    held, query_ids = held_words(splits, queries), list(splits["train"].queries)
+    unknown = [query_id for query_id in query_ids if words(queries[query_id]) not in held]
+    return {**splits, "train": splits["train"].only(unknown)}, len(query_ids) - len(unknown)
 
 
 def held_words(splits: Mapping[str, Judgments], queries: Mapping[str, str]) -> frozenset[tuple[str, ...]]:
@@ -33,19 +33,21 @@ def carve_dev(
     Queries are connected if their words are equal, or those of a passage relevant to each.
     """
     train = splits["train"]
-    asked = list(train.queries)
+    query_ids = list(train.queries)
     keys = [
         {("query", words(queries[query_id]))}
         | {("passage", words(collection[passage_id].words)) for passage_id in train.relevant(query_id)}
-        for query_id in asked
+        for query_id in query_ids
     ]
-    drawn = sorted(groups(len(asked), equal_pairs(keys)), key=lambda group: share(seed, min(asked[i] for i in group)))
-    room, dev = max(1, round(fraction * len(asked))), set[str]()
+    drawn = sorted(
+        groups(len(query_ids), equal_pairs(keys)), key=lambda group: share(seed, min(query_ids[i] for i in group))
+    )
+    room, dev = max(1, round(fraction * len(query_ids))), set[str]()
     for group in drawn:
         if len(dev) + len(group) <= room:
-            dev.update(asked[item] for item in group)
-    rest = [query_id for query_id in asked if query_id not in dev]
-    carved = [query_id for query_id in asked if query_id in dev]
+            dev.update(query_ids[item] for item in group)
+    rest = [query_id for query_id in query_ids if query_id not in dev]
+    carved = [query_id for query_id in query_ids if query_id in dev]
     if not rest or not carved:
         return dict(splits)
     return {"train": train.only(rest), "dev": train.only(carved)} | {k: v for k, v in splits.items() if k != "train"}

@@ -1,4 +1,4 @@
-"""Lines of a text file, packed or not, numbered, with every fault named by file and line."""
+"""Lines of a text file, packed or not, numbered, with every error naming file and line."""
 
 import json
 import math
@@ -16,17 +16,17 @@ def at_home(path: Path | str) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def finite(given: Any, *, where: str, or_inf: bool = False) -> float:
+def finite(value: Any, *, where: str, or_inf: bool = False) -> float:
     """A number as it was written. Raises UserError for what is none, and for one that is not finite; `or_inf` lets inf
     pass where it is written so (1e400, too great for a float, is never one).
     """
     try:
-        number = float("nan" if isinstance(given, bool) else given)
+        number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{where} scores {repr(given)[:60]}; give a number") from None
-    written_so = or_inf and "inf" in str(given).lower()
-    if math.isnan(number) or (math.isinf(number) and not written_so) or "_" in str(given):
-        raise UserError(f"{where} scores {given}; give a finite number")
+        raise UserError(f"{where} scores {repr(value)[:60]}; give a number") from None
+    written_so = or_inf and "inf" in str(value).lower()
+    if math.isnan(number) or (math.isinf(number) and not written_so) or "_" in str(value):
+        raise UserError(f"{where} scores {value}; give a finite number")
     return number
 
 
@@ -67,7 +67,7 @@ def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     for number, line in numbered(path, holds=holds):
         try:
-            found = json.loads(line)
+            value = json.loads(line)
         except json.JSONDecodeError as error:
             raise UserError(
                 f"{path}:{number} is not JSON ({error.msg}, column {error.colno}); give one object a line"
@@ -76,11 +76,11 @@ def objects(path: Path, *, holds: str) -> Iterator[tuple[int, dict[str, Any]]]:
             raise UserError(
                 f"{path}:{number} is JSON too long or too deep to be read; give one object a line"
             ) from None
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             raise UserError(
                 f'{path}:{number} is JSON but not an object; give one object a line, such as {{"_id": "7", …}}'
             )
-        yield number, found
+        yield number, value
 
 
 def line_at(path: Path, position: int) -> str:

@@ -29,30 +29,30 @@ def spec_of(module: str) -> ModuleSpec | None:
     names = module.split(".")
     if not all(map(str.isidentifier, names)):
         return None
-    found: ModuleSpec | None = None
+    spec: ModuleSpec | None = None
     for place in accumulate(names, "{}.{}".format):
         try:
-            inside = found.submodule_search_locations if found else None
-            found = PathFinder.find_spec(place, list(inside or ())) if found else find_spec(place)
+            inside = spec.submodule_search_locations if spec else None
+            spec = PathFinder.find_spec(place, list(inside or ())) if spec else find_spec(place)
         except (ImportError, ValueError):  # a module that was made by hand has no specification
             return None
-        if found is None:
+        if spec is None:
             return None
-    return found
+    return spec
 
 
 def syntax_tree(module: str) -> ast.Module | None:
     """The syntax tree of a module; None where it has no source in Python. Raises UserError for what is no Python."""
     path = source_file(module)
-    return None if path is None or path.suffix != ".py" else _parsed(path, file_state(path))
+    return None if path is None or path.suffix != ".py" else _parse(path, file_state(path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: Path, state: FileState) -> ast.Module:
+def _parse(path: Path, state: FileState) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as fault:
-        raise UserError(f"{path}:{getattr(fault, 'lineno', None) or 1} is no Python ({fault.args[0]})") from None
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{path}:{getattr(error, 'lineno', None) or 1} is no Python ({error.args[0]})") from None
 
 
 def absolute(line: ast.ImportFrom, module: str) -> str:

@@ -76,7 +76,7 @@ class MsMarco(Source):
 
     def read(self) -> Parsed:
         bare = self.columns == "id text"
-        passages = _bare(self.collection) if bare else _titled(self.collection, self.columns)
+        passages = _untitled_passages(self.collection) if bare else _titled_passages(self.collection, self.columns)
         titles = None if self.titles is None and bare else Titles(self.titles)
         stream = passages if titles is None else titles.of(passages)
         return Parsed(stream, partial(self._questions, titles), partial(line_at, self.collection))
@@ -96,12 +96,12 @@ class MsMarco(Source):
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, texts)
         held = held_words(splits, texts) if self.unjudged else frozenset()
-        others = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held)
-        unjudged = tuple(others) if self.unjudged else ()
-        kept = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
-        kept |= {query_id: texts[query_id] for query_id in unjudged}
+        unknown = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held)
+        unjudged = tuple(unknown) if self.unjudged else ()
+        queries = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
+        queries |= {query_id: texts[query_id] for query_id in unjudged}
         about = {"queries left out of train": str(dropped), **(titles.about() if titles else {})}
-        return Questions(kept, splits, unjudged, about)
+        return Questions(queries, splits, unjudged, about)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
@@ -116,7 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         raise UserError(f"{path} is empty; give {TEXTS}")
 
 
-def _bare(path: Path) -> Iterator[Passage]:
+def _untitled_passages(path: Path) -> Iterator[Passage]:
     return (Passage(name, "", text) for _, name, text in _rows(path))
 
 
@@ -124,7 +124,7 @@ def _holds(columns: str) -> str:
     return TEXTS if columns == "id text" else f"{', '.join(columns.split())} a line, parted by tabs"
 
 
-def _titled(path: Path, columns: str) -> Iterator[Passage]:
+def _titled_passages(path: Path, columns: str) -> Iterator[Passage]:
     """Passages of a collection with three columns. Raises UserError for a line with more or fewer, and if there is
     none.
     """

@@ -51,14 +51,14 @@ def source_files(packages: Sequence[str]) -> list[SourceFile]:
     Left out: tests, vendored folders, site-packages. Raises UserError for a package that is not installed, is not
     top-level or holds no Python source.
     """
-    found = []
+    files = []
     for package in packages:
         roots = _stdlib() if package == STDLIB else _roots(package)
-        files = [file for root, module in roots for file in _below(root, module)]
-        if not files:
+        package_files = [file for root, module in roots for file in _files_below(root, module)]
+        if not package_files:
             raise UserError(f"the package {package!r} holds no Python source; give packages written in Python")
-        found += files
-    return sorted({file.module: file for file in found}.values(), key=lambda file: file.module)
+        files += package_files
+    return sorted({file.module: file for file in files}.values(), key=lambda file: file.module)
 
 
 def version_of(package: str) -> str:
@@ -77,18 +77,18 @@ def docstrings_of(file: SourceFile) -> list[Docstring]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about escapes in other people's strings
         tree = ast.parse(file.path.read_bytes())
-    return list(_documented(tree, file.module))
+    return list(_docstrings(tree, file.module))
 
 
 def distinct(docstrings: Iterable[Docstring]) -> list[Docstring]:
     """The docstrings with a name of their own: the second of a name is called name~2."""
     times: Counter[str] = Counter()
-    found = []
+    renamed = []
     for docstring in docstrings:
         times[docstring.name] += 1
         nth = times[docstring.name]
-        found.append(docstring if nth == 1 else docstring._replace(name=f"{docstring.name}~{nth}"))
-    return found
+        renamed.append(docstring if nth == 1 else docstring._replace(name=f"{docstring.name}~{nth}"))
+    return renamed
 
 
 def _stdlib() -> list[tuple[Path, str]]:
@@ -110,7 +110,7 @@ def _roots(package: str) -> list[tuple[Path, str]]:
     return [(Path(place), package) for place in places]
 
 
-def _below(root: Path, module: str) -> Iterator[SourceFile]:
+def _files_below(root: Path, module: str) -> Iterator[SourceFile]:
     """The Python files of a folder, or the one file."""
     if root.suffix == ".py":
         yield SourceFile(root, module)
@@ -119,7 +119,7 @@ def _below(root: Path, module: str) -> Iterator[SourceFile]:
             if path.name == "__init__.py":
                 yield SourceFile(path, module)
             elif _belongs(path):
-                yield from _below(path, f"{module}.{path.stem}")
+                yield from _files_below(path, f"{module}.{path.stem}")
 
 
 def _belongs(path: Path, *, but: Set[str] = frozenset()) -> bool:
@@ -128,7 +128,7 @@ def _belongs(path: Path, *, but: Set[str] = frozenset()) -> bool:
     return not left_out and (path.suffix == ".py" or (path.name.isidentifier() and path.is_dir()))
 
 
-def _documented(node: ast.AST, name: str) -> Iterator[Docstring]:
+def _docstrings(node: ast.AST, name: str) -> Iterator[Docstring]:
     """The docstrings of a module, class or function and of all that is defined in its statements."""
     if isinstance(node, ast.Module | DEFINITIONS):
         text = ast.get_docstring(node, clean=True)
@@ -136,4 +136,4 @@ def _documented(node: ast.AST, name: str) -> Iterator[Docstring]:
             yield Docstring(name, text)
     for child in ast.iter_child_nodes(node):
         if isinstance(child, STATEMENTS):
-            yield from _documented(child, f"{name}.{child.name}" if isinstance(child, DEFINITIONS) else name)
+            yield from _docstrings(child, f"{name}.{child.name}" if isinstance(child, DEFINITIONS) else name)

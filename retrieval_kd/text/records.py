@@ -1,10 +1,10 @@
-"""The four records that everything in this room is made of."""
+"""The three records that everything in this room is made of."""
 
 from typing import NamedTuple
 
 
 class Passage(NamedTuple):
-    """A text that can be found."""
+    """A text of a collection."""
 
     id: str
     title: str
@@ -14,13 +14,6 @@ class Passage(NamedTuple):
     def words(self) -> str:
         """What a scorer reads: title and text joined by a blank."""
         return f"{self.title} {self.text}".strip()
-
-
-class Query(NamedTuple):
-    """A text to search with."""
-
-    id: str
-    text: str
 
 
 class Judgment(NamedTuple):

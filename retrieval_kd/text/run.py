@@ -64,13 +64,13 @@ class Run:
     ) -> "Run":
         """A run from what a search returns: numbers and scores [query depth]; number -1 means no passage.
 
-        `passage_ids[number]` names a passage; only those that were found are asked for, so `collection.ids` will do.
+        `passage_ids[number]` names a passage; only those that are listed are looked up, so `collection.ids` will do.
         """
         rows = np.repeat(np.arange(len(numbers), dtype=np.int32), numbers.shape[1])
         there = numbers >= 0
         if there.all():
-            return Run._made(query_ids, rows, passage_ids, numbers.reshape(-1), scores.reshape(-1), searched=True)
-        return Run._made(query_ids, rows[there.reshape(-1)], passage_ids, numbers[there], scores[there], searched=True)
+            return Run._build(query_ids, rows, passage_ids, numbers.reshape(-1), scores.reshape(-1), searched=True)
+        return Run._build(query_ids, rows[there.reshape(-1)], passage_ids, numbers[there], scores[there], searched=True)
 
     @staticmethod
     def of_rows(
@@ -80,14 +80,14 @@ class Run:
         numbers: NDArray[Any],
         scores: NDArray[Any],
     ) -> "Run":
-        """A run from triples in any order: query_ids[rows[i]] found passage_ids[numbers[i]] with scores[i].
+        """A run from triples in any order: query_ids[rows[i]] lists passage_ids[numbers[i]] with scores[i].
 
         Raises UserError for a passage twice in a list, a query id given twice, or a score that is not a number.
         """
-        return Run._made(query_ids, rows, passage_ids, numbers, scores, searched=False)
+        return Run._build(query_ids, rows, passage_ids, numbers, scores, searched=False)
 
     @staticmethod
-    def _made(
+    def _build(
         query_ids: Sequence[str],
         rows: NDArray[Any],
         passage_ids: Sequence[str],
@@ -172,13 +172,13 @@ class Run:
         Raises UserError for a passage that the collection does not hold.
         """
         used, numbers = np.unique(self.numbers, return_inverse=True)
-        found = collection.positions([self.passage_ids[number] for number in used])
-        if (unknown := np.flatnonzero(found < 0)).size:
+        positions = collection.positions([self.passage_ids[number] for number in used])
+        if (unknown := np.flatnonzero(positions < 0)).size:
             name = self.passage_ids[used[unknown[0]]]
             raise UserError(
                 f"the run names passage {name!r}, which {collection!r} does not hold; give a run over this collection"
             )
-        return self.query_ids, self.offsets, found[numbers].astype(np.int32), self.scores.astype(np.float32)
+        return self.query_ids, self.offsets, positions[numbers].astype(np.int32), self.scores.astype(np.float32)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and dict(self.lists) == dict(other.lists)
@@ -212,10 +212,12 @@ class _Lists(Mapping[str, Sequence[Ranked]]):
 
 def _sorted_table(passage_ids: Sequence[str], numbers: NDArray[Any]) -> tuple[list[str], NDArray[np.int32]]:
     """The names that are used, sorted, and the numbers in that order."""
-    seen = np.zeros(len(passage_ids), bool)
-    seen[numbers] = True
-    used = np.flatnonzero(seen)
-    names = passage_ids.some(used) if isinstance(passage_ids, Ids) else [passage_ids[at] for at in used.tolist()]
+    is_used = np.zeros(len(passage_ids), bool)
+    is_used[numbers] = True
+    used = np.flatnonzero(is_used)
+    names = (
+        passage_ids.at_positions(used) if isinstance(passage_ids, Ids) else [passage_ids[at] for at in used.tolist()]
+    )
     order = sorted(range(len(names)), key=names.__getitem__)
     renamed = np.zeros(len(passage_ids), np.int32)
     renamed[used[order]] = np.arange(len(order), dtype=np.int32)

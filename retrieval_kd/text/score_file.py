@@ -1,4 +1,4 @@
-"""Scores of pairs of query and passage that somebody wrote down, in the layouts that people have, read as a run."""
+"""Files of scores of (query, passage) pairs, in the usual layouts, read as a run."""
 
 from array import array
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from retrieval_kd.text.run import Run
 Layout = Literal["auto", "trec", "triples", "pairs", "lists"]
 Row = tuple[int, str, str, Any]  # line, query id, passage id, score as it was written
 
-LOOKED_AT = 10  # lines by which a layout is told
+LOOKED_AT = 10  # lines by which a layout is recognised
 _GREATEST = float(np.finfo(np.float32).max)
 CLIP = 1e-6  # what keeps a probability off 0 and 1: log-odds within ±13.8
 _LISTS = '"query_id", "passage_ids" and "scores", as long as each other'
@@ -29,7 +29,7 @@ class _Form(NamedTuple):
     columns: int
     parts: Callable[[str], list[str]]
     places: tuple[tuple[int, int, int], ...]
-    said: str
+    description: str
 
 
 def _tabs(line: str) -> list[str]:
@@ -50,7 +50,7 @@ _FORMS = {
 
 
 def read_scores(path: Path, layout: Layout) -> Run:
-    """The scores of a file, gzipped or not, as a run; `auto` tells the layout by the first lines.
+    """The scores of a file, gzipped or not, as a run; `auto` recognises the layout by the first lines.
 
     `trec`: a run of six columns. `triples`: five columns as MS MARCO's margin-MSE files have them. `pairs`: query,
     passage, score. `lists`: JSON lines with query_id, passage_ids and scores. A first line that calls its score `score`
@@ -67,18 +67,22 @@ def read_scores(path: Path, layout: Layout) -> Run:
         numbers.append(passages.setdefault(passage, len(passages)))
     if not scores:
         raise UserError(f"{path} holds no score; give a file that holds {HOLDS}")
-    at, of, found = np.frombuffer(rows, np.int32), np.frombuffer(numbers, np.int32), np.frombuffer(scores)
-    once = _each_once(at.astype(np.int64) * len(passages) + of, found, path, chosen)
-    return Run.of_rows(tuple(queries), at[once], tuple(passages), of[once], found[once])
+    query_numbers, passage_numbers, values = (
+        np.frombuffer(rows, np.int32),
+        np.frombuffer(numbers, np.int32),
+        np.frombuffer(scores),
+    )
+    once = _each_once(query_numbers.astype(np.int64) * len(passages) + passage_numbers, values, path, chosen)
+    return Run.of_rows(tuple(queries), query_numbers[once], tuple(passages), passage_numbers[once], values[once])
 
 
 def first_rows(path: Path, layout: Layout) -> list[Row]:
     """What stands in the first lines: a look at a file before it is needed. Raises UserError as `read_scores` does."""
     chosen = layout_of(path) if layout == "auto" else layout
-    found = list(islice(_rows(path, chosen), LOOKED_AT))
-    for line, _, _, score in found:
+    rows = list(islice(_rows(path, chosen), LOOKED_AT))
+    for line, _, _, score in rows:
         _number(path, line, score)
-    return found
+    return rows
 
 
 def layout_of(path: Path) -> str:
@@ -89,7 +93,7 @@ def layout_of(path: Path) -> str:
     first = next(iter(seen.values()))[1]
     for number, (line, layout) in seen.items():
         if layout is None:
-            known = "; ".join(f"{name}: {form.said}" for name, form in _FORMS.items())
+            known = "; ".join(f"{name}: {form.description}" for name, form in _FORMS.items())
             raise UserError(
                 f"{path}:{number} is {line[:60]!r}, no layout that is known ({known}; lists: JSON with {_LISTS})"
             )
@@ -128,10 +132,10 @@ def _looks_like(line: str) -> str | None:
 
 def _number(path: Path, line: int, score: Any) -> float:
     """The score of a line, that float32 can hold. Raises UserError for any other."""
-    found = finite(score, where=f"{path}:{line}")
-    if abs(found) > _GREATEST:
+    number = finite(score, where=f"{path}:{line}")
+    if abs(number) > _GREATEST:
         raise UserError(f"{path}:{line} scores {score}; give a finite number, as float32 has them")
-    return found
+    return number
 
 
 def _rows(path: Path, layout: str) -> Iterator[Row]:
@@ -143,15 +147,17 @@ def _of_columns(path: Path, layout: str) -> Iterator[Row]:
     for number, line in numbered(path, holds=HOLDS):
         columns = form.parts(line)
         if len(columns) != form.columns:
-            raise UserError(f"{path}:{number} has {len(columns)} columns; {layout} has {form.columns}: {form.said}")
+            raise UserError(
+                f"{path}:{number} has {len(columns)} columns; {layout} has {form.columns}: {form.description}"
+            )
         for query, passage, score in form.places:
             if number > 1 or columns[score].lower() != "score":
                 yield number, columns[query], columns[passage], columns[score]
 
 
 def _of_lists(path: Path) -> Iterator[Row]:
-    for number, found in objects(path, holds=HOLDS):
-        query, names, scores = found.get("query_id"), found.get("passage_ids"), found.get("scores")
+    for number, record in objects(path, holds=HOLDS):
+        query, names, scores = record.get("query_id"), record.get("passage_ids"), record.get("scores")
         whole = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
         if not whole or not all(_is_name(name) for name in (query, *(names or ()))):
             raise UserError(f"{path}:{number} is no list of scores; give {_LISTS}")
@@ -159,8 +165,8 @@ def _of_lists(path: Path) -> Iterator[Row]:
             yield number, str(query), str(name), score
 
 
-def _is_name(given: Any) -> bool:
-    return bool(given) if isinstance(given, str) else type(given) is int
+def _is_name(value: Any) -> bool:
+    return bool(value) if isinstance(value, str) else type(value) is int
 
 
 def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path, layout: str) -> NDArray[np.bool_]:
@@ -177,9 +183,9 @@ def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path
     return once
 
 
-def _refuse(wrong: NDArray[np.bool_], path: Path, layout: str, said: str) -> None:
+def _refuse(wrong: NDArray[np.bool_], path: Path, layout: str, message: str) -> None:
     """Raise UserError naming the line of the first wrong pair, for which the file is read again."""
     if wrong.any():
         at = int(np.argmax(wrong))
         line, query, passage, score = next(islice(_rows(path, layout), at, None))
-        raise UserError(f"{path}:{line} " + said.format(query=query, passage=passage, score=score))
+        raise UserError(f"{path}:{line} " + message.format(query=query, passage=passage, score=score))

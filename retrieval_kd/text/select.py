@@ -1,4 +1,4 @@
-"""Which rows of a run are kept: run → run, by ranks and judgments only."""
+"""Selections of a run's rows: run → run, by ranks and judgments only."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.run import Run
 
-NOBODY = -(2**31)  # the grade of a passage that nobody looked at
+UNJUDGED = -(2**31)  # the grade of a passage that nobody looked at
 
 
 class Window(NamedTuple):
@@ -35,7 +35,7 @@ def without(run: Run, judgments: Judgments) -> Run:
 
 def only_judged(run: Run, judgments: Judgments) -> Run:
     """The rows somebody looked at, relevant or not."""
-    return run.keep(grades_of(run, judgments, unjudged=NOBODY) != NOBODY)
+    return run.keep(grades_of(run, judgments, unjudged=UNJUDGED) != UNJUDGED)
 
 
 def confusing(
@@ -53,8 +53,8 @@ def confusing(
 
     A query stays if the best rank of a relevant passage lies in `student_window` in the student's list and in
     `teacher_window` as the teacher ranks that list (both ends included); what else the teacher's run has is left out.
-    With `teacher_ahead` the teacher's rank must also be better than the student's. The others fall out: how many is
-    for the caller to say. Where fewer than `fewest` stay, those with the fewest ranks to go join them.
+    With `teacher_ahead` the teacher's rank must also be better than the student's. The others are left out; the
+    caller reports how many. Where fewer than `fewest` stay, those with the fewest ranks to go join them.
 
     Source: PROD's data progressive distillation (Lin et al. 2023, section 3.3); windows and k of its released code
     for MS MARCO. For NQ that code has a teacher ahead, in ranks 1 to 15, and any rank of the student's
@@ -79,13 +79,17 @@ def confusing(
 def _of_its_lists(run: Run, listed: Run) -> Run:
     """The rows of a run whose passage the other one lists for the same query."""
     pairs = {
-        (listed.query_ids[row], listed.passage_ids[number]) for row, number in zip(*_numbered(listed), strict=True)
+        (listed.query_ids[row], listed.passage_ids[number])
+        for row, number in zip(*_rows_and_numbers(listed), strict=True)
     }
-    here = [(run.query_ids[row], run.passage_ids[number]) in pairs for row, number in zip(*_numbered(run), strict=True)]
+    here = [
+        (run.query_ids[row], run.passage_ids[number]) in pairs
+        for row, number in zip(*_rows_and_numbers(run), strict=True)
+    ]
     return run.keep(np.array(here, dtype=bool))
 
 
-def _numbered(run: Run) -> tuple[list[int], list[int]]:
+def _rows_and_numbers(run: Run) -> tuple[list[int], list[int]]:
     return run.rows.tolist(), run.numbers.tolist()
 
 
@@ -103,5 +107,5 @@ def _check(ranks: Window) -> None:
 def _first_relevant(run: Run, judgments: Judgments) -> dict[str, int]:
     """query id → the best rank of a relevant passage; queries whose list has none are left out."""
     relevant = grades_of(run, judgments) > 0
-    found, rank_of = run.keep(relevant), run.ranks[relevant]
-    return {query_id: int(rank_of[start]) for query_id, start in zip(found.query_ids, found.offsets, strict=False)}
+    hits, rank_of = run.keep(relevant), run.ranks[relevant]
+    return {query_id: int(rank_of[start]) for query_id, start in zip(hits.query_ids, hits.offsets, strict=False)}

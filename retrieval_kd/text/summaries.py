@@ -14,7 +14,7 @@ PARAGRAPH = re.compile(r"\n\s*\n")
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
-class Asked(NamedTuple):
+class JudgedQuery(NamedTuple):
     """A query with the passages it is looking for (all equally relevant) and the split it falls in."""
 
     id: str
@@ -39,8 +39,8 @@ class Task(NamedTuple):
     """What docstrings make: passages, judged queries, and (id, text) of queries that nobody judged."""
 
     passages: list[Passage]
-    asked: list[Asked]
-    others: Mapping[str, str]
+    asked: list[JudgedQuery]
+    unjudged: Mapping[str, str]
 
 
 def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
@@ -51,7 +51,7 @@ def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
     one passage, or one query with all that is relevant to any of them. Queries with equal or near-equal passages fall
     in one split.
     """
-    asking = _asking(docstrings, lengths)
+    asking = _query_names(docstrings, lengths)
     passages: dict[Words, Passage] = {}
     asked: dict[Words, list[Docstring]] = {}
     passage_of: dict[str, str] = {}
@@ -62,11 +62,11 @@ def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
             asked.setdefault(words(summary(of)), []).append(of)
     relevant = [tuple(dict.fromkeys(passage_of[of.name] for of in same)) for same in asked.values()]
     splits = _splits(list(asked), relevant, {passage.id: passage.text for passage in passages.values()})
-    found = [
-        Asked(f"{same[0].name}?", summary(same[0]), passage_ids, split)
+    judged = [
+        JudgedQuery(f"{same[0].name}?", summary(same[0]), passage_ids, split)
         for same, passage_ids, split in zip(asked.values(), relevant, splits, strict=True)
     ]
-    return Task(list(passages.values()), found, _others(docstrings, asking, lengths, known=set(asked)))
+    return Task(list(passages.values()), judged, _unjudged(docstrings, asking, lengths, known=set(asked)))
 
 
 def summary(docstring: Docstring) -> str:
@@ -79,7 +79,7 @@ def body(docstring: Docstring) -> str:
     return "".join(PARAGRAPH.split(docstring.text, maxsplit=1)[1:]).strip()
 
 
-def _asking(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset[str]:
+def _query_names(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset[str]:
     """The names of the docstrings whose summary is a query.
 
     A summary that leaks stays with its docstring, where it may make another one leak: they are taken out until none
@@ -114,17 +114,17 @@ def _splits(asked: Sequence[Words], relevant: Sequence[Sequence[str]], texts: Ma
     return split
 
 
-def _others(
+def _unjudged(
     docstrings: Sequence[Docstring], asking: frozenset[str], lengths: Lengths, *, known: set[Words]
 ) -> dict[str, str]:
     """id → text of other summaries and of sentences of bodies, unless a query has the same words."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for of in docstrings:
         for number, text in enumerate([summary(of), *_sentences(body(of))]):
             if lengths.asks(text) and words(text) not in known:
                 known.add(words(text))
-                found[f"{of.name}?{number}"] = text
-    return found
+                texts[f"{of.name}?{number}"] = text
+    return texts
 
 
 def _sentences(text: str) -> Iterator[str]:

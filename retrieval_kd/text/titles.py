@@ -28,7 +28,7 @@ class Titles:
 
     def of(self, passages: Iterable[Passage]) -> Iterator[Passage]:
         """The passages with their titles, counted as they pass."""
-        for passage in passages if self.path is None else self._filled(passages, self.path):
+        for passage in passages if self.path is None else self._with_titles(passages, self.path):
             self.passages += 1
             self.lacking += not passage.title.strip()
             yield passage
@@ -38,10 +38,10 @@ class Titles:
             _log.warning("%s: titles of no passage: %d", self.path, self.titles - self.named)
 
     def about(self) -> Mapping[str, str]:
-        """What is to be said of them, once all passages have passed."""
+        """Notes for the corpus' record, once all passages have passed."""
         return {"passages without a title": str(self.lacking)}
 
-    def _filled(self, passages: Iterable[Passage], path: Path) -> Iterator[Passage]:
+    def _with_titles(self, passages: Iterable[Passage], path: Path) -> Iterator[Passage]:
         with TemporaryDirectory(prefix="titles-") as scratch:
             titles = Collection.write(Path(scratch) / "titles", _rows(path), where=partial(line_at, path))
             self.titles, place = len(titles), 0

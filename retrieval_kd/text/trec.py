@@ -33,14 +33,14 @@ def read_rows(path: Path) -> Rows:
         names.append(passages.setdefault(columns[2], len(passages)))
         scores.append(finite(columns[4], where=f"{path}:{number}", or_inf=True))
         lines.append(number)
-    found = (tuple(queries), np.array(rows), tuple(passages), np.array(names), np.array(scores))
-    _refuse_doubles(path, found, lines)
-    return found
+    table = (tuple(queries), np.array(rows), tuple(passages), np.array(names), np.array(scores))
+    _refuse_doubles(path, table, lines)
+    return table
 
 
-def _refuse_doubles(path: Path, found: Rows, lines: "array[int]") -> None:
+def _refuse_doubles(path: Path, table: Rows, lines: "array[int]") -> None:
     """Raise UserError naming the first line whose passage its query had before."""
-    queries, rows, passages, names, _ = found
+    queries, rows, passages, names, _ = table
     pairs = rows * len(passages) + names
     order = np.argsort(pairs, kind="stable")
     doubles = order[1:][pairs[order][1:] == pairs[order][:-1]]

@@ -16,11 +16,11 @@ def standing_in(phrases: Set[Words], texts: Iterable[Sequence[str]]) -> frozense
     for phrase in phrases:
         by_head.setdefault(phrase[:HEAD], []).append(phrase)
     lengths = {len(head) for head in by_head}
-    found: set[Words] = set()
+    verbatim: set[Words] = set()
     for text in texts:
         for at in range(len(text)):
             for length in lengths:
                 for phrase in by_head.get(tuple(text[at : at + length]), ()):
                     if tuple(text[at : at + len(phrase)]) == phrase:
-                        found.add(phrase)
-    return frozenset(found)
+                        verbatim.add(phrase)
+    return frozenset(verbatim)

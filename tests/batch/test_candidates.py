@@ -12,8 +12,8 @@ from tests.steps import step
 
 
 def weigh(keep: list[list[int]], labels: list[list[float]] | None = None) -> StepWeights:
-    kept = torch.tensor(keep).bool()
-    return StepWeights(kept, torch.tensor([1.0, 3.0]), torch.tensor(labels or kept.float().tolist()))
+    mask = torch.tensor(keep).bool()
+    return StepWeights(mask, torch.tensor([1.0, 3.0]), torch.tensor(labels or mask.float().tolist()))
 
 
 def test_an_absent_candidate_counts_nowhere() -> None:

@@ -126,10 +126,10 @@ def test_clashes_do_not_reach_into_other_pools(make: Make) -> None:
 def test_stored_scores_are_nan_where_the_file_has_none(make: Make) -> None:
     scores = pairs(np.array([1, 1]), np.array([6, 1]), [0.25, 4.0], collection=PASSAGES)
     batch = make(stored={"file": scores})(0)
-    found = batch.stored["file"]
-    assert found.dtype == torch.float32
-    assert found[row(batch, 1)].nan_to_num(-9).tolist() == [4.0, -9.0, 0.25]
-    assert found[row(batch, 0)].isnan().all()
+    values = batch.stored["file"]
+    assert values.dtype == torch.float32
+    assert values[row(batch, 1)].nan_to_num(-9).tolist() == [4.0, -9.0, 0.25]
+    assert values[row(batch, 0)].isnan().all()
     assert batch.listed[row(batch, 1)].tolist() == [True, False, True]
 
 
@@ -199,8 +199,8 @@ def test_a_step_of_whole_pools_or_whole_devices_is_taken(make: Make, queries_per
 
 
 def test_pairs_are_looked_up_in_any_shape_and_order() -> None:
-    found = pairs(np.array([2, 0, 1]), np.array([3, 9, 0]), [5.0, 6.0, 7.0], collection=10)
-    assert found.look_up(np.array([[10, 9], [23, 24]]), -1).tolist() == [[7, 6], [5, -1]]
+    values = pairs(np.array([2, 0, 1]), np.array([3, 9, 0]), [5.0, 6.0, 7.0], collection=10)
+    assert values.look_up(np.array([[10, 9], [23, 24]]), -1).tolist() == [[7, 6], [5, -1]]
     assert Pairs(np.array([]), np.array([])).look_up(np.array([3, 4]), -1).tolist() == [-1, -1]
 
 

@@ -52,8 +52,8 @@ def test_a_sentence_is_masked_as_a_whole_by_as_many_masks_as_it_has_words() -> N
     sentences = [2, 3, 3, 1]
     seen = set()
     for seed in range(60):
-        found = iter(masked(words, 0.5, "#", chance(seed), "sentence"))
-        hidden = [[next(found) == "#" for _ in range(size)] for size in sentences]
+        edited = iter(masked(words, 0.5, "#", chance(seed), "sentence"))
+        hidden = [[next(edited) == "#" for _ in range(size)] for size in sentences]
         assert all(len(set(sentence)) == 1 for sentence in hidden)
         seen.add(tuple(sentence[0] for sentence in hidden))
     assert len(seen) == 16  # every choice of four sentences
@@ -76,28 +76,28 @@ def test_a_reinforcement_of_0_changes_nothing_and_of_1_leaves_words_of_the_posit
 def test_a_reinforced_negative_is_as_long_as_the_negative_and_has_the_ratio_of_words_of_the_positive(
     how: Any, length: int, positive: int, ratio: float, seed: int
 ) -> None:
-    found = reinforced(NEGATIVE[:length], POSITIVE[:positive], ratio, how, chance(seed))
-    of_it = [word for word in found if word.isupper()]
-    assert len(found) == length
+    edited = reinforced(NEGATIVE[:length], POSITIVE[:positive], ratio, how, chance(seed))
+    of_it = [word for word in edited if word.isupper()]
+    assert len(edited) == length
     assert len(of_it) == min(round(ratio * length), positive)
     assert of_it == sorted(of_it)
-    kept = [word for word in found if word.islower()]
-    assert kept == sorted(kept)
+    of_the_negative = [word for word in edited if word.islower()]
+    assert of_the_negative == sorted(of_the_negative)
 
 
 def test_a_span_takes_the_place_of_a_span() -> None:
-    found = {"".join(reinforced(NEGATIVE, POSITIVE, 0.3, "span_insert", chance(seed))) for seed in range(400)}
+    edited = {"".join(reinforced(NEGATIVE, POSITIVE, 0.3, "span_insert", chance(seed))) for seed in range(400)}
     spans = ["".join(POSITIVE[start : start + 3]) for start in range(8)]
     every = {"abcdefghij"[:place] + span + "abcdefghij"[place + 3 :] for place in range(8) for span in spans}
-    assert found == every
+    assert edited == every
 
 
 def test_mixed_words_stand_in_drawn_places() -> None:
-    found = ["".join(reinforced(NEGATIVE, POSITIVE, 0.3, "word_mix", chance(seed))) for seed in range(100)]
+    edited = ["".join(reinforced(NEGATIVE, POSITIVE, 0.3, "word_mix", chance(seed))) for seed in range(100)]
     assert all(
-        place == letter for text in found for place, letter in zip(NEGATIVE, text, strict=True) if letter.islower()
+        place == letter for text in edited for place, letter in zip(NEGATIVE, text, strict=True) if letter.islower()
     )
-    assert len({tuple(letter.isupper() for letter in text) for text in found}) > 50
+    assert len({tuple(letter.isupper() for letter in text) for text in edited}) > 50
 
 
 def test_concatenation_is_the_start_of_one_and_the_start_of_the_other() -> None:
@@ -149,7 +149,7 @@ def test_edits_are_a_function_of_seed_step_and_query(collection: Collection) -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"noisy_positives": -1}, r"data\.dark\.noisy_positives=-1"),
         ({"reinforced_negatives": -1}, r"data\.dark\.reinforced_negatives=-1"),
@@ -159,6 +159,6 @@ def test_edits_are_a_function_of_seed_step_and_query(collection: Collection) -> 
         ({"ratio": (-0.1, 1.0)}, r"data\.dark\.ratio"),
     ],
 )
-def test_dark_examples_that_cannot_be_made_are_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_dark_examples_that_cannot_be_made_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         replace(PLAIN, **given)

@@ -144,10 +144,12 @@ def test_texts_apart_and_joined_say_the_same_words_and_a_mask_is_the_tokenizers_
     names = dict(zip(tokenise(words, form.folder).ids.tolist(), words, strict=True)) | {one.mask: "mask"}
     others = dict(zip(tokenise(words, other.folder).ids.tolist(), words, strict=True)) | {two.mask: "mask"}
     assert names != others
-    said = [[[names[piece] for piece in text] for text in row] for row in passage_pieces(apart.passage)]
+    read_words = [[[names[piece] for piece in text] for text in row] for row in passage_pieces(apart.passage)]
     again = [[[others[piece] for piece in text] for text in row] for row in passage_pieces(joined.passage)]
-    assert said == again
-    noisy = [text for row, query in zip(said, batch.query_id, strict=True) if query < 3 for text in row[LISTED:][:2]]
+    assert read_words == again
+    noisy = [
+        text for row, query in zip(read_words, batch.query_id, strict=True) if query < 3 for text in row[LISTED:][:2]
+    ]
     assert all("mask" in text and len(text) == 8 for text in noisy)
 
 

@@ -101,8 +101,8 @@ def scored(corpus: Corpus, missing: str, run: Run) -> list[list[float]]:
     """The stored scores of all candidates of q, r and s, NaN as -9."""
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
-    found = stored(run, missing, QUERIES, corpus, lists, positives, file="scores.tsv").scores
-    return np.nan_to_num(found.look_up(np.arange(12).reshape(3, 4), np.nan), nan=-9).tolist()
+    scores = stored(run, missing, QUERIES, corpus, lists, positives, file="scores.tsv").scores
+    return np.nan_to_num(scores.look_up(np.arange(12).reshape(3, 4), np.nan), nan=-9).tolist()
 
 
 def test_a_missing_score_stays_unknown_where_it_is_dropped(corpus: Corpus) -> None:
@@ -189,7 +189,7 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"candidates": None}, r"data\.negatives=1 are drawn from a run: give data\.candidates"),
         ({"candidates": None, "negatives": 0, "unjudged": True}, r"give data\.candidates"),
@@ -212,8 +212,8 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
         ({"negatives": 0, "dark": DARK}, r"data\.dark\.reinforced_negatives=1 are made of listed negatives"),
     ],
 )
-def test_data_that_cannot_be_had_is_refused(given: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_data_that_cannot_be_had_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         Data(**{**SAMPLED, **given})
 
 

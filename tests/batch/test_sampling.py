@@ -50,12 +50,12 @@ def test_a_step_is_a_function_of_its_number_alone() -> None:
 
 
 def test_another_seed_or_step_draws_otherwise() -> None:
-    found = draw(PLAIN, 0, LISTS, POSITIVES)
+    drawn = draw(PLAIN, 0, LISTS, POSITIVES)
     other = draw(replace(PLAIN, seed=1), 0, LISTS, POSITIVES)
     later = draw(PLAIN, 1, LISTS, POSITIVES)
-    assert not np.array_equal(found.queries, other.queries)
-    assert row_of(found, 0) != row_of(other, 0)
-    assert row_of(found, 0) != row_of(later, 0)
+    assert not np.array_equal(drawn.queries, other.queries)
+    assert row_of(drawn, 0) != row_of(other, 0)
+    assert row_of(drawn, 0) != row_of(later, 0)
 
 
 @pytest.mark.parametrize("step", range(20))

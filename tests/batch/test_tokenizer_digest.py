@@ -67,8 +67,8 @@ def exchanged(folder: Path) -> None:
 
 def another_mask(folder: Path) -> None:
     path = folder / "tokenizer_config.json"
-    said = json.loads(path.read_text())
-    path.write_text(json.dumps({**said, "mask_token": "fox"}))
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "mask_token": "fox"}))
 
 
 @pytest.mark.parametrize("change", [as_written, exchanged, another_mask])

@@ -59,11 +59,11 @@ def test_taking_nothing_gives_nothing() -> None:
 
 
 def test_a_text_stands_between_its_opening_and_its_closing() -> None:
-    found = apart(Ragged.of([[20, 21], [22]]), QUERY)
-    assert ids(found) == [[CLS, 8, 20, 21, SEP], [CLS, 8, 22, SEP, 0]]
-    assert real(found) == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
-    assert words(found) == [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
-    assert not found.segment.any()
+    tokens = apart(Ragged.of([[20, 21], [22]]), QUERY)
+    assert ids(tokens) == [[CLS, 8, 20, 21, SEP], [CLS, 8, 22, SEP, 0]]
+    assert real(tokens) == [[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]
+    assert words(tokens) == [[0, 0, 1, 1, 0], [0, 0, 1, 0, 0]]
+    assert not tokens.segment.any()
 
 
 def test_a_long_text_is_cut_so_that_its_closing_still_fits() -> None:
@@ -71,25 +71,25 @@ def test_a_long_text_is_cut_so_that_its_closing_still_fits() -> None:
 
 
 def test_a_frame_without_a_closing_gives_its_place_to_a_word() -> None:
-    found = apart(Ragged.of([[20, 21, 22, 23, 24]]), QUERY._replace(closing=()))
-    assert ids(found) == [[CLS, 8, 20, 21, 22, 23]]
-    assert words(found) == [[0, 0, 1, 1, 1, 1]]
+    tokens = apart(Ragged.of([[20, 21, 22, 23, 24]]), QUERY._replace(closing=()))
+    assert ids(tokens) == [[CLS, 8, 20, 21, 22, 23]]
+    assert words(tokens) == [[0, 0, 1, 1, 1, 1]]
 
 
 def test_mask_pieces_fill_a_query_behind_its_last_piece_and_count_as_words() -> None:
-    found = apart(Ragged.of([[20], [20, 21, 22, 23]]), QUERY._replace(fill=MASK))
-    assert ids(found) == [[CLS, 8, 20, SEP, MASK, MASK], [CLS, 8, 20, 21, 22, SEP]]
-    assert words(found) == [[0, 0, 1, 0, 1, 1], [0, 0, 1, 1, 1, 0]]
-    assert found.mask.all()
+    tokens = apart(Ragged.of([[20], [20, 21, 22, 23]]), QUERY._replace(fill=MASK))
+    assert ids(tokens) == [[CLS, 8, 20, SEP, MASK, MASK], [CLS, 8, 20, 21, 22, SEP]]
+    assert words(tokens) == [[0, 0, 1, 0, 1, 1], [0, 0, 1, 1, 1, 0]]
+    assert tokens.mask.all()
 
 
 @pytest.mark.parametrize("fill", [-1, MASK])
 def test_an_empty_text_stays_empty(fill: int) -> None:
-    found = apart(Ragged.of([[], [20]]), QUERY._replace(fill=fill))
-    assert not found.mask[0].any()
-    assert not found.word[0].any()
-    assert not found.ids[0].any()
-    assert found.mask[1].any()
+    tokens = apart(Ragged.of([[], [20]]), QUERY._replace(fill=fill))
+    assert not tokens.mask[0].any()
+    assert not tokens.word[0].any()
+    assert not tokens.ids[0].any()
+    assert tokens.mask[1].any()
 
 
 def test_texts_may_all_be_empty() -> None:
@@ -97,33 +97,33 @@ def test_texts_may_all_be_empty() -> None:
 
 
 def test_a_pair_is_the_query_in_its_frame_and_then_the_passage_in_its_own() -> None:
-    found = joined(Ragged.of([[20, 21], [22]]), Ragged.of([[30], [31, 32]]), (QUERY, PASSAGE))
-    assert ids(found) == [[CLS, 8, 20, 21, SEP, 9, 30, SEP], [CLS, 8, 22, SEP, 9, 31, 32, SEP]]
-    assert words(found) == [[0, 0, 1, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1, 1, 0]]
-    assert found.segment.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]]
-    assert found.mask.all()
+    tokens = joined(Ragged.of([[20, 21], [22]]), Ragged.of([[30], [31, 32]]), (QUERY, PASSAGE))
+    assert ids(tokens) == [[CLS, 8, 20, 21, SEP, 9, 30, SEP], [CLS, 8, 22, SEP, 9, 31, 32, SEP]]
+    assert words(tokens) == [[0, 0, 1, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1, 1, 0]]
+    assert tokens.segment.tolist() == [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]]
+    assert tokens.mask.all()
 
 
 def test_both_sides_of_a_pair_are_cut_to_their_own_length() -> None:
-    found = joined(Ragged.of([[20, 21, 22, 23]]), Ragged.of([[30, 31, 32, 33]]), (QUERY, PASSAGE))
-    assert ids(found) == [[CLS, 8, 20, 21, 22, SEP, 9, 30, 31, 32, SEP]]
+    tokens = joined(Ragged.of([[20, 21, 22, 23]]), Ragged.of([[30, 31, 32, 33]]), (QUERY, PASSAGE))
+    assert ids(tokens) == [[CLS, 8, 20, 21, 22, SEP, 9, 30, 31, 32, SEP]]
 
 
 def test_a_passage_without_words_that_is_there_makes_a_pair_with_its_frame() -> None:
     queries, passages = Ragged.of([[20], [21], [22]]), Ragged.of([[30, 31], [], []])
-    found = joined(queries, passages, (QUERY, PASSAGE), there=np.array([False, True, False]))
-    assert ids(found)[1] == [CLS, 8, 21, SEP, 9, SEP, 0, 0]
-    assert words(found)[1] == [0, 0, 1, 0, 0, 0, 0, 0]
-    assert found.segment[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
-    assert real(found) == [[1] * 8, [1] * 6 + [0] * 2, [0] * 8]
+    tokens = joined(queries, passages, (QUERY, PASSAGE), there=np.array([False, True, False]))
+    assert ids(tokens)[1] == [CLS, 8, 21, SEP, 9, SEP, 0, 0]
+    assert words(tokens)[1] == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert tokens.segment[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
+    assert real(tokens) == [[1] * 8, [1] * 6 + [0] * 2, [0] * 8]
 
 
 def test_a_pair_that_lacks_a_side_is_empty() -> None:
-    found = joined(Ragged.of([[20], [21], []]), Ragged.of([[30], [], [31]]), (QUERY, PASSAGE))
-    assert real(found) == [[1, 1, 1, 1, 1, 1, 1], [0] * 7, [0] * 7]
-    assert ids(found)[1:] == [[0] * 7, [0] * 7]
-    assert not found.segment[1:].any()
-    assert not found.word[1:].any()
+    tokens = joined(Ragged.of([[20], [21], []]), Ragged.of([[30], [], [31]]), (QUERY, PASSAGE))
+    assert real(tokens) == [[1, 1, 1, 1, 1, 1, 1], [0] * 7, [0] * 7]
+    assert ids(tokens)[1:] == [[0] * 7, [0] * 7]
+    assert not tokens.segment[1:].any()
+    assert not tokens.word[1:].any()
 
 
 def test_leading_axes_fold_and_flatten_back() -> None:
@@ -160,8 +160,8 @@ def test_a_marker_may_stand_in_the_place_of_the_first_special_piece(tiny: str) -
     query, passage = form(tiny, query_marker="[Q]", marker_at="first").frames()
     assert query.opening == tuple(words.ragged(["[q]"]).ids.tolist())
     assert passage.opening == (words.cls,)  # it has none
-    found = apart(Ragged.of([[20, 21]]), query)
-    assert found.word.int().tolist() == [[0] * len(query.opening) + [1, 1, 0]]
+    tokens = apart(Ragged.of([[20, 21]]), query)
+    assert tokens.word.int().tolist() == [[0] * len(query.opening) + [1, 1, 0]]
 
 
 def test_a_length_without_room_for_a_word_is_refused(tiny: str) -> None:
@@ -252,8 +252,8 @@ def test_a_pair_is_written_as_the_tokenizer_itself_writes_it(tiny: str, tmp_path
 
 def published_pair(query: list[int], passage: list[int], longest: int) -> list[int]:
     """A pair as PROD's marco_until.py:132-148 makes it: each cut by itself, specials included, then joined."""
-    asked, found = [CLS, *query[:30], SEP], [CLS, *passage[: longest - 2], SEP]
-    return asked + found[1:-1]
+    query_side, passage_side = [CLS, *query[:30], SEP], [CLS, *passage[: longest - 2], SEP]
+    return query_side + passage_side[1:-1]
 
 
 @pytest.mark.parametrize(("longest", "pieces"), [(160, 158), (144, 142)])
@@ -262,9 +262,9 @@ def test_a_pair_may_be_cut_as_prods_is(tiny: str, longest: int, pieces: int) -> 
     frames = form(tiny, layout="joined", query_length=32, passage_length=pieces, close=False).frames()
     assert (words.cls, words.sep) == (CLS, SEP)
     for query, passage in ((40, 200), (40, 3), (3, 200), (30, pieces), (31, pieces + 1), (1, 1)):
-        asked, found = list(range(10, 10 + query)), list(range(100, 100 + passage))
-        pair = joined(Ragged.of([asked]), Ragged.of([found]), frames)
-        assert pair.ids[0].tolist() == published_pair(asked, found, longest)
+        query_side, passage_side = list(range(10, 10 + query)), list(range(100, 100 + passage))
+        pair = joined(Ragged.of([query_side]), Ragged.of([passage_side]), frames)
+        assert pair.ids[0].tolist() == published_pair(query_side, passage_side, longest)
         assert pair.mask.all()
 
 
@@ -275,18 +275,18 @@ def test_a_title_and_a_text_are_written_as_the_tokenizer_itself_writes_two_texts
     folder = tiny if kind == "wordpiece" else str(byte_level(tmp_path))
     words, parted = vocabulary(folder), Tokenisation("x", join="separator", folder=folder)
     pieces = words.parted(["the red fox", "the fox"], ["the fox ran", ""])
-    found = apart(pieces, parted.frames()[1])
+    tokens = apart(pieces, parted.frames()[1])
     theirs = AutoTokenizer.from_pretrained(folder)("the red fox", "the fox ran")["input_ids"]
-    assert found.ids[0].tolist() == theirs
-    assert found.word[0].tolist() == [piece not in {words.cls, words.sep} for piece in theirs]
-    alone = found.ids[1][found.mask[1]].tolist()
+    assert tokens.ids[0].tolist() == theirs
+    assert tokens.word[0].tolist() == [piece not in {words.cls, words.sep} for piece in theirs]
+    alone = tokens.ids[1][tokens.mask[1]].tolist()
     assert alone == AutoTokenizer.from_pretrained(folder)("the fox")["input_ids"]
-    assert not found.segment.any()
+    assert not tokens.segment.any()
 
 
 def test_what_parts_a_title_from_its_text_is_a_word_of_neither_side_of_a_pair_and_counts_in_its_length() -> None:
     frames = QUERY, PASSAGE._replace(parting=(SEP,))
-    found = joined(Ragged.of([[20]]), Ragged.of([[30, SEP, 31, 32]]), frames)
-    assert ids(found) == [[CLS, 8, 20, SEP, 9, 30, SEP, 31, SEP]]
-    assert words(found) == [[0, 0, 1, 0, 0, 1, 0, 1, 0]]
-    assert found.segment.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1, 1]]
+    tokens = joined(Ragged.of([[20]]), Ragged.of([[30, SEP, 31, 32]]), frames)
+    assert ids(tokens) == [[CLS, 8, 20, SEP, 9, 30, SEP, 31, SEP]]
+    assert words(tokens) == [[0, 0, 1, 0, 0, 1, 0, 1, 0]]
+    assert tokens.segment.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1, 1]]

@@ -19,25 +19,25 @@ def weigh(ranks: list[int], *, positive: int = 0, groups: list[dict[str, Any]] =
 
 
 def test_the_first_group_is_in_exact_order_and_the_others_are_coarse() -> None:
-    found = weigh([0, 1, 2, 3, 5, 6, 9])
-    assert found.labels.tolist() == [pytest.approx([1, 1 / 2, 1 / 3, -0.25, -0.25, -0.5, -0.5])]
-    assert found.keep.all()
-    assert found.query_weight.tolist() == [1]
+    weighed = weigh([0, 1, 2, 3, 5, 6, 9])
+    assert weighed.labels.tolist() == [pytest.approx([1, 1 / 2, 1 / 3, -0.25, -0.25, -0.5, -0.5])]
+    assert weighed.keep.all()
+    assert weighed.query_weight.tolist() == [1]
 
 
 def test_without_a_positive_the_first_rank_has_1() -> None:
     assert weigh([1, 2, 3], positive=-1).labels.tolist() == [pytest.approx([1, 1 / 2, -0.25])]
 
 
-def test_what_lies_below_the_last_group_and_a_dark_example_are_not_kept() -> None:
+def test_what_lies_below_the_last_group_and_a_dark_example_are_dropped() -> None:
     assert weigh([0, 1, 10, 0], dark=[[0, 0, 0, 1]]).keep.tolist() == [[True, True, False, False]]
 
 
 def test_the_published_lists_have_their_labels() -> None:
     # 10 + 20: the positive and 9 in order, then two groups of ten
     groups = [{"last": 9, "label": "reciprocal"}, {"last": 50, "label": -0.25}, {"last": 200, "label": -0.5}]
-    found = weigh([*range(10), *range(11, 31, 2), *range(51, 71, 2)], groups=groups)
-    assert found.labels.tolist() == [pytest.approx([1 / n for n in range(1, 11)] + [-0.25] * 10 + [-0.5] * 10)]
+    weighed = weigh([*range(10), *range(11, 31, 2), *range(51, 71, 2)], groups=groups)
+    assert weighed.labels.tolist() == [pytest.approx([1 / n for n in range(1, 11)] + [-0.25] * 10 + [-0.5] * 10)]
 
 
 def test_it_needs_no_judge() -> None:

@@ -47,8 +47,8 @@ def test_a_positive_that_the_judge_never_scored_and_an_empty_list_have_no_confid
 
 def test_the_bar_falls_over_the_training_and_lets_more_and_more_take_part() -> None:
     scores = rows([LN3, 0.0], [0.0, 0.0], [0.0, LN3])  # confidence 3/4, 1/2, 1/4
-    found = [weights_of(paced(), scores, progress).tolist() for progress in (0.0, 0.25, 0.5, 0.75)]
-    assert found == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    weights = [weights_of(paced(), scores, progress).tolist() for progress in (0.0, 0.25, 0.5, 0.75)]
+    assert weights == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
     assert weights_of(paced(first=0.5, schedule="constant"), scores, 0.9).tolist() == [1, 1, 0]
 
 

@@ -112,11 +112,11 @@ def stored(ground: Ground, folder: Path, missing: str, rows: dict[str, list[tupl
 def with_scores(ground: Ground) -> dict[str, list[tuple[str, float]]]:
     """Scores for every candidate and every judged passage: ten times the position of the passage."""
     corpus = ground.corpus
-    found = {}
+    rows_of = {}
     for name, listed in Run.read(ground.candidates).lists.items():
         known = {row.passage_id for row in listed} | set(corpus.judgments.relevant(name))
-        found[name] = [(passage, 10.0 * corpus.collection.position(passage)) for passage in known]
-    return found
+        rows_of[name] = [(passage, 10.0 * corpus.collection.position(passage)) for passage in known]
+    return rows_of
 
 
 def test_stored_scores_are_those_of_the_file(ground: Ground, tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_a_missing_score_may_take_its_query_s_minimum(ground: Ground, tmp_path: 
     module = stored(ground, tmp_path, "minimum", rows)
     seven = module.queries.index("q7")
     batches = [module.collate()(step) for step in range(8)]
-    found = [next(iter(batch.stored.values()))[batch.query_id == seven][:, 0] for batch in batches]
-    assert set(torch.cat(found).tolist()) == {min(score for _, score in rows["q7"])}
+    scores = [next(iter(batch.stored.values()))[batch.query_id == seven][:, 0] for batch in batches]
+    assert set(torch.cat(scores).tolist()) == {min(score for _, score in rows["q7"])}
 
 
 FURTHER = [{"negatives": 2, "first": 5, "last": 8, "order": "drawn"}]
@@ -203,10 +203,10 @@ def test_those_below_move_up_only_where_a_candidate_is_dropped(
     assert [ground.corpus.collection.id_at(passage) for passage in mine.tolist()] == others[gone:]
 
 
-def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
+def test_copies_and_short_lists_are_counted_and_reported_after_a_re_mining_too(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, run, corpus = list[str](), Run.read(ground.candidates), ground.corpus
+    messages, run, corpus = list[str](), Run.read(ground.candidates), ground.corpus
     name = (
         corpus.splits["train"][0] if isinstance(corpus.splits["train"], tuple) else next(iter(corpus.splits["train"]))
     )
@@ -216,14 +216,14 @@ def test_copies_and_short_lists_are_counted_and_said_also_of_what_is_mined_anew(
     keys[corpus.collection.position(listed)] = keys[corpus.collection.position(next(iter(good)))]
     monkeypatch.setattr("retrieval_kd.batch.lists.text_keys", lambda _: keys)
     module = lists(ground, tmp_path, negatives=3, last=3)
-    module.tell = told.append
+    module.tell = messages.append
     module.collate()
     assert (module.copies, module.short) == (1, 0)
-    assert told == ["1 listed passages are no negatives: exact copies of one judged relevant"]
+    assert messages == ["1 listed passages are no negatives: exact copies of one judged relevant"]
     module.run = run.top(1)
     module.collate()
     assert module.short == len(module.queries)
-    assert told[-1] == f"{module.short} of {module.short} training queries have fewer negatives than 3 to draw"
+    assert messages[-1] == f"{module.short} of {module.short} training queries have fewer negatives than 3 to draw"
 
 
 def test_ranks_that_no_list_has_are_refused(ground: Ground, tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def echoed(ground: Ground, redraw: str, *, dropout: float) -> Distiller:
 
 
 def views(made: Distiller, batch: Candidates) -> tuple[View, View]:
-    found = made.look(batch, {"student": VECTORS, "again": VECTORS})
-    return found["student"], found["again"]
+    result = made.look(batch, {"student": VECTORS, "again": VECTORS})
+    return result["student"], result["again"]
 
 
 @pytest.mark.parametrize(

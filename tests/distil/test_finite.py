@@ -9,7 +9,7 @@ from torch import Tensor
 
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.fit import fit
-from retrieval_kd.distil.reproducer import Faults, read_step
+from retrieval_kd.distil.reproducer import FailedSteps, read_step
 from retrieval_kd.errors import UserError
 from retrieval_kd.losses.contrastive import Contrastive
 from retrieval_kd.losses.objective import Objective
@@ -54,11 +54,19 @@ def test_a_training_stops_at_the_step_that_goes_wrong_and_keeps_it(
 ) -> None:
     distiller = made(ground, term, clip=clip)
     data = training.lists(ground, distiller, tmp_path)
-    faults = Faults(tmp_path / "faults", "a: config")
-    with pytest.raises(UserError, match=what) as told:
-        fit(distiller, data, folder=tmp_path, save_every=100, accelerator="cpu", progress=False, faults=faults)
+    failed_steps = FailedSteps(tmp_path / "faults", "a: config")
+    with pytest.raises(UserError, match=what) as refused:
+        fit(
+            distiller,
+            data,
+            folder=tmp_path,
+            save_every=100,
+            accelerator="cpu",
+            progress=False,
+            failed_steps=failed_steps,
+        )
     folder = tmp_path / "faults" / "step-2"
-    assert f"`retrieval-kd replay {folder}` runs it again" in str(told.value)
+    assert f"`retrieval-kd replay {folder}` runs it again" in str(refused.value)
     assert (folder / "config.yaml").read_text() == "a: config"
     other = made(ground, term)
     batch, about = read_step(folder, other, data.forms)
@@ -100,7 +108,7 @@ def test_the_step_of_two_processes_is_one_when_it_is_read(ground: Ground, tmp_pa
     whole = data.collate()(1)
     for rank, rows in enumerate((slice(0, 2), slice(2, 4))):
         part = replace(whole, texts=half(whole, rows).texts, first=rows.start, local=2)
-        folder = write_step(Faults(tmp_path, ""), part, distiller, rank=rank, forms=data.forms, about="wrong")
+        folder = write_step(FailedSteps(tmp_path, ""), part, distiller, rank=rank, forms=data.forms, about="wrong")
     batch, _ = read_step(folder, distiller, data.forms)
     distiller.eval()
     assert batch.local == 4

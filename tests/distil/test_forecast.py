@@ -13,15 +13,15 @@ from tests.distil.training import Ground, distiller, scorer_node, train, weights
 GB = 10**9
 
 
-def test_a_forecast_is_told_once_and_changes_no_weight(ground: Ground, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_forecast_is_reported_once_and_changes_no_weight(ground: Ground, tmp_path: Path) -> None:
+    messages: list[str] = []
     trained = {}
-    for name, tell in (("silent", None), ("told", said.append)):
+    for name, tell in (("silent", None), ("reporting", messages.append)):
         made = distiller("contrastive", scorer_node(ground, "dual", dropout=0.2))
         train(ground, made, tmp_path / name, tell=tell)
         trained[name] = weights(made)
-    assert all(torch.equal(trained["silent"][name], value) for name, value in trained["told"].items())
-    (sentence_said,) = said
+    assert all(torch.equal(trained["silent"][name], value) for name, value in trained["reporting"].items())
+    (sentence_said,) = messages
     assert re.match(r"a step needs about \S+ GB of memory: \S+ GB weights, gradients and AdamW, ", sentence_said)
 
 
@@ -34,7 +34,7 @@ def test_a_frozen_weight_has_neither_gradient_nor_moments(ground: Ground) -> Non
 
 
 @pytest.mark.parametrize(
-    ("recompute", "has", "said"),
+    ("recompute", "has", "ending"),
     [
         (
             False,
@@ -46,5 +46,5 @@ def test_a_frozen_weight_has_neither_gradient_nor_moments(ground: Ground) -> Non
         (True, 2 * GB, "; there are 2 GB: set a smaller optim.tokens_per_group or data.queries_per_step"),
     ],
 )
-def test_where_it_is_too_much_it_says_what_to_say(recompute: bool, has: int, said: str) -> None:
-    assert sentence(GB, Footprint(4 * GB, GB // 2, GB), recompute=recompute, has=has).endswith(said)
+def test_where_it_is_too_much_it_says_what_to_set(recompute: bool, has: int, ending: str) -> None:
+    assert sentence(GB, Footprint(4 * GB, GB // 2, GB), recompute=recompute, has=has).endswith(ending)

@@ -23,12 +23,12 @@ def made(ground: Ground, loss: str, *, only: tuple[str, ...] = (), kinds: dict[s
         role: training.scorer_node(ground, kind, **own.get(kind, {"projection": 8})) for role, kind in kinds.items()
     }
     loss_of_it = {**node, "terms": terms, "tied": node["tied"] if "late" in kinds else []}
-    found = training.distiller(loss_of_it, training.scorer_node(ground, "dual", **student), teachers)
+    distiller = training.distiller(loss_of_it, training.scorer_node(ground, "dual", **student), teachers)
     chance = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for parameter in found.scorer("student").parameters():
+        for parameter in distiller.scorer("student").parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=chance))
-    return found.train()
+    return distiller.train()
 
 
 def moved(distiller: Distiller, ground: Ground, folder: Path, **data: Any) -> dict[str, dict[str, Tensor]]:
@@ -51,9 +51,9 @@ def test_layer_distillation_moves_teacher_and_student_by_every_guided_term(
     distiller = made(ground, loss, only=(term, "contrastive", "teacher_contrastive"), kinds={kind: kind})
     for name in ("contrastive", "teacher_contrastive"):
         distiller.objective.terms[name].weight = 0.0  # who learns is settled; what moves is the one term
-    found = moved(distiller, ground, tmp_path, negatives=3)
+    changes = moved(distiller, ground, tmp_path, negatives=3)
     for role in ("student", kind):
-        assert {name for name in found[role] if ".layer.0." in name}, "lower blocks too"
+        assert {name for name in changes[role] if ".layer.0." in name}, "lower blocks too"
 
 
 def test_a_layer_term_reads_the_blocks_that_its_scorers_have(ground: Ground, tmp_path: Path) -> None:
@@ -70,29 +70,29 @@ def test_in_the_cascade_the_cross_encoder_moves_the_late_head_and_is_not_moved(g
     assert training.objective("cascade", kinds).learners == {"student", "late"}
     assert made(ground, "cascade", kinds=kinds).objective.learners == {"student", "late", "cross"}  # every term on
     one = made(ground, "cascade", only=("cross_kl",), kinds=kinds)
-    found = moved(one, ground, tmp_path, negatives=3)
-    assert set(found["late"]) >= {"projection.weight", "projection.bias"}
-    assert found["cross"] == {}
+    changes = moved(one, ground, tmp_path, negatives=3)
+    assert set(changes["late"]) >= {"projection.weight", "projection.bias"}
+    assert changes["cross"] == {}
 
 
 def test_what_late_teaches_the_dual_does_not_move_the_late_head(ground: Ground, tmp_path: Path) -> None:
-    found = moved(made(ground, "cascade", only=("kl",), kinds={"late": "late"}), ground, tmp_path)
-    assert found["student"] != {}
-    assert not {name for name in found["late"] if name.startswith("projection")}
+    changes = moved(made(ground, "cascade", only=("kl",), kinds={"late": "late"}), ground, tmp_path)
+    assert changes["student"] != {}
+    assert not {name for name in changes["late"] if name.startswith("projection")}
 
 
 @pytest.mark.parametrize("loss", ["word_and_sentence", "rank_net"])
 def test_a_frozen_cross_encoder_is_moved_by_no_term(ground: Ground, tmp_path: Path, loss: str) -> None:
-    found = moved(made(ground, loss, kinds={"cross": "cross"}), ground, tmp_path, negatives=3)
-    assert found["student"] != {}
-    assert found["cross"] == {}
+    changes = moved(made(ground, loss, kinds={"cross": "cross"}), ground, tmp_path, negatives=3)
+    assert changes["student"] != {}
+    assert changes["cross"] == {}
 
 
 def test_the_student_that_is_remembered_is_not_moved(ground: Ground, tmp_path: Path) -> None:
     kinds = {"cross": "cross", "previous": "dual"}
-    found = moved(made(ground, "progressive", only=("remember",), kinds=kinds), ground, tmp_path, negatives=3)
-    assert found["student"] != {}
-    assert found["previous"] == {}
+    changes = moved(made(ground, "progressive", only=("remember",), kinds=kinds), ground, tmp_path, negatives=3)
+    assert changes["student"] != {}
+    assert changes["previous"] == {}
 
 
 def test_agreement_moves_both_readings(ground: Ground, tmp_path: Path) -> None:

@@ -64,9 +64,11 @@ def test_a_process_that_stands_still_ends_the_other_one_with_a_sentence(gone: in
     with two(free_port, "waits") as both:
         assert [process.stdout.readline() for process in both if process.stdout] == ["begun\n"] * 2
         both[gone].send_signal(signal.SIGSTOP)
-        _, told = both[1 - gone].communicate(timeout=60)
+        _, output = both[1 - gone].communicate(timeout=60)
         assert both[1 - gone].returncode == 1
-        assert f"process {gone} of 2 has given no sign of life for 2 s: this one ends; the same command goes on" in told
+        assert (
+            f"process {gone} of 2 has given no sign of life for 2 s: this one ends; the same command goes on" in output
+        )
 
 
 def test_one_that_is_through_is_not_taken_for_gone(free_port: int) -> None:

@@ -93,8 +93,8 @@ def test_detach_guide_false_lets_the_step_move_a_learning_guide_through_its_guid
         teachers = {"late": training.scorer_node(ground, "late")}
         made = training.distiller({**node, "terms": terms}, training.scorer_node(ground, "dual"), teachers)
         training.loss_of(made, training.batch(ground, made, tmp_path)).backward()
-        found = [value.grad.abs().sum() for value in made.scorer("late").parameters() if value.grad is not None]
-        return torch.stack(found).sum()
+        gradients = [value.grad.abs().sum() for value in made.scorer("late").parameters() if value.grad is not None]
+        return torch.stack(gradients).sum()
 
     assert gradient(True).item() < 1e-20
     assert gradient(False).item() > 1e-3

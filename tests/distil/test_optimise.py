@@ -21,12 +21,12 @@ def rates(steps: int, **values: object) -> list[float]:
     """The factor on the learning rate at each step, as the optimiser takes it."""
     linear = nn.Linear(2, 2)
     optimizer, schedule = training.adamw(steps=steps, lr=1.0, **values).build({"student": linear.named_parameters()})
-    found = []
+    result = []
     for _ in range(steps):
-        found.append(optimizer.param_groups[0]["lr"])
+        result.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
-    return found
+    return result
 
 
 def test_the_rate_rises_from_zero_over_the_warm_up_and_then_falls_in_a_line() -> None:
@@ -68,7 +68,7 @@ def test_every_schedule_makes_rates_and_reads_the_options_that_are_named() -> No
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (
             {"schedule": "linear", "schedule_options": {"power": 2.0}},
@@ -83,8 +83,8 @@ def test_every_schedule_makes_rates_and_reads_the_options_that_are_named() -> No
         ({"warmup": 3.0, "steps": 3}, "optim.warmup=3.0 lasts as long as optim.steps=3"),
     ],
 )
-def test_what_a_schedule_does_not_read_or_lacks_is_refused(values: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=re.escape(said)):
+def test_what_a_schedule_does_not_read_or_lacks_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
         training.adamw(**values)
 
 
@@ -92,8 +92,8 @@ def test_biases_and_normalisations_are_not_decayed() -> None:
     model = nn.Sequential(nn.Embedding(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
     optimizer, _ = training.adamw(weight_decay=0.5).build({"student": model.named_parameters()})
     decay = {id(value): group["weight_decay"] for group in optimizer.param_groups for value in group["params"]}
-    found = {name: decay[id(value)] for name, value in model.named_parameters()}
-    assert found == {"0.weight": 0.5, "1.weight": 0, "1.bias": 0, "2.weight": 0.5, "2.bias": 0}
+    decays = {name: decay[id(value)] for name, value in model.named_parameters()}
+    assert decays == {"0.weight": 0.5, "1.weight": 0, "1.bias": 0, "2.weight": 0.5, "2.bias": 0}
 
 
 def test_decay_takes_its_share_of_a_weight_at_the_step_s_rate() -> None:
@@ -110,8 +110,8 @@ def test_a_learner_may_have_a_rate_and_a_decay_of_its_own() -> None:
     student, late = nn.Linear(2, 2), nn.Linear(2, 2)
     chosen = training.adamw(lr=1e-3, weight_decay=0.1, learners={"late": {"lr": 1e-5, "weight_decay": 0.2}})
     optimizer, _ = chosen.build({"student": student.named_parameters(), "late": late.named_parameters()})
-    found = [(group["initial_lr"], group["weight_decay"]) for group in optimizer.param_groups]
-    assert found == [(1e-3, 0.1), (1e-3, 0.0), (1e-5, 0.2), (1e-5, 0.0)]
+    groups = [(group["initial_lr"], group["weight_decay"]) for group in optimizer.param_groups]
+    assert groups == [(1e-3, 0.1), (1e-3, 0.0), (1e-5, 0.2), (1e-5, 0.0)]
 
 
 def test_every_parameter_that_learns_is_optimised_once(ground: Ground) -> None:
@@ -133,8 +133,8 @@ def test_a_learner_with_a_clip_of_its_own_is_bounded_by_itself() -> None:
         part.weight.grad = torch.full((1, 1), gradient)
     owned = {role: list(part.named_parameters()) for role, part in parts.items()}
     training.adamw(clip=1.0, learners={"late": {"clip": 2.0}}).clip_gradients(owned)
-    found = {role: part.weight.grad.item() for role, part in parts.items() if part.weight.grad is not None}
-    assert found == pytest.approx({"student": 0.6, "late": 2.0, "cross": 0.8}, abs=1e-5)  # |(3, 4)| is 5
+    gradients = {role: part.weight.grad.item() for role, part in parts.items() if part.weight.grad is not None}
+    assert gradients == pytest.approx({"student": 0.6, "late": 2.0, "cross": 0.8}, abs=1e-5)  # |(3, 4)| is 5
 
 
 def test_a_learner_s_own_settings_are_a_rate_a_decay_and_a_clip() -> None:

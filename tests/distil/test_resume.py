@@ -15,7 +15,7 @@ from torch import Tensor
 from retrieval_kd.app.stages.loggers import JsonLines
 from retrieval_kd.batch.candidates import Candidates
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.states import Keep
+from retrieval_kd.distil.states import SaveStates
 from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.dense import Dense
 from retrieval_kd.ranking.mining import Hard
@@ -106,16 +106,16 @@ def test_the_number_of_workers_and_of_checkpoints_changes_no_bit(ground: Ground,
 def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
     ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
 ) -> None:
-    saved = Keep.save
+    saved = SaveStates.save
 
-    def killed(keep: Keep, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def killed(keep: SaveStates, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if around == "after" or trainer.global_step < 4:
             saved(keep, trainer, module)
         if trainer.global_step == 4:
             raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Keep, "save", killed)
+        patched.setattr(SaveStates, "save", killed)
         with pytest.raises(KilledError):
             logged(ground, student(ground), tmp_path)
     logged(ground, student(ground), tmp_path)
@@ -142,15 +142,15 @@ def broken(ground: Ground, folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("damage", [lambda was: was[: len(was) // 2], lambda was: was[:-9] + b"!" + was[-8:]])
-def test_a_damaged_state_is_told_and_the_one_before_it_is_gone_on_from(
+def test_a_damaged_state_is_reported_and_training_resumes_from_the_one_before(
     ground: Ground, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     before, newest = broken(ground, tmp_path / "broken")
     newest.write_bytes(damage(newest.read_bytes()))
-    unbroken, resumed, told = student(ground), student(ground), list[str]()
+    unbroken, resumed, messages = student(ground), student(ground), list[str]()
     training.train(ground, unbroken, tmp_path / "unbroken")
-    training.train(ground, resumed, tmp_path / "broken", tell=told.append)
-    assert told[0].startswith(f"{newest.name} is damaged")
+    training.train(ground, resumed, tmp_path / "broken", tell=messages.append)
+    assert messages[0].startswith(f"{newest.name} is damaged")
     assert [step for step, *_ in resumed.seen] == [2, 3, 4]
     assert before.name.startswith("state-2-")
     assert same(training.weights(resumed), training.weights(unbroken))
@@ -168,7 +168,9 @@ def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_pat
     made = student(ground)
     saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
     with pytest.raises(UserError, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
-        Keep(tmp_path, 1).on_load_checkpoint(pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved})
+        SaveStates(tmp_path, 1).on_load_checkpoint(
+            pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved}
+        )
 
 
 def test_states_do_not_pass_through_the_folder_for_temporary_files(
@@ -209,18 +211,18 @@ def test_a_training_that_is_asked_to_stop_ends_its_step_saves_it_and_goes_on_fro
 
 
 def refreshed(
-    ground: Ground, made: Mortal, folder: Path, *, save_every: int, mined: list[Run], told: list[Run]
+    ground: Ground, made: Mortal, folder: Path, *, save_every: int, mined: list[Run], relisted: list[Run]
 ) -> None:
     """A training that mines anew every two steps."""
-    values = {"refresh_every": 2, "mine": miner(ground, made, mined), "relisted": told.append}
+    values = {"refresh_every": 2, "mine": miner(ground, made, mined), "relisted": relisted.append}
     training.train(ground, made, folder, save_every=save_every, **values)
 
 
 def test_every_two_steps_the_student_mines_its_own_candidates_anew(ground: Ground, tmp_path: Path) -> None:
-    made, mined, told = student(ground), list[Run](), list[Run]()
-    refreshed(ground, made, tmp_path, save_every=100, mined=mined, told=told)
+    made, mined, relisted = student(ground), list[Run](), list[Run]()
+    refreshed(ground, made, tmp_path, save_every=100, mined=mined, relisted=relisted)
     assert [step for step, *_ in made.seen] == [0, 1, 2, 3, 4]
-    assert len(mined) == len(told) == 2
+    assert len(mined) == len(relisted) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mined-2.trec", "mined-4.trec"]
     assert mined[0].lists != mined[1].lists
     names = training.lists(ground, made, tmp_path).queries
@@ -239,12 +241,12 @@ def test_a_training_that_mines_is_resumed_with_the_lists_it_had(
     ground: Ground, tmp_path: Path, save_every: int, dies_at: int, again: list[int]
 ) -> None:
     unbroken, killed, resumed = student(ground), student(ground, dies_at=dies_at), student(ground)
-    mined, told = list[Run](), list[Run]()
-    refreshed(ground, unbroken, tmp_path / "unbroken", save_every=save_every, mined=mined, told=told)
+    mined, relisted = list[Run](), list[Run]()
+    refreshed(ground, unbroken, tmp_path / "unbroken", save_every=save_every, mined=mined, relisted=relisted)
     mined.clear()
     with pytest.raises(KilledError):
-        refreshed(ground, killed, tmp_path / "broken", save_every=save_every, mined=mined, told=told)
-    refreshed(ground, resumed, tmp_path / "broken", save_every=save_every, mined=mined, told=told)
+        refreshed(ground, killed, tmp_path / "broken", save_every=save_every, mined=mined, relisted=relisted)
+    refreshed(ground, resumed, tmp_path / "broken", save_every=save_every, mined=mined, relisted=relisted)
     assert [step for step, *_ in resumed.seen] == again
     assert resumed.seen == unbroken.seen[again[0] :]
     assert len(mined) == 2, "what was mined before the end is not mined again"

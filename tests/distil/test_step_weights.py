@@ -45,8 +45,8 @@ def test_a_moving_bar_survives_a_break(ground: Ground, tmp_path: Path) -> None:
 
     def trained(curriculum: FalseNegatives, folder: Path) -> None:
         made = taught(ground, curriculum)
-        told = {"mine": lambda: mined, "relisted": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
-        training.train(ground, made, folder, save_every=1, refresh_every=2, negatives=4, **told)
+        options = {"mine": lambda: mined, "relisted": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
+        training.train(ground, made, folder, save_every=1, refresh_every=2, negatives=4, **options)
 
     values = {key: value for key, value in option("curriculum", "false_negatives").items() if key != "_target_"}
     whole, broken, resumed = filtering(), Broken(**{**values, "judge": "dual"}), filtering()

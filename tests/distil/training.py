@@ -62,8 +62,8 @@ def stored_node(path: Path, **values: Any) -> dict[str, Any]:
 
 def loss_node(name: str, teachers: Node) -> dict[str, Any]:
     """An option of conf/loss in which the word `teacher` has become the only role there is."""
-    found: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": dict(teachers)})["loss"]
-    return found
+    node: dict[str, Any] = with_roles_named({"loss": option("loss", name), "teacher": dict(teachers)})["loss"]
+    return node
 
 
 def objective(loss: str | Node | Objective, teachers: Node) -> Objective:

@@ -25,8 +25,8 @@ def test_the_states_are_those_of_transformers(backbone: Path, mixed: Tokens) -> 
     theirs = AutoModel.from_pretrained(backbone).eval()
     with torch.no_grad():
         expected = theirs(input_ids=mixed.ids[some], attention_mask=mixed.mask[some].long()).last_hidden_state
-    found = states(TextEncoder.load(backbone, layers=None, dropout=0.0), mixed).states
-    assert torch.allclose(found[mixed.mask[some]], expected[mixed.mask[some]], atol=1e-6)
+    encoded = states(TextEncoder.load(backbone, layers=None, dropout=0.0), mixed).states
+    assert torch.allclose(encoded[mixed.mask[some]], expected[mixed.mask[some]], atol=1e-6)
 
 
 def test_a_layers_states_are_what_a_backbone_cut_behind_it_gives(backbone: Path, mixed: Tokens) -> None:
@@ -41,9 +41,9 @@ def test_a_layers_states_are_what_a_backbone_cut_behind_it_gives(backbone: Path,
 def test_kept_layers_are_the_originals_own(backbone: Path) -> None:
     whole = TextEncoder.load(backbone, layers=None, dropout=0.0).backbone.encoder.layer
     cut = TextEncoder.load(backbone, layers=[0, 2], dropout=0.0)
-    assert (cut.kept, cut.depth, cut.width) == ([0, 2], 3, 16)
+    assert (cut.kept_layers, cut.depth, cut.width) == ([0, 2], 3, 16)
     assert len(cut.backbone.encoder.layer) == 2
-    for place, layer in enumerate(cut.kept):
+    for place, layer in enumerate(cut.kept_layers):
         mine, theirs = cut.backbone.encoder.layer[place], whole[layer]
         assert all(torch.equal(one, other) for one, other in zip(mine.parameters(), theirs.parameters(), strict=True))
 
@@ -52,16 +52,16 @@ def test_a_saved_encoder_is_read_back_and_remembers_its_layers(backbone: Path, m
     cut = TextEncoder.load(backbone, layers=[0, 2], dropout=0.0)
     cut.save(tmp_path)
     again = TextEncoder.load(tmp_path, layers=[0, 2], dropout=0.0)
-    assert (again.kept, again.depth) == ([0, 2], 3)
+    assert (again.kept_layers, again.depth) == ([0, 2], 3)
     assert torch.equal(states(again, mixed).states, states(cut, mixed).states)
     again.save(tmp_path / "twice")
-    assert TextEncoder.load(tmp_path / "twice", layers=2, dropout=0.0).kept == [0, 2]
+    assert TextEncoder.load(tmp_path / "twice", layers=2, dropout=0.0).kept_layers == [0, 2]
 
 
 def test_a_whole_checkpoint_is_cut_where_it_is_read(backbone: Path, tmp_path: Path) -> None:
     TextEncoder.load(backbone, layers=None, dropout=0.0).save(tmp_path)
     cut = TextEncoder.load(tmp_path, layers=[0, 2], dropout=0.0)
-    assert (cut.kept, cut.depth, len(cut.backbone.encoder.layer)) == ([0, 2], 3, 2)
+    assert (cut.kept_layers, cut.depth, len(cut.backbone.encoder.layer)) == ([0, 2], 3, 2)
 
 
 def test_a_saved_encoder_is_a_transformers_folder(backbone: Path, mixed: Tokens, tmp_path: Path) -> None:
@@ -90,16 +90,16 @@ def test_dropout_is_set_everywhere(backbone: Path, dropout: float) -> None:
 
 def test_attention_of_a_layer_is_given_where_it_is_eager(backbone: Path, mixed: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.0, attention="eager")
-    found = states(encoder, mixed, attention=1)
-    texts, width = found.states.shape[:2]
-    assert found.attention is not None
-    assert found.attention.shape == (texts, 2, width, width)
-    assert torch.allclose(found.attention.sum(-1), torch.ones(texts, 2, width), atol=1e-6)
-    assert found.attention.masked_select(~found.text.mask[:, None, None]).abs().max() < 1e-6
+    encoded = states(encoder, mixed, attention=1)
+    texts, width = encoded.states.shape[:2]
+    assert encoded.attention is not None
+    assert encoded.attention.shape == (texts, 2, width, width)
+    assert torch.allclose(encoded.attention.sum(-1), torch.ones(texts, 2, width), atol=1e-6)
+    assert encoded.attention.masked_select(~encoded.text.mask[:, None, None]).abs().max() < 1e-6
     assert states(encoder, mixed).attention is None
 
 
-def test_the_passage_side_of_a_pair_is_told_to_the_backbone(backbone: Path, mixed: Tokens) -> None:
+def test_the_passage_side_of_a_pair_has_its_token_type(backbone: Path, mixed: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.0)
     second = Tokens(mixed.ids, mixed.mask, mixed.word, mixed.mask.long())
     assert not torch.allclose(states(encoder, mixed).states, states(encoder, second).states, atol=1e-3)

@@ -15,7 +15,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.footprint import Footprint, footprint
-from retrieval_kd.encoders.unpadded import EncodeOptions, Kept, Reading, Request, run
+from retrieval_kd.encoders.unpadded import EncodeOptions, Reading, Request, Tensors, run
 
 GROUP = 256
 
@@ -50,11 +50,16 @@ def kept_by(running: Callable[[], object], encoder: TextEncoder) -> int:
 def test_what_is_forecast_is_what_autograd_saves(backbone: Path, texts: Tokens, dropout: float) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=dropout).train()
     asked = request(encoder, texts)
-    told = footprint(asked, EncodeOptions(GROUP))
-    assert told.groups == pytest.approx(kept_by(lambda: run(asked, EncodeOptions(GROUP)), encoder), rel=0.1)
-    assert told.largest == pytest.approx(told.groups * 11 / 64, rel=1e-6), "eleven of the texts are a group"
-    assert told.kept == 64 * 22 * encoder.width * 4
-    assert told.of(recompute=True) == told.largest + told.kept < told.of(recompute=False) == told.groups + told.kept
+    forecast = footprint(asked, EncodeOptions(GROUP))
+    assert forecast.groups == pytest.approx(kept_by(lambda: run(asked, EncodeOptions(GROUP)), encoder), rel=0.1)
+    assert forecast.largest == pytest.approx(forecast.groups * 11 / 64, rel=1e-6), "eleven of the texts are a group"
+    assert forecast.outputs == 64 * 22 * encoder.width * 4
+    assert (
+        forecast.of(recompute=True)
+        == forecast.largest + forecast.outputs
+        < forecast.of(recompute=False)
+        == forecast.groups + forecast.outputs
+    )
 
 
 def test_a_frozen_encoder_keeps_nothing(backbone: Path, texts: Tokens) -> None:
@@ -83,7 +88,7 @@ def test_what_was_run_is_let_go(backbone: Path, texts: Tokens) -> None:
     encoder = TextEncoder.load(backbone, layers=None, dropout=0.1).train()
     alive: list[weakref.ref[Tensor]] = []
 
-    def keep(encoded: Encoded) -> Kept:
+    def keep(encoded: Encoded) -> Tensors:
         alive.append(weakref.ref(encoded.states))
         return {"tokens": encoded.states * 2}
 
@@ -96,7 +101,7 @@ def test_what_was_run_is_let_go(backbone: Path, texts: Tokens) -> None:
 def test_only_the_heaviest_group_is_run_whole(backbone: Path, texts: Tokens) -> None:
     encoder, seen = TextEncoder.load(backbone, layers=None, dropout=0.0), []
 
-    def keep(encoded: Encoded) -> Kept:
+    def keep(encoded: Encoded) -> Tensors:
         seen.append(len(encoded.states))
         return {"tokens": encoded.states}
 

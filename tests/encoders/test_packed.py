@@ -35,7 +35,7 @@ def encoder(family: str, **values: Any) -> TextEncoder:
     torch.manual_seed(0)
     types = 1 if "roberta" in family else 2
     config = AutoConfig.for_model(family, vocab_size=64, type_vocab_size=types, **SIZES, **values)
-    return TextEncoder(AutoModel.from_config(config), folder=Path(), kept=[0, 1, 2], depth=3).eval()
+    return TextEncoder(AutoModel.from_config(config), folder=Path(), kept_layers=[0, 1, 2], depth=3).eval()
 
 
 def embedded(made: TextEncoder, text: Tokens) -> Tensor:
@@ -46,10 +46,10 @@ def looked(made: TextEncoder, text: Tokens, *, packs: bool) -> tuple[Encoded, di
     """States where there is text, and the gradients of a sum that weighs them differently."""
     made.packs = packs
     made.zero_grad()
-    found = made(text, embedded(made, text), layers=[0, 2])
-    weight = torch.linspace(-1, 1, found.states.numel(), dtype=found.states.dtype).view_as(found.states)
-    (found.states * weight * text.mask[..., None]).sum().backward()
-    return found, {name: value.grad for name, value in made.named_parameters() if value.grad is not None}
+    outputs = made(text, embedded(made, text), layers=[0, 2])
+    weight = torch.linspace(-1, 1, outputs.states.numel(), dtype=outputs.states.dtype).view_as(outputs.states)
+    (outputs.states * weight * text.mask[..., None]).sum().backward()
+    return outputs, {name: value.grad for name, value in made.named_parameters() if value.grad is not None}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -58,12 +58,12 @@ def test_packed_is_padded(family: str, pairs: Tokens, dtype: torch.dtype, forwar
     made = encoder(family).to(dtype)
     assert packed.offered(made.backbone)
     padded, expected = looked(made, pairs, packs=False)
-    found, gradients = looked(made, pairs, packs=True)
+    outputs, gradients = looked(made, pairs, packs=True)
     real = pairs.mask[..., None]
-    assert ((found.states - padded.states) * real).abs().max() < forward
+    assert ((outputs.states - padded.states) * real).abs().max() < forward
     for layer in (0, 2):
-        assert ((found.layers[layer] - padded.layers[layer]) * real).abs().max() < forward
-    assert (found.states * ~real).abs().max() == 0
+        assert ((outputs.layers[layer] - padded.layers[layer]) * real).abs().max() < forward
+    assert (outputs.states * ~real).abs().max() == 0
     assert gradients.keys() == expected.keys()
     assert max((gradients[name] - expected[name]).abs().max().item() for name in expected) < backward
 

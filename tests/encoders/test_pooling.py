@@ -37,10 +37,10 @@ def test_max_is_over_real_tokens() -> None:
 
 
 def test_a_weighted_mean_counts_the_ith_token_i_times() -> None:
-    found = pool(STATES, TEXT, "weighted_mean").flatten()
-    torch.testing.assert_close(found, torch.tensor([(1 + 6 + 15) / 6, (2 + 8 + 24 + 24) / 10, 0.0]))
+    vector = pool(STATES, TEXT, "weighted_mean").flatten()
+    torch.testing.assert_close(vector, torch.tensor([(1 + 6 + 15) / 6, (2 + 8 + 24 + 24) / 10, 0.0]))
 
 
 def test_a_sum_may_be_over_the_root_of_the_number() -> None:
-    found = pool(STATES, TEXT, "mean_sqrt_length").flatten()
-    torch.testing.assert_close(found, torch.tensor([9 / 3**0.5, 20 / 2, 0.0]))
+    vector = pool(STATES, TEXT, "mean_sqrt_length").flatten()
+    torch.testing.assert_close(vector, torch.tensor([9 / 3**0.5, 20 / 2, 0.0]))

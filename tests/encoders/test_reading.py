@@ -46,8 +46,8 @@ def test_weights_that_nothing_reads_are_named_once_and_short(
     folder = edited(backbone, tmp_path / "more", lambda weights: {**weights, **more})
     load(folder)
     load(folder)
-    said = f"{folder}: nothing reads these of its weights: cls.bias, pooler.dense.* (2)"
-    assert caplog.messages.count(said) == 1
+    message = f"{folder}: nothing reads these of its weights: cls.bias, pooler.dense.* (2)"
+    assert caplog.messages.count(message) == 1
 
 
 def test_a_classifiers_head_is_named_where_only_its_encoder_is_read(

@@ -12,7 +12,7 @@ from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.tokens import Frame, Tokens, apart
 from retrieval_kd.encoders.encoder import Encoded, TextEncoder
 from retrieval_kd.encoders.pooling import pool
-from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Kept, Reading, Request, run
+from retrieval_kd.encoders.unpadded import Count, EncodeOptions, Reading, Request, Tensors, run
 
 Open = Callable[..., TextEncoder]
 BUDGETS = [1, 30, 64, 4096]  # tokens a group: every text alone, a few of them, all of them
@@ -28,15 +28,17 @@ def open_encoder(backbone: Path) -> Open:
     return open_encoder
 
 
-def mean(encoded: Encoded) -> Kept:
+def mean(encoded: Encoded) -> Tensors:
     return {"mean": pool(encoded.states, encoded.text, "mean")}
 
 
-def tokens_too(encoded: Encoded) -> Kept:
+def tokens_too(encoded: Encoded) -> Tensors:
     return {"tokens": encoded.states, "counted": encoded.text.mask} | mean(encoded)
 
 
-def one(encoder: TextEncoder, texts: Tokens, running: EncodeOptions, keep: Callable[[Encoded], Kept] = mean) -> Kept:
+def one(
+    encoder: TextEncoder, texts: Tokens, running: EncodeOptions, keep: Callable[[Encoded], Tensors] = mean
+) -> Tensors:
     return run({"it": Request(Reading(encoder, texts), keep, learns=True)}, running)[0]["it"]
 
 
@@ -74,43 +76,43 @@ def test_groups_of_like_length_give_what_one_padded_run_gives(
     backward: float,
 ) -> None:
     encoder = open_encoder(layers=layers, dtype=dtype)
-    expected, found = padded(encoder, mixed), one(encoder, mixed, EncodeOptions(budget))["mean"]
-    assert found.dtype == dtype
-    assert (found - expected).abs().max() < forward
-    assert furthest(gradients(encoder, found), gradients(encoder, expected)) < backward
+    expected, means = padded(encoder, mixed), one(encoder, mixed, EncodeOptions(budget))["mean"]
+    assert means.dtype == dtype
+    assert (means - expected).abs().max() < forward
+    assert furthest(gradients(encoder, means), gradients(encoder, expected)) < backward
 
 
 def test_every_parameter_learns_through_it(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder()
-    found = gradients(encoder, one(encoder, mixed, EncodeOptions(30))["mean"])
-    assert {name for name, _ in encoder.named_parameters()} == set(found)
+    gradient = gradients(encoder, one(encoder, mixed, EncodeOptions(30))["mean"])
+    assert {name for name, _ in encoder.named_parameters()} == set(gradient)
     # a key's bias shifts a row of attention logits by a constant, so nothing comes of it
-    silent = {name for name, value in found.items() if value.abs().max() < 1e-12}
+    silent = {name for name, value in gradient.items() if value.abs().max() < 1e-12}
     assert all("key.bias" in name for name in silent)
 
 
 def test_equal_texts_are_computed_once(open_encoder: Open) -> None:
     texts = apart(Ragged.of([[7, 8], [9], [7, 8], [], [7, 8]]), Frame((2,), (3,), 8))
-    kept, count = run({"it": Request(Reading(open_encoder(), texts), mean)}, EncodeOptions(4096))
+    projected, count = run({"it": Request(Reading(open_encoder(), texts), mean)}, EncodeOptions(4096))
     assert count == Count(computed=8, real=7)  # one group of 4 + 3 real tokens, padded to 2 texts of 4
-    found = kept["it"]["mean"]
-    assert torch.equal(found[0], found[2])
-    assert torch.equal(found[0], found[4])
-    assert not torch.allclose(found[0], found[1], atol=1e-3)
+    means = projected["it"]["mean"]
+    assert torch.equal(means[0], means[2])
+    assert torch.equal(means[0], means[4])
+    assert not torch.allclose(means[0], means[1], atol=1e-3)
 
 
 def test_a_duplicates_gradient_counts_as_often_as_it_stands(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder(dtype=torch.float64)
     twice = Tokens(*(torch.cat([part, part]) for part in (mixed.ids, mixed.mask, mixed.word, mixed.segment)))
-    found = one(encoder, twice, EncodeOptions(64))["mean"]
+    means = one(encoder, twice, EncodeOptions(64))["mean"]
     expected = padded(encoder, mixed).repeat(2, 1)
-    assert furthest(gradients(encoder, found), gradients(encoder, expected)) < 1e-10
+    assert furthest(gradients(encoder, means), gradients(encoder, expected)) < 1e-10
 
 
 def test_no_group_is_larger_than_its_budget_unless_one_text_is(open_encoder: Open, mixed: Tokens) -> None:
     sizes: list[tuple[int, int]] = []
 
-    def look(encoded: Encoded) -> Kept:
+    def look(encoded: Encoded) -> Tensors:
         sizes.append(tuple(encoded.text.ids.shape))
         return mean(encoded)
 
@@ -133,10 +135,10 @@ def test_alone_in_its_group_no_text_is_padded(open_encoder: Open, mixed: Tokens)
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_recomputing_gives_the_same_gradients_to_the_last_bit(open_encoder: Open, mixed: Tokens, budget: int) -> None:
     encoder = open_encoder(dropout=0.3)
-    kept = EncodeOptions(budget, seed=(1, 2, 3))
-    direct = one(encoder, mixed, kept, tokens_too)
+    options = EncodeOptions(budget, seed=(1, 2, 3))
+    direct = one(encoder, mixed, options, tokens_too)
     there = gradients(encoder, direct["mean"])
-    again = one(encoder, mixed, replace(kept, recompute=True), tokens_too)
+    again = one(encoder, mixed, replace(options, recompute=True), tokens_too)
     assert torch.equal(again["mean"], direct["mean"])
     assert torch.equal(again["tokens"], direct["tokens"])
     back = gradients(encoder, again["mean"])
@@ -171,16 +173,16 @@ def test_the_same_seed_drops_the_same_and_another_or_none_drops_otherwise(open_e
 def test_readers_of_one_pass_see_one_dropout_and_another_pass_draws_anew(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder(dropout=0.3)
     requests = {name: Request(Reading(encoder, mixed, again), mean) for name, again in (("a", 0), ("b", 0), ("c", 1))}
-    kept, count = run(requests, EncodeOptions(seed=(1,)))
-    assert torch.equal(kept["a"]["mean"], kept["b"]["mean"])
-    assert not torch.equal(kept["a"]["mean"], kept["c"]["mean"])
+    projected, count = run(requests, EncodeOptions(seed=(1,)))
+    assert torch.equal(projected["a"]["mean"], projected["b"]["mean"])
+    assert not torch.equal(projected["a"]["mean"], projected["c"]["mean"])
     assert count.real == 2 * 59
 
 
 def test_two_readers_share_the_texts_that_both_read(open_encoder: Open) -> None:
     encoder, frame = open_encoder(), Frame((2,), (3,), 8)
     queries, passages = apart(Ragged.of([[7, 8], [9]]), frame), apart(Ragged.of([[9], [10, 11, 12], [7, 8]]), frame)
-    kept, count = run(
+    projected, count = run(
         {
             "query": Request(Reading(encoder, queries), mean),
             "passage": Request(Reading(encoder, passages), lambda text: {"cls": text.states[:, 0]}),
@@ -188,11 +190,11 @@ def test_two_readers_share_the_texts_that_both_read(open_encoder: Open) -> None:
         EncodeOptions(1),
     )
     assert count == Count(computed=12, real=12)  # 4 + 3 + 5 tokens
-    assert (kept["query"]["mean"] - padded(encoder, queries)).abs().max() < 1e-5
+    assert (projected["query"]["mean"] - padded(encoder, queries)).abs().max() < 1e-5
     alone = encoder.backbone(input_ids=passages.ids[1:2]).last_hidden_state[:, 0]
-    assert (kept["passage"]["cls"][1:2] - alone).abs().max() < 1e-5
-    assert set(kept["query"]) == {"mean"}
-    assert len(kept["passage"]["cls"]) == 3
+    assert (projected["passage"]["cls"][1:2] - alone).abs().max() < 1e-5
+    assert set(projected["query"]) == {"mean"}
+    assert len(projected["passage"]["cls"]) == 3
 
 
 def test_texts_of_the_same_pieces_but_other_words_are_told_apart(open_encoder: Open) -> None:
@@ -200,35 +202,35 @@ def test_texts_of_the_same_pieces_but_other_words_are_told_apart(open_encoder: O
     plain = apart(Ragged.of([[7, 8]]), Frame((2,), (3,), 8))
     marked = apart(Ragged.of([[8]]), Frame((2, 7), (3,), 8))
     assert torch.equal(plain.ids, marked.ids)
-    kept, _ = run(
+    projected, _ = run(
         {name: Request(Reading(encoder, text), _words) for name, text in (("plain", plain), ("marked", marked))},
         EncodeOptions(),
     )
     states = encoder.backbone(input_ids=plain.ids).last_hidden_state
-    assert (kept["plain"]["words"] - states[:, 1:3].mean(1)).abs().max() < 1e-5
-    assert (kept["marked"]["words"] - states[:, 2]).abs().max() < 1e-5
+    assert (projected["plain"]["words"] - states[:, 1:3].mean(1)).abs().max() < 1e-5
+    assert (projected["marked"]["words"] - states[:, 2]).abs().max() < 1e-5
 
 
-def _words(encoded: Encoded) -> Kept:
+def _words(encoded: Encoded) -> Tensors:
     return {"words": pool(encoded.states, encoded.text, "mean_words")}
 
 
 def test_encoders_are_run_apart(open_encoder: Open, mixed: Tokens) -> None:
     one, other = open_encoder(), open_encoder(layers=[0])
-    kept, count = run({name: Request(Reading(name, mixed), mean) for name in (one, other)}, EncodeOptions())
-    assert (kept[one]["mean"] - padded(one, mixed)).abs().max() < 1e-5
-    assert (kept[other]["mean"] - padded(other, mixed)).abs().max() < 1e-5
+    projected, count = run({name: Request(Reading(name, mixed), mean) for name in (one, other)}, EncodeOptions())
+    assert (projected[one]["mean"] - padded(one, mixed)).abs().max() < 1e-5
+    assert (projected[other]["mean"] - padded(other, mixed)).abs().max() < 1e-5
     assert count.real == 2 * 59
 
 
 def test_an_empty_text_keeps_zeros_of_every_shape(open_encoder: Open, mixed: Tokens) -> None:
-    kept = one(open_encoder(), mixed, EncodeOptions(30), tokens_too)
+    projected = one(open_encoder(), mixed, EncodeOptions(30), tokens_too)
     assert not mixed.mask[3].any()
-    assert not kept["mean"][3].any()
-    assert not kept["tokens"][3].any()
-    assert not kept["counted"][3].any()
-    assert torch.equal(kept["counted"], mixed.mask)
-    assert kept["tokens"].shape == (8, 20, 16)
+    assert not projected["mean"][3].any()
+    assert not projected["tokens"][3].any()
+    assert not projected["counted"][3].any()
+    assert torch.equal(projected["counted"], mixed.mask)
+    assert projected["tokens"].shape == (8, 20, 16)
 
 
 def test_texts_that_are_all_empty_keep_zeros(open_encoder: Open, mixed: Tokens) -> None:
@@ -237,17 +239,17 @@ def test_texts_that_are_all_empty_keep_zeros(open_encoder: Open, mixed: Tokens) 
     alone = one(encoder, nothing, EncodeOptions(), tokens_too)
     assert alone["mean"].tolist() == [[0.0] * 16] * 2
     assert not alone["counted"].any()
-    kept, _ = run(
+    projected, _ = run(
         {"nothing": Request(Reading(encoder, nothing), mean), "some": Request(Reading(encoder, mixed), mean)},
         EncodeOptions(),
     )
-    assert kept["nothing"]["mean"].tolist() == [[0.0] * 16] * 2
-    assert (kept["some"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5
+    assert projected["nothing"]["mean"].tolist() == [[0.0] * 16] * 2
+    assert (projected["some"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5
 
 
 def test_a_request_that_does_not_learn_keeps_no_graph(open_encoder: Open, mixed: Tokens) -> None:
-    kept, _ = run({"it": Request(Reading(open_encoder(), mixed), mean)}, EncodeOptions(recompute=True))
-    assert not kept["it"]["mean"].requires_grad
+    projected, _ = run({"it": Request(Reading(open_encoder(), mixed), mean)}, EncodeOptions(recompute=True))
+    assert not projected["it"]["mean"].requires_grad
 
 
 def test_the_word_embeddings_are_looked_up_once(
@@ -260,13 +262,13 @@ def test_the_word_embeddings_are_looked_up_once(
     assert looked_up == [59]
 
 
-def test_layers_are_kept_for_the_reader_that_asked(open_encoder: Open, mixed: Tokens) -> None:
+def test_layers_go_to_the_reader_that_wants_them(open_encoder: Open, mixed: Tokens) -> None:
     encoder = open_encoder()
 
-    def first_block(encoded: Encoded) -> Kept:
+    def first_block(encoded: Encoded) -> Tensors:
         return {"first": pool(encoded.layers[0], encoded.text, "mean")}
 
-    kept, _ = run(
+    projected, _ = run(
         {
             "layer": Request(Reading(encoder, mixed), first_block, layers=frozenset({0})),
             "last": Request(Reading(encoder, mixed), mean),
@@ -274,5 +276,5 @@ def test_layers_are_kept_for_the_reader_that_asked(open_encoder: Open, mixed: To
         EncodeOptions(30),
     )
     cut = open_encoder(layers=[0])
-    assert (kept["layer"]["first"] - padded(cut, mixed)).abs().max() < 1e-5
-    assert (kept["last"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5
+    assert (projected["layer"]["first"] - padded(cut, mixed)).abs().max() < 1e-5
+    assert (projected["last"]["mean"] - padded(encoder, mixed)).abs().max() < 1e-5

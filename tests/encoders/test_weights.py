@@ -19,9 +19,9 @@ def copy(backbone: Path, place: Path) -> Path:
 
 
 def change_a_weight(folder: Path) -> None:
-    found = load_file(folder / "model.safetensors")
-    next(iter(found.values())).view(-1)[0] += 1
-    save_file(found, folder / "model.safetensors", metadata={"format": "pt"})
+    weights = load_file(folder / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] += 1
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 @pytest.fixture
@@ -109,10 +109,10 @@ def test_a_folder_that_is_not_there_is_refused(given: str) -> None:
         locate(given)
 
 
-def test_a_hub_that_does_not_answer_is_said_in_one_sentence() -> None:
-    with pytest.raises(UserError, match="'nobody/nothing' is neither a folder nor minilm") as fault:
+def test_a_hub_that_does_not_answer_is_one_error() -> None:
+    with pytest.raises(UserError, match="'nobody/nothing' is neither a folder nor minilm") as error:
         locate("nobody/nothing")
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
 
 
 class Package:
@@ -153,8 +153,8 @@ def test_a_digest_changes_with_a_weight_even_where_the_name_stays(backbone: Path
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
 def test_a_digest_changes_with_the_configuration_and_the_tokenizer(backbone: Path, tmp_path: Path, name: str) -> None:
     one, two = copy(backbone, tmp_path / "one"), copy(backbone, tmp_path / "two")
-    found = json.loads((two / name).read_text())
-    (two / name).write_text(json.dumps({**found, "something": "else"}))
+    config = json.loads((two / name).read_text())
+    (two / name).write_text(json.dumps({**config, "something": "else"}))
     assert digest(str(one)) != digest(str(two))
 
 

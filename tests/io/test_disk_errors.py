@@ -48,7 +48,7 @@ WRITERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_limit_on_files_is_told_whatever_library_writes(writer: str, tmp_path: Path) -> None:
+def test_a_limit_on_files_is_named_whatever_library_writes(writer: str, tmp_path: Path) -> None:
     code = f"""
 import resource, signal, sys
 from retrieval_kd.io.disk_errors import disk_problem

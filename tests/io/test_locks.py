@@ -42,6 +42,6 @@ def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    said = r"the file system of .* has no locks between processes \(No locks available\); write to a folder"
-    with pytest.raises(OSError, match=said), locked(tmp_path / "lock"):
+    message = r"the file system of .* has no locks between processes \(No locks available\); write to a folder"
+    with pytest.raises(OSError, match=message), locked(tmp_path / "lock"):
         pass

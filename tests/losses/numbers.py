@@ -17,6 +17,6 @@ def flags(*values: Sequence[int]) -> Tensor:
     return torch.tensor(values).bool()
 
 
-def kl(target: Sequence[float], found: Sequence[float]) -> float:
+def kl(target: Sequence[float], loss: Sequence[float]) -> float:
     """Σ p log(p / q)."""
-    return sum(p * math.log(p / q) for p, q in zip(target, found, strict=True) if p)
+    return sum(p * math.log(p / q) for p, q in zip(target, loss, strict=True) if p)

@@ -30,24 +30,24 @@ def test_shares_are_among_what_is_present() -> None:
 
 
 def test_queries_weigh_by_their_pace() -> None:
-    found = agreement(rows([LN3, 0.0], [0.0, 0.0]), rows([0.0, 0.0], [0.0, 0.0]), query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx(BOTH / 4)
+    loss = agreement(rows([LN3, 0.0], [0.0, 0.0]), rows([0.0, 0.0], [0.0, 0.0]), query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx(BOTH / 4)
 
 
 def test_with_nothing_present_it_is_zero_with_a_graph() -> None:
     one = rows([LN3, 0.0])
-    found = agreement(one, rows([0.0, 0.0]), present=flags([0, 0]))
-    found.backward()
-    assert found.item() == 0
+    loss = agreement(one, rows([0.0, 0.0]), present=flags([0, 0]))
+    loss.backward()
+    assert loss.item() == 0
     assert one.grad.tolist() == [[0, 0]]
 
 
 def test_the_term_moves_both_readings() -> None:
     term = Agreement(learner="student", guide="again", over="pool", detach_guide=False, paced=False, weight=1.0)
     views = {"student": View(pool=rows([LN3, 0.0])), "again": View(pool=rows([0.0, 0.0]))}
-    found = term(views, step([[1, 1]]))
-    found.backward()
-    assert found.item() == pytest.approx(BOTH)
+    loss = term(views, step([[1, 1]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(BOTH)
     assert views["student"].pool.grad.abs().sum() > 0
     assert views["again"].pool.grad.abs().sum() > 0
     assert term.wants(0) == {"student": {Want("pool")}, "again": {Want("pool")}}

@@ -45,42 +45,42 @@ BOTH, TWO = torch.tensor([[True, True]]), torch.tensor([[[True, True]]])
 
 
 def test_it_is_the_mean_divergence_of_query_words_rows() -> None:
-    found = attention_kl(LEARNER, GUIDE, query_mask=BOTH, passage_mask=TWO)
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 2)
+    loss = attention_kl(LEARNER, GUIDE, query_mask=BOTH, passage_mask=TWO)
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES) / 2)
 
 
 def test_a_masked_query_word_is_no_row() -> None:
-    found = attention_kl(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO)
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    loss = attention_kl(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO)
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES))
 
 
 def test_masked_columns_are_dropped_and_both_sides_made_whole_again() -> None:
     learner, guide = words([[[0.1, 0.1, 0.8]]]), words([[[0.3, 0.1, 0.6]]])
     mask = torch.tensor([[[True, True, False]]])
-    found = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask)
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    loss = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask)
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES))
 
 
 def test_a_passage_without_words_or_absent_is_skipped() -> None:
     learner = words([[[0.5, 0.5]], [[0.9, 0.1]], [[0.9, 0.1]]])
     guide = words([[[0.75, 0.25]], [[0.1, 0.9]], [[0.1, 0.9]]])
     mask = torch.tensor([[[True, True], [False, False], [True, True]]])
-    found = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask, present=flags([1, 1, 0]))
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    loss = attention_kl(learner, guide, query_mask=flags([1]), passage_mask=mask, present=flags([1, 1, 0]))
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES))
 
 
 def test_rows_weigh_by_their_querys_pace() -> None:
     learner, guide = words([[[0.5, 0.5]]], [[[0.5, 0.5]]]), words([[[0.75, 0.25]]], [[[0.5, 0.5]]])
     masks = {"query_mask": flags([1], [1]), "passage_mask": torch.ones(2, 1, 2, dtype=torch.bool)}
-    found = attention_kl(learner, guide, **masks, query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
+    loss = attention_kl(learner, guide, **masks, query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
 
 
 def test_without_any_row_it_is_zero_with_a_graph() -> None:
     learner = words([[[0.5, 0.5]]])
-    found = attention_kl(learner, words([[[0.75, 0.25]]]), query_mask=flags([0]), passage_mask=TWO)
-    found.backward()
-    assert found.item() == 0
+    loss = attention_kl(learner, words([[[0.75, 0.25]]]), query_mask=flags([0]), passage_mask=TWO)
+    loss.backward()
+    assert loss.item() == 0
     assert learner.grad.tolist() == [[[[0, 0]]]]
 
 
@@ -88,20 +88,20 @@ def test_per_pair_rows_are_summed_and_their_sums_averaged_over_pairs_that_have_w
     learner = words([[[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]], [[1.0, 0.0], [1.0, 0.0]]])
     guide = words([[[0.75, 0.25], [0.75, 0.25]], [[0.5, 0.5], [0.5, 0.5]], [[0.0, 1.0], [0.0, 1.0]]])
     mask = torch.tensor([[[True, True], [True, True], [False, False]]])
-    found = distance(learner, guide, query_mask=flags([1, 1]), passage_mask=mask, per="pair")
-    assert found == pytest.approx(2 * kl(QUARTERS, HALVES) / 2)
+    loss = distance(learner, guide, query_mask=flags([1, 1]), passage_mask=mask, per="pair")
+    assert loss == pytest.approx(2 * kl(QUARTERS, HALVES) / 2)
     first = distance(learner, guide, query_mask=flags([1, 0]), passage_mask=mask, per="pair")
     assert first == pytest.approx(kl(QUARTERS, HALVES) / 2)
 
 
 def test_a_softened_guide_passes_through_a_softmax_once_more() -> None:
     e = math.exp(0.5)
-    found = distance(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO, soften_guide=True)
-    assert found == pytest.approx(kl((e / (1 + e), 1 / (1 + e)), HALVES))
+    loss = distance(LEARNER, GUIDE, query_mask=flags([1, 0]), passage_mask=TWO, soften_guide=True)
+    assert loss == pytest.approx(kl((e / (1 + e), 1 / (1 + e)), HALVES))
     hidden = words([[[0.75, 0.25, 0.0]]])
     mask = torch.tensor([[[True, True, False]]])
     masks = {"query_mask": flags([1]), "passage_mask": mask, "soften_guide": True}
-    assert distance(words([[[0.5, 0.5, 0.0]]]), hidden, **masks) == pytest.approx(found)
+    assert distance(words([[[0.5, 0.5, 0.0]]]), hidden, **masks) == pytest.approx(loss)
 
 
 def test_the_square_is_summed_over_passage_words_and_a_mean_over_rows_or_over_pairs() -> None:
@@ -126,7 +126,7 @@ def test_a_temperature_takes_back_what_the_products_were_divided_by() -> None:
     torch.testing.assert_close(softened(cut, 0.5), torch.tensor([[[[0.04, 0.64, 0.0]]]]) / 0.68)
 
 
-def test_the_term_measures_as_it_is_told() -> None:
+def test_the_term_measures_as_its_options_say() -> None:
     masks = {"query_mask": flags([1]), "passage_mask": TWO}
     views = {
         "student": View(attention=words([[[0.5, 0.5]]]), **masks),
@@ -147,9 +147,9 @@ def test_the_term_reads_a_guide_that_has_more_or_fewer_columns() -> None:
     masks = {"query_mask": flags([1]), "passage_mask": TWO}
     student = View(attention=words([[[0.5, 0.5]]]), **masks)
     wider = View(attention=words([[[0.75, 0.25, 0.0], [0.0, 0.0, 0.0]]]))
-    found = term({"student": student, "cross": wider}, step([[1]]))
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    loss = term({"student": student, "cross": wider}, step([[1]]))
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES))
     assert term.wants(0) == {"student": {Want("attention")}, "cross": {Want("attention")}}
     narrower = View(attention=words([[[1.0]]]))
-    found = term({"student": student, "cross": narrower}, step([[1]]))
-    assert found.item() == pytest.approx(kl((1.0, 0.0), HALVES))
+    loss = term({"student": student, "cross": narrower}, step([[1]]))
+    assert loss.item() == pytest.approx(kl((1.0, 0.0), HALVES))

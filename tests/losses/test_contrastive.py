@@ -33,22 +33,22 @@ def test_scores_are_divided_by_the_temperature() -> None:
 
 def test_a_query_without_a_positive_is_left_out_of_the_mean() -> None:
     scores = rows([LN3, 0.0], [7.0, -7.0], [0.0, 0.0])
-    found = contrastive(scores, torch.tensor([0, -1, 1]))
-    assert found.item() == pytest.approx((math.log(4 / 3) + LN2) / 2)
-    found.backward()
+    loss = contrastive(scores, torch.tensor([0, -1, 1]))
+    assert loss.item() == pytest.approx((math.log(4 / 3) + LN2) / 2)
+    loss.backward()
     assert scores.grad[1].tolist() == [0, 0]
 
 
 def test_queries_weigh_by_their_pace() -> None:
-    found = contrastive(rows([LN3, 0.0], [0.0, 0.0]), torch.tensor([0, 0]), query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
+    loss = contrastive(rows([LN3, 0.0], [0.0, 0.0]), torch.tensor([0, 0]), query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
 
 
 def test_without_any_positive_it_is_zero_with_a_graph() -> None:
     scores = rows([LN3, 0.0])
-    found = contrastive(scores, torch.tensor([-1]), present=flags([1, 1]))
-    found.backward()
-    assert found.item() == 0
+    loss = contrastive(scores, torch.tensor([-1]), present=flags([1, 1]))
+    loss.backward()
+    assert loss.item() == 0
     assert scores.grad.tolist() == [[0, 0]]
 
 
@@ -73,8 +73,8 @@ def term(over: str, **given: object) -> Contrastive:
 def test_the_term_over_the_pool_leaves_out_what_is_judged_relevant_to_the_query() -> None:
     batch = step([[1, 1], [1, 1]], known_positives=[[1, 0, 1, 0], [0, 0, 1, 0]])
     pool = torch.tensor([[LN3, 0.0, 50.0, -1e9], [0.0, 0.0, 0.0, 0.0]])
-    found = term("pool")({"student": View(pool=pool)}, batch)
-    assert found.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-5)
+    loss = term("pool")({"student": View(pool=pool)}, batch)
+    assert loss.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2, rel=1e-5)
 
 
 def test_the_term_over_the_list_leaves_it_out_of_the_own_columns() -> None:

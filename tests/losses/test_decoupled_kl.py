@@ -26,8 +26,8 @@ def test_the_first_part_has_two_classes_and_the_second_all_but_the_positive() ->
 
 def test_with_the_guides_weight_on_the_rest_the_parts_are_the_listwise_divergence() -> None:
     # Zhao et al. (2022), eq. 6: beta = 1 - P_guide(positive)
-    found = decoupled_kl(rows(LEARNER), rows(GUIDE), FIRST, beta=2 / 3)
-    assert found.item() == pytest.approx(listwise_kl(rows(LEARNER), rows(GUIDE)).item())
+    loss = decoupled_kl(rows(LEARNER), rows(GUIDE), FIRST, beta=2 / 3)
+    assert loss.item() == pytest.approx(listwise_kl(rows(LEARNER), rows(GUIDE)).item())
 
 
 def test_a_temperature_divides_both_sides_and_multiplies_by_its_square() -> None:
@@ -46,5 +46,5 @@ def test_the_term_reads_the_positive_of_the_own_list() -> None:
     options = {"temperature": 1.0, "alpha": 1.0, "beta": 0.0}
     ends = {"learner": "student", "guide": "cross", "over": "list", "detach_guide": True, "paced": True, "weight": 1.0}
     views = {"student": View(scores=rows(LEARNER)), "cross": View(scores=rows(GUIDE))}
-    found = DecoupledKL(**ends, **options)(views, step([[1, 1, 1]]))
-    assert found.item() == pytest.approx(kl((1 / 3, 2 / 3), (1 / 2, 1 / 2)))
+    loss = DecoupledKL(**ends, **options)(views, step([[1, 1, 1]]))
+    assert loss.item() == pytest.approx(kl((1 / 3, 2 / 3), (1 / 2, 1 / 2)))

@@ -41,8 +41,8 @@ def vectors(query: list[list[float]], passage: list[list[list[float]]]) -> View:
 def test_the_term_is_the_mean_over_queries_plus_the_mean_over_listed_passages() -> None:
     student = vectors([[1.0], [3.0]], [[[1.0], [9.0]], [[2.0], [4.0]]])
     guide = vectors([[0.0], [0.0]], [[[0.0], [0.0]], [[0.0], [2.0]]])
-    found = term()({"student": student, "dual": guide}, step([[1, 0], [1, 1]]))
-    assert found.item() == pytest.approx((1 + 9) / 2 + (1 + 4 + 4) / 3)
+    loss = term()({"student": student, "dual": guide}, step([[1, 0], [1, 1]]))
+    assert loss.item() == pytest.approx((1 + 9) / 2 + (1 + 4 + 4) / 3)
     assert term().wants(0) == {"student": {Want("vectors")}, "dual": {Want("vectors")}}
 
 

@@ -18,19 +18,19 @@ def test_a_pair_weighs_the_difference_of_its_reciprocal_ranks() -> None:
 
 def test_it_is_the_mean_over_all_pairs_of_different_labels() -> None:
     # ranks 2, 1, 3; the first is to stand before both others
-    found = lambda_rank(rows([0.0, LN3, -LN3]), rows([1.0, 0.0, 0.0]))
-    assert found.item() == pytest.approx((1 / 2 * math.log(4) + (1 / 2 - 1 / 3) * math.log(4 / 3)) / 2)
+    loss = lambda_rank(rows([0.0, LN3, -LN3]), rows([1.0, 0.0, 0.0]))
+    assert loss.item() == pytest.approx((1 / 2 * math.log(4) + (1 / 2 - 1 / 3) * math.log(4 / 3)) / 2)
 
 
 def test_a_rank_is_among_what_is_present() -> None:
-    found = lambda_rank(rows([50.0, LN3, 0.0]), rows([0.0, 1.0, 0.0]), present=flags([0, 1, 1]))
-    assert found.item() == pytest.approx((1 - 1 / 2) * math.log(4 / 3))
+    loss = lambda_rank(rows([50.0, LN3, 0.0]), rows([0.0, 1.0, 0.0]), present=flags([0, 1, 1]))
+    assert loss.item() == pytest.approx((1 - 1 / 2) * math.log(4 / 3))
 
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
     scores, labels = rows([LN3, 0.0], [LN3, 0.0]), rows([1.0, 0.0], [0.0, 1.0])
-    found = lambda_rank(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx((0.5 * math.log(4 / 3) + 3 * 0.5 * math.log(4)) / 4)
+    loss = lambda_rank(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((0.5 * math.log(4 / 3) + 3 * 0.5 * math.log(4)) / 4)
 
 
 def test_ranks_carry_no_gradient() -> None:
@@ -41,9 +41,9 @@ def test_ranks_carry_no_gradient() -> None:
 
 def test_without_any_pair_it_is_zero_with_a_graph() -> None:
     scores = rows([LN3, 0.0])
-    found = lambda_rank(scores, rows([1.0, 0.0]), present=flags([1, 0]))
-    found.backward()
-    assert found.item() == 0
+    loss = lambda_rank(scores, rows([1.0, 0.0]), present=flags([1, 0]))
+    loss.backward()
+    assert loss.item() == 0
     assert scores.grad.tolist() == [[0, 0]]
 
 
@@ -55,8 +55,8 @@ def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
 def test_the_term_goes_by_the_curriculums_labels_on_the_own_list() -> None:
     term = LambdaRank(learner="student", metric="rr", others=None, paced=True, weight=1.0)
     batch = step([[1, 1, 0]], relevance=[[-1, 1, -1]])
-    found = term({"student": View(scores=rows([0.0, 0.0, 9.0]))}, batch)
-    assert found.item() == pytest.approx(0.5 * LN2)
+    loss = term({"student": View(scores=rows([0.0, 0.0, 9.0]))}, batch)
+    assert loss.item() == pytest.approx(0.5 * LN2)
     assert term.wants(0) == {"student": {Want("scores")}}
 
 
@@ -79,8 +79,8 @@ def test_by_ndcg_labels_below_0_have_no_gain() -> None:
 def test_the_term_may_label_the_passages_of_other_queries() -> None:
     term = LambdaRank(learner="student", metric="rr", others=-0.5, paced=True, weight=1.0)
     batch = step([[1], [1]], relevance=[[1], [1]])
-    found = term({"student": View(pool=rows([LN3, 0.0], [0.0, LN3]))}, batch)
-    assert found.item() == pytest.approx(0.5 * math.log(4 / 3))
+    loss = term({"student": View(pool=rows([LN3, 0.0], [0.0, LN3]))}, batch)
+    assert loss.item() == pytest.approx(0.5 * math.log(4 / 3))
     assert term.wants(0) == {"student": {Want("pool")}}
     known = step(
         [[1], [1]], relevance=[[1], [1]], known_positives=[[1, 1], [0, 1]]

@@ -37,8 +37,8 @@ def test_a_higher_temperature_evens_the_weights_out() -> None:
 
 
 def test_one_block_is_its_divergence_alone() -> None:
-    found = layer_kl(blocks([[0.0, 0.0], [0.0, 0.0]]), blocks([[LN3, 0.0], [0.0, 0.0]]), torch.tensor([0, 1]))
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 2)
+    loss = layer_kl(blocks([[0.0, 0.0], [0.0, 0.0]]), blocks([[LN3, 0.0], [0.0, 0.0]]), torch.tensor([0, 1]))
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES) / 2)
 
 
 def test_the_weights_carry_no_gradient() -> None:
@@ -53,8 +53,8 @@ def test_what_is_absent_takes_no_part_in_divergence_or_weight() -> None:
     guide = blocks([[LN3, 0.0, 50.0]], [[0.0, 0.0, -3.0]])
     learner = blocks([[0.0, 0.0, 7.0]], [[LN3, 0.0, 2.0]])
     expected = 0.6 * kl(QUARTERS, HALVES) + 0.4 * kl(HALVES, QUARTERS)
-    found = layer_kl(learner, guide, FIRST, present=flags([1, 1, 0]), weight_temperature=1.0)
-    assert found.item() == pytest.approx(expected)
+    loss = layer_kl(learner, guide, FIRST, present=flags([1, 1, 0]), weight_temperature=1.0)
+    assert loss.item() == pytest.approx(expected)
 
 
 def test_what_is_no_rival_of_the_positive_is_distilled_and_weighs_nothing() -> None:
@@ -63,18 +63,18 @@ def test_what_is_no_rival_of_the_positive_is_distilled_and_weighs_nothing() -> N
     views = {role: View(pool_layers=dict(enumerate(some))) for role, some in (("student", learner), ("late", guide))}
     third, sevenths = (1 / 3, 1 / 3, 1 / 3), (3 / 7, 1 / 7, 3 / 7)
     expected = 0.6 * kl(sevenths, third) + 0.4 * kl(third, sevenths)
-    found = term((2, 2), pairs=2)(views, step([[1, 1, 1]], known_positives=[[1, 0, 1]]))
-    assert found.item() == pytest.approx(expected)
+    loss = term((2, 2), pairs=2)(views, step([[1, 1, 1]], known_positives=[[1, 0, 1]]))
+    assert loss.item() == pytest.approx(expected)
 
 
 def test_pace_weighs_the_divergence_of_queries() -> None:
-    found = layer_kl(
+    loss = layer_kl(
         blocks([[0.0, 0.0], [0.0, 0.0]]),
         blocks([[LN3, 0.0], [0.0, 0.0]]),
         torch.tensor([0, 0]),
         query_weight=torch.tensor([1.0, 3.0]),
     )
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES) / 4)
 
 
 def test_without_any_positive_the_blocks_weigh_alike() -> None:

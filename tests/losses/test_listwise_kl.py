@@ -19,10 +19,10 @@ def test_it_is_the_divergence_of_the_learner_from_the_guide() -> None:
 
 
 def test_each_side_is_divided_by_its_own_temperature_and_all_is_scaled() -> None:
-    found = listwise_kl(
+    loss = listwise_kl(
         rows([4 * LN3, 0.0]), rows([0.5 * LN3, 0.0]), learner_temperature=2.0, guide_temperature=0.5, scale=10.0
     )
-    assert found.item() == pytest.approx(10 * kl(QUARTERS, (0.9, 0.1)))
+    assert loss.item() == pytest.approx(10 * kl(QUARTERS, (0.9, 0.1)))
 
 
 def test_it_is_zero_where_both_sides_agree_up_to_their_temperatures() -> None:
@@ -31,8 +31,8 @@ def test_it_is_zero_where_both_sides_agree_up_to_their_temperatures() -> None:
 
 
 def test_shares_are_among_what_is_present() -> None:
-    found = listwise_kl(rows([0.0, 9.0, 0.0]), rows([LN3, float("nan"), 0.0]), present=flags([1, 0, 1]))
-    assert found.item() == pytest.approx(kl(QUARTERS, HALVES))
+    loss = listwise_kl(rows([0.0, 9.0, 0.0]), rows([LN3, float("nan"), 0.0]), present=flags([1, 0, 1]))
+    assert loss.item() == pytest.approx(kl(QUARTERS, HALVES))
 
 
 def test_an_absent_score_has_no_gradient() -> None:
@@ -48,16 +48,16 @@ def test_a_query_with_nothing_present_is_left_out_of_the_mean() -> None:
 
 def test_with_nothing_present_at_all_it_is_zero_with_a_graph() -> None:
     learner = rows([1.0, 2.0])
-    found = listwise_kl(learner, rows([2.0, 1.0]), present=flags([0, 0]))
-    found.backward()
-    assert found.item() == 0
+    loss = listwise_kl(learner, rows([2.0, 1.0]), present=flags([0, 0]))
+    loss.backward()
+    assert loss.item() == 0
     assert learner.grad.tolist() == [[0, 0]]
 
 
 def test_queries_weigh_by_their_pace() -> None:
     learner, guide = rows([0.0, 0.0], [LN3, 0.0]), rows([LN3, 0.0], [0.0, 0.0])
-    found = listwise_kl(learner, guide, query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx((kl(QUARTERS, HALVES) + 3 * kl(HALVES, QUARTERS)) / 4)
+    loss = listwise_kl(learner, guide, query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((kl(QUARTERS, HALVES) + 3 * kl(HALVES, QUARTERS)) / 4)
 
 
 def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
@@ -73,9 +73,9 @@ def test_the_guide_is_not_detached_by_the_function() -> None:
 
 def test_logits_of_ten_thousand_stay_finite() -> None:
     learner = rows([1e4, -1e4])
-    found = listwise_kl(learner, rows([-1e4, 1e4]))
-    found.backward()
-    assert found.item() == pytest.approx(2e4)
+    loss = listwise_kl(learner, rows([-1e4, 1e4]))
+    loss.backward()
+    assert loss.item() == pytest.approx(2e4)
     assert learner.grad.tolist() == [[1, -1]]
 
 
@@ -86,7 +86,7 @@ def term(**given: object) -> ListwiseKL:
 
 
 @pytest.mark.parametrize("detach", [True, False])
-def test_the_term_moves_the_guide_only_where_it_is_told_to(detach: bool) -> None:
+def test_the_term_moves_the_guide_only_without_detach_guide(detach: bool) -> None:
     views = {"student": View(pool=rows([0.0, 0.0])), "late": View(pool=rows([LN3, 0.0]))}
     term(detach_guide=detach)(views, step([[1, 1]])).backward()
     assert views["student"].pool.grad.abs().sum() > 0
@@ -116,17 +116,17 @@ def test_half_precision_is_read_in_float32() -> None:
         name: View(pool=torch.tensor([row], dtype=torch.bfloat16))
         for name, row in (("student", [0.0, 0.0]), ("late", [1.0, 0.0]))
     }
-    found = term()(half, step([[1, 1]]))
+    loss = term()(half, step([[1, 1]]))
     share = math.e / (1 + math.e)
-    assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(kl((share, 1 - share), HALVES), rel=1e-5)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(kl((share, 1 - share), HALVES), rel=1e-5)
 
 
 def test_what_the_guide_rules_out_has_no_share_and_the_learner_still_learns() -> None:
     learner = rows([0.0, 0.0, 0.0]).requires_grad_()
-    found = listwise_kl(learner, rows([LN3, 0.0, -math.inf]))
-    found.backward()
-    assert found.item() == pytest.approx(kl((0.75, 0.25, 1e-300), (1 / 3, 1 / 3, 1 / 3)))
+    loss = listwise_kl(learner, rows([LN3, 0.0, -math.inf]))
+    loss.backward()
+    assert loss.item() == pytest.approx(kl((0.75, 0.25, 1e-300), (1 / 3, 1 / 3, 1 / 3)))
     assert learner.grad is not None
     assert bool(learner.grad.isfinite().all())
     assert learner.grad[0, 2] > 0

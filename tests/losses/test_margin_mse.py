@@ -23,24 +23,24 @@ def test_the_positive_may_stand_anywhere() -> None:
 
 def test_an_absent_negative_is_no_pair_even_where_its_score_is_unknown() -> None:
     learner, guide = rows(LEARNER), rows([4.0, 3.0, float("nan")])
-    found = margin_mse(learner, guide, FIRST, present=flags([1, 1, 0]))
-    found.backward()
-    assert found.item() == 1
+    loss = margin_mse(learner, guide, FIRST, present=flags([1, 1, 0]))
+    loss.backward()
+    assert loss.item() == 1
     assert learner.grad.tolist() == [[2, -2, 0]]
 
 
 def test_a_query_without_its_positive_has_no_pairs() -> None:
     learner, guide = rows(LEARNER, [9.0, 1.0, 7.0], [9.0, 1.0, 7.0]), rows(GUIDE, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
-    found = margin_mse(learner, guide, torch.tensor([0, -1, 0]), present=flags([1, 1, 1], [1, 1, 1], [0, 1, 1]))
-    found.backward()
-    assert found.item() == 2.5
+    loss = margin_mse(learner, guide, torch.tensor([0, -1, 0]), present=flags([1, 1, 1], [1, 1, 1], [0, 1, 1]))
+    loss.backward()
+    assert loss.item() == 2.5
     assert not learner.grad[1:].any()
 
 
 def test_pairs_are_the_mean_not_queries() -> None:
     learner, guide = rows(LEARNER, [4.0, 1.0, 0.0]), rows(GUIDE, [1.0, 1.0, 0.0])
-    found = margin_mse(learner, guide, torch.tensor([0, 0]), present=flags([1, 1, 1], [1, 1, 0]))
-    assert found.item() == pytest.approx((1 + 4 + 9) / 3)
+    loss = margin_mse(learner, guide, torch.tensor([0, 0]), present=flags([1, 1, 1], [1, 1, 0]))
+    assert loss.item() == pytest.approx((1 + 4 + 9) / 3)
 
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
@@ -58,9 +58,9 @@ def test_a_constant_added_to_either_sides_scores_changes_nothing() -> None:
 
 def test_without_any_pair_it_is_zero_with_a_graph() -> None:
     learner = rows([5.0, 3.0])
-    found = margin_mse(learner, rows([1.0, 2.0]), FIRST, present=flags([1, 0]))
-    found.backward()
-    assert found.item() == 0
+    loss = margin_mse(learner, rows([1.0, 2.0]), FIRST, present=flags([1, 0]))
+    loss.backward()
+    assert loss.item() == 0
     assert learner.grad.tolist() == [[0, 0]]
 
 
@@ -70,9 +70,9 @@ def test_the_term_reads_both_own_lists_and_the_positives_place_in_them(detach: b
     assert term.wants(0) == {"student": {Want("scores")}, "cross": {Want("scores")}}
     batch = step([[1, 1, 1]] * 2, positive=[0, 3])
     views = {"student": View(scores=rows(LEARNER, LEARNER)), "cross": View(scores=rows(GUIDE, GUIDE))}
-    found = term(views, batch)
-    found.backward()
-    assert found.item() == 2.5
+    loss = term(views, batch)
+    loss.backward()
+    assert loss.item() == 2.5
     assert (views["cross"].scores.grad is None) is detach
 
 
@@ -81,9 +81,9 @@ def test_the_term_leaves_out_what_the_file_of_scores_does_not_know() -> None:
     learner = rows(LEARNER)
     views = {"student": View(scores=learner), "stored": View(scores=known.double())}
     term = MarginMSE(learner="student", guide="stored", pairs="positive", detach_guide=True, paced=True, weight=1.0)
-    found = term(views, step([[1, 1, 1]], stored={"file": known}))
-    found.backward()
-    assert found.item() == 1
+    loss = term(views, step([[1, 1, 1]], stored={"file": known}))
+    loss.backward()
+    assert loss.item() == 1
     assert learner.grad.tolist() == [[2, -2, 0]]
 
 

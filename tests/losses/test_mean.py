@@ -18,8 +18,8 @@ def test_a_paced_mean_weighs_items_by_their_query() -> None:
 
 def test_every_item_of_a_query_carries_its_pace() -> None:
     items = rows([1.0, 3.0], [5.0, 100.0])
-    found = weighted_mean(items, flags([1, 1], [1, 0]), torch.tensor([1.0, 2.0]))
-    assert found.item() == pytest.approx((1 + 3 + 2 * 5) / (1 + 1 + 2))
+    loss = weighted_mean(items, flags([1, 1], [1, 0]), torch.tensor([1.0, 2.0]))
+    assert loss.item() == pytest.approx((1 + 3 + 2 * 5) / (1 + 1 + 2))
 
 
 def test_pace_reaches_items_of_three_axes() -> None:
@@ -31,18 +31,18 @@ def test_pace_reaches_items_of_three_axes() -> None:
 @pytest.mark.parametrize(("valid", "query_weight"), [([False, False], [1.0, 1.0]), ([True, True], [0.0, 0.0])])
 def test_without_any_item_or_pace_it_is_zero_with_a_graph(valid: list[bool], query_weight: list[float]) -> None:
     items = torch.tensor([2.0, 3.0], requires_grad=True)
-    found = weighted_mean(items, torch.tensor(valid), torch.tensor(query_weight))
-    assert found.item() == 0
-    found.backward()
+    loss = weighted_mean(items, torch.tensor(valid), torch.tensor(query_weight))
+    assert loss.item() == 0
+    loss.backward()
     assert items.grad is not None
     assert items.grad.tolist() == [0, 0]
 
 
 def test_what_is_not_valid_may_be_no_number() -> None:
     items = torch.tensor([4.0, torch.nan], requires_grad=True)
-    found = weighted_mean(items, torch.tensor([True, False]))
-    found.backward()
-    assert found.item() == 4
+    loss = weighted_mean(items, torch.tensor([True, False]))
+    loss.backward()
+    assert loss.item() == 4
     assert items.grad is not None
     assert items.grad.tolist() == [1, 0]
 

@@ -61,7 +61,7 @@ def test_the_map_reads_the_query_the_passage_and_their_product() -> None:
 
 
 @pytest.mark.parametrize("detach", [True, False])
-def test_the_map_learns_and_the_guide_only_where_it_is_told_to(detach: bool) -> None:
+def test_the_map_learns_and_the_guide_only_without_detach_guide(detach: bool) -> None:
     made, seen = term(detach_guide=detach), views()
     made(seen, step([[1, 1]])).backward()
     assert made.map.weight.grad.abs().sum() > 0

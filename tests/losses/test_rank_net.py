@@ -20,8 +20,8 @@ def test_a_pair_in_order_costs_the_log_of_one_plus_its_odds() -> None:
 
 
 def test_pairs_of_one_label_cost_nothing_and_do_not_count() -> None:
-    found = rank_net(rows([LN3, 0.0, 0.0]), rows([2.0, 1.0, 1.0]))
-    assert found.item() == pytest.approx(math.log(4 / 3))
+    loss = rank_net(rows([LN3, 0.0, 0.0]), rows([2.0, 1.0, 1.0]))
+    assert loss.item() == pytest.approx(math.log(4 / 3))
 
 
 def test_it_is_the_mean_over_all_pairs_of_the_batch() -> None:
@@ -31,8 +31,8 @@ def test_it_is_the_mean_over_all_pairs_of_the_batch() -> None:
 
 def test_pairs_weigh_by_their_querys_pace() -> None:
     scores, labels = rows([LN3, 0.0], [0.0, 0.0]), rows([1.0, 0.0], [1.0, 0.0])
-    found = rank_net(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
-    assert found.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
+    loss = rank_net(scores, labels, query_weight=torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((math.log(4 / 3) + 3 * LN2) / 4)
 
 
 def test_what_is_absent_is_in_no_pair() -> None:
@@ -52,9 +52,9 @@ def test_what_an_absent_candidate_scores_reaches_no_gradient(loss: Callable[...,
 
 def test_without_any_pair_it_is_zero_with_a_graph() -> None:
     scores = rows([LN3, 0.0])
-    found = rank_net(scores, rows([1.0, 1.0]))
-    found.backward()
-    assert found.item() == 0
+    loss = rank_net(scores, rows([1.0, 1.0]))
+    loss.backward()
+    assert loss.item() == 0
     assert scores.grad.tolist() == [[0, 0]]
 
 
@@ -65,9 +65,9 @@ def test_a_constant_added_to_a_querys_scores_changes_nothing() -> None:
 
 def test_a_wrong_pair_of_ten_thousand_apart_stays_finite() -> None:
     scores = rows([-1e4, 1e4])
-    found = rank_net(scores, rows([1.0, 0.0]))
-    found.backward()
-    assert found.item() == pytest.approx(2e4)
+    loss = rank_net(scores, rows([1.0, 0.0]))
+    loss.backward()
+    assert loss.item() == pytest.approx(2e4)
     assert scores.grad.tolist() == [[-1, 1]]
 
 
@@ -83,8 +83,8 @@ def test_the_term_follows_the_order_of_its_guide() -> None:
 
 def test_the_term_without_a_guide_follows_the_grades() -> None:
     batch = step([[1, 1, 1]], relevance=[[2, 1, -1]])
-    found = term(None)({"student": View(scores=rows([LN3, 0.0, 0.0]))}, batch)
-    assert found.item() == pytest.approx((2 * math.log(4 / 3) + LN2) / 3)
+    loss = term(None)({"student": View(scores=rows([LN3, 0.0, 0.0]))}, batch)
+    assert loss.item() == pytest.approx((2 * math.log(4 / 3) + LN2) / 3)
     assert term(None).wants(0) == {"student": {Want("scores")}}
 
 

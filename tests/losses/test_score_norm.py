@@ -19,9 +19,9 @@ def test_a_querys_squares_weigh_by_its_pace() -> None:
 
 def test_without_any_score_it_is_zero_with_a_graph() -> None:
     scores = rows([3.0])
-    found = score_norm(scores, present=flags([0]))
-    found.backward()
-    assert found.item() == 0
+    loss = score_norm(scores, present=flags([0]))
+    loss.backward()
+    assert loss.item() == 0
     assert scores.grad.tolist() == [[0]]
 
 

@@ -40,8 +40,8 @@ def test_an_order_is_a_function_of_seed_and_step_and_a_curriculum_changes_nothin
 
 
 def test_every_order_of_three_comes_about_as_often_as_any_other() -> None:
-    found = torch.cat([orders(0, replace(step([[1, 1, 1]] * 10), step=n)).own for n in range(60)])
-    _, counts = torch.unique(found, dim=0, return_counts=True)
+    shuffled_values = torch.cat([orders(0, replace(step([[1, 1, 1]] * 10), step=n)).own for n in range(60)])
+    _, counts = torch.unique(shuffled_values, dim=0, return_counts=True)
     assert len(counts) == 6
     assert counts.min() > 70  # of 600, 100 expected, standard deviation 9
 
@@ -73,8 +73,8 @@ def test_all_that_a_guide_says_of_a_candidate_moves_together() -> None:
     own, pool, queries, passages = orders(3, batch)
     shown = shuffled(3, {"late": view}, batch)["late"]
     expected, expected_pool = number.gather(1, own), wide.gather(1, pool)
-    for found in (shown.scores, shown.layers[0], shown.attention[..., 1, 1]):
-        assert torch.equal(found, expected)
+    for shuffled_values in (shown.scores, shown.layers[0], shown.attention[..., 1, 1]):
+        assert torch.equal(shuffled_values, expected)
     assert torch.equal(shown.pool, expected_pool)
     assert torch.equal(shown.pool_layers[1], expected_pool)
     assert torch.equal(shown.passage_mask, expected[..., None] > torch.tensor([0.5, 2.5]))
@@ -87,9 +87,9 @@ def test_labels_go_the_way_of_the_guides_scores() -> None:
     batch = step([[1, 1, 1, 1]] * 3)
     labels = torch.arange(12.0).reshape(3, 4)
     taught = batch.weighted(StepWeights(batch.present, torch.tensor([1.0, 2.0, 3.0]), labels))
-    found = relabelled(2, taught)
-    assert torch.equal(found.labels, labels.gather(1, orders(2, batch).own))
-    assert torch.equal(found.query_weight, taught.query_weight)
+    shuffled_values = relabelled(2, taught)
+    assert torch.equal(shuffled_values.labels, labels.gather(1, orders(2, batch).own))
+    assert torch.equal(shuffled_values.query_weight, taught.query_weight)
     assert torch.equal(relabelled(2, batch).labels, batch.labels.gather(1, orders(2, batch).own))
 
 

@@ -15,27 +15,27 @@ def report(values: "np.ndarray[tuple[int], np.dtype[np.float64]] | list[float]")
 
 def test_the_t_test_is_paired() -> None:
     first, second = [0.5, 0.7, 0.9, 1.0], [0.4, 0.5, 0.8, 0.8]
-    found = compare(report(first), report(second), "RR@10")
+    compared = compare(report(first), report(second), "RR@10")
     # differences .1 .2 .1 .2: mean .15, standard deviation .1 / √3; t = .15 · √4 / (.1 / √3), 3 degrees of freedom
-    assert found.difference == pytest.approx(0.15)
-    assert found.p == pytest.approx(2 * stats.t.sf(0.15 * 2 * np.sqrt(3) / 0.1, 3))
-    assert found.queries == 4
+    assert compared.difference == pytest.approx(0.15)
+    assert compared.p == pytest.approx(2 * stats.t.sf(0.15 * 2 * np.sqrt(3) / 0.1, 3))
+    assert compared.queries == 4
 
 
 def test_the_randomisation_test_counts_signs() -> None:
     # of the 16 ways to sign .1 .2 .1 .2 only two have a mean as far from 0 as all plus
-    found = compare(report([0.5, 0.7, 0.9, 1.0]), report([0.4, 0.5, 0.8, 0.8]), "RR@10")
-    assert found.p_randomised == pytest.approx(2 / 16)
+    compared = compare(report([0.5, 0.7, 0.9, 1.0]), report([0.4, 0.5, 0.8, 0.8]), "RR@10")
+    assert compared.p_randomised == pytest.approx(2 / 16)
 
 
 def test_both_tests_agree_on_many_queries_and_a_seed_repeats_them() -> None:
     generator = np.random.default_rng(0)
     first = generator.random(300)
     second = first + generator.normal(0.01, 0.1, 300)
-    found = compare(report(second), report(first), "RR@10", seed=3)
-    assert found.p == pytest.approx(stats.ttest_rel(second, first).pvalue)
-    assert found.p_randomised == pytest.approx(found.p, abs=0.02)
-    assert found == compare(report(second), report(first), "RR@10", seed=3)
+    compared = compare(report(second), report(first), "RR@10", seed=3)
+    assert compared.p == pytest.approx(stats.ttest_rel(second, first).pvalue)
+    assert compared.p_randomised == pytest.approx(compared.p, abs=0.02)
+    assert compared == compare(report(second), report(first), "RR@10", seed=3)
 
 
 def test_queries_are_paired_by_id_and_not_by_order() -> None:
@@ -44,8 +44,8 @@ def test_queries_are_paired_by_id_and_not_by_order() -> None:
 
 
 def test_runs_that_do_not_differ_have_p_1() -> None:
-    found = compare(report([0.5, 0.7]), report([0.5, 0.7]), "RR@10")
-    assert (found.difference, found.p, found.p_randomised) == (0.0, 1.0, 1.0)
+    compared = compare(report([0.5, 0.7]), report([0.5, 0.7]), "RR@10")
+    assert (compared.difference, compared.p, compared.p_randomised) == (0.0, 1.0, 1.0)
 
 
 def test_runs_that_always_differ_alike_have_p_0() -> None:

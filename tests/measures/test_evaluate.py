@@ -71,7 +71,7 @@ def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("nDCG@0", "cutoff=0 is below 1"),
         ("P@-1", "there is no measure"),
@@ -95,10 +95,10 @@ def test_an_unknown_measure_is_refused_with_examples(name: str) -> None:
         ("ndcg@10", "there is no measure 'ndcg@10'; give such as nDCG@10"),
     ],
 )
-def test_a_measure_that_cannot_be_is_refused_in_one_sentence(name: str, said: str) -> None:
-    with pytest.raises(UserError, match=said) as fault:
+def test_a_measure_that_cannot_be_is_refused_in_one_sentence(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
         parse([name])
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
 
 
 def test_no_measure_at_all_is_refused() -> None:

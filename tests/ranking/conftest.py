@@ -63,9 +63,9 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def option_of(kind: str, backbone: str, **values: Any) -> dict[str, Any]:
     """The arguments that conf/scorer has for a scorer of short texts, with a few told otherwise."""
-    found = {**option("scorer", kind), "backbone": backbone, "query_length": 16, "passage_length": 16, **values}
-    del found["_target_"]
-    return found
+    arguments = {**option("scorer", kind), "backbone": backbone, "query_length": 16, "passage_length": 16, **values}
+    del arguments["_target_"]
+    return arguments
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,8 @@ def names(run: Run) -> dict[str, list[str]]:
     return {query: [passage for passage, _ in listed] for query, listed in run.lists.items()}
 
 
-def assert_same(found: Run, expected: Run) -> None:
+def assert_same(run: Run, expected: Run) -> None:
     """The same passages in the same order, and the same scores up to rounding."""
-    assert names(found) == names(expected)
-    for query, listed in found.lists.items():
+    assert names(run) == names(expected)
+    for query, listed in run.lists.items():
         assert [score for _, score in listed] == pytest.approx([s for _, s in expected.lists[query]], abs=1e-4)

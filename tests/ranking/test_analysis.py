@@ -88,7 +88,7 @@ def test_what_is_written_without_blanks_or_with_marks_is_found(language: str, tm
 
 
 @pytest.mark.parametrize("language", ["Chinese", "Japanese", "Thai"])
-def test_what_was_chosen_is_told_and_can_be_set(
+def test_the_chosen_analyser_is_logged_and_can_be_set(
     language: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     collection, question = written(tmp_path, language), SCRIPTS[language][0][1]

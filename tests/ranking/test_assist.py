@@ -52,8 +52,8 @@ def passages_encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def hybrid(scorer: Dual, artifacts: Path) -> Hybrid:
-    told = {"how": "interpolate", "alpha": 0.5, "grid": [0.5], "tuning_queries": 1, "k": 60, "list_depth": 10}
-    return Hybrid(sparse=Told(LISTS), dense=ExcludeQueryItself(dense(scorer, artifacts)), **told)  # type: ignore[arg-type]
+    options = {"how": "interpolate", "alpha": 0.5, "grid": [0.5], "tuning_queries": 1, "k": 60, "list_depth": 10}
+    return Hybrid(sparse=Told(LISTS), dense=ExcludeQueryItself(dense(scorer, artifacts)), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [dense, hybrid])
@@ -70,17 +70,17 @@ def test_vectors_that_a_helper_made_are_not_made_again(
 
 def searched(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -> list[int]:
     """How many queries are searched for from now on, block by block, and when the search is killed."""
-    found: list[int] = []
+    sizes: list[int] = []
     direct = Exact.__call__
 
     def note(exact: Exact, queries: np.ndarray, depth: int) -> object:
-        if len(found) == killed_after:
+        if len(sizes) == killed_after:
             raise KeyboardInterrupt
-        found.append(len(queries))
+        sizes.append(len(queries))
         return direct(exact, queries, depth)
 
     monkeypatch.setattr(Exact, "__call__", note)
-    return found
+    return sizes
 
 
 def searching(scorer: Dual, artifacts: Path, scratch: Path | None) -> Dense:
@@ -141,18 +141,18 @@ def interacting(scorer: Late, artifacts: Path, scratch: Path | None, candidates:
 
 def noted(monkeypatch: pytest.MonkeyPatch, *, killed_after: int | None = None) -> list[int]:
     """How many passages late interaction encodes from now on, and when it is killed."""
-    found: list[int] = []
+    sizes: list[int] = []
     direct = inference.token_vectors
 
     def note(scorer: Late, kind: str, texts: Sized, **options: int) -> object:
         if kind == "passage":
-            if len(found) == killed_after:
+            if len(sizes) == killed_after:
                 raise KeyboardInterrupt
-            found.append(len(texts))
+            sizes.append(len(texts))
         return direct(scorer, kind, texts, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(inference, "token_vectors", note)
-    return found
+    return sizes
 
 
 def killed(ranker: LateRanker, collection: Collection, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
@@ -240,14 +240,14 @@ def test_a_helper_stops_where_the_folder_was_put_away(tmp_path: Path) -> None:
 
     def make(rows: np.ndarray) -> np.ndarray:
         calls.append(rows.tolist())
-        found: np.ndarray = rows[:, None].astype(np.float32)
-        return found
+        values: np.ndarray = rows[:, None].astype(np.float32)
+        return values
 
     def and_goes(rows: np.ndarray) -> np.ndarray:
-        found = make(rows)
+        values = make(rows)
         if len(calls) == 2:
             shutil.rmtree(tmp_path / "rows")
-        return found
+        return values
 
     assist(shards, and_goes, within=tmp_path)
     assert calls == [[4, 5], [2, 3]], "the last ones first, then no more"

@@ -119,9 +119,9 @@ def test_half_precision_changes_scores_by_a_thousandth_at_most(
 
 
 def test_an_approximate_index_finds_nearly_the_same(dual: Dual, collection: Collection, tmp_path: Path) -> None:
-    found = names(dense(dual, tmp_path, index="HNSW16", search="efSearch=100").rank(QUERIES, collection, 10))
+    lists = names(dense(dual, tmp_path, index="HNSW16", search="efSearch=100").rank(QUERIES, collection, 10))
     exact = names(brute_force(dual, 10))
-    assert sum(len(set(found[query]) & set(exact[query])) for query in QUERIES) >= 0.9 * 10 * len(QUERIES)
+    assert sum(len(set(lists[query]) & set(exact[query])) for query in QUERIES) >= 0.9 * 10 * len(QUERIES)
 
 
 def test_no_query_gives_an_empty_run(dual: Dual, collection: Collection, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_an_index_in_parts_finds_what_brute_force_finds(
     np.testing.assert_allclose(scores, brute(25)[0], rtol=1e-5, atol=1e-5)
 
 
-def test_where_fewer_are_found_than_asked_for_the_rest_is_nobody(
+def test_where_fewer_are_found_than_asked_for_the_rest_is_empty(
     passages: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 150)
@@ -94,7 +94,7 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
     passages: Shards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 100)
-    direct, begun = index_module._add, []
+    direct, begun = index_module._add_passages, []
 
     def until_the_second(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
         begun.append(rows.start)
@@ -102,41 +102,41 @@ def test_a_killed_indexing_goes_on_with_the_parts_that_are_left(
             raise KeyboardInterrupt
         direct(vectors, rows, *others, **options)
 
-    monkeypatch.setattr(index_module, "_add", until_the_second)
-    told: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
+    monkeypatch.setattr(index_module, "_add_passages", until_the_second)
+    settings: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
     with pytest.raises(KeyboardInterrupt):
-        searcher(passages, **told)
+        searcher(passages, **settings)
     next(passages.folder.glob("index-*")).joinpath("00002.part").write_bytes(b"as SIGKILL leaves it")
-    _, positions = searcher(passages, **told)(QUERIES, 25)
+    _, positions = searcher(passages, **settings)(QUERIES, 25)
     assert begun == [0, 100, 100, 200]
     np.testing.assert_array_equal(positions, brute(25)[1])
 
 
 def test_two_that_index_at_once_share_the_parts(passages: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "_PASSAGES_PER_PART", 20)
-    direct, begun = index_module._add, []
+    direct, begun = index_module._add_passages, []
 
     def noted(vectors: Shards, rows: range, *others: Any, **options: Any) -> None:
         begun.append(rows.start)
         direct(vectors, rows, *others, **options)
 
-    monkeypatch.setattr(index_module, "_add", noted)
-    told: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
+    monkeypatch.setattr(index_module, "_add_passages", noted)
+    settings: dict[str, Any] = {"index": "IVF4,Flat", "search": "nprobe=4", "sample": 200, "device": CPU}
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(searcher, passages, **told, assisting=assisting) for assisting in (False, True)]
+        both = [pool.submit(searcher, passages, **settings, assisting=assisting) for assisting in (False, True)]
     assert sorted(begun) == list(range(0, 300, 20))
     for find in both:
         np.testing.assert_array_equal(find.result()(QUERIES, 25)[1], brute(25)[1])
 
 
 def test_a_disk_that_is_full_leaves_no_index(passages: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: dict[str, Any] = {"index": "HNSW16", "search": "efSearch=300", "sample": 200, "device": CPU}
+    options: dict[str, Any] = {"index": "HNSW16", "search": "efSearch=300", "sample": 200, "device": CPU}
     with monkeypatch.context() as patch:
         patch.setattr(index_module, "_train", lambda *parts: _on_a_full_disk(*parts))
         with pytest.raises(OSError, match="No space left"):
-            searcher(passages, **told)
+            searcher(passages, **options)
     assert not list(passages.folder.rglob("*.faiss"))
-    np.testing.assert_array_equal(searcher(passages, **told)(QUERIES, 25)[1], brute(25)[1])
+    np.testing.assert_array_equal(searcher(passages, **options)(QUERIES, 25)[1], brute(25)[1])
 
 
 def _on_a_full_disk(

@@ -34,10 +34,10 @@ def every_score(scorer: LateScorer) -> dict[str, dict[str, float]]:
     queries = tokenise([QUERIES[query] for query, _ in pairs], folder)
     passages = tokenise([TEXTS[passage] for _, passage in pairs], folder)
     scores = inference.pair_scores(scorer, queries, passages, tokens_per_group=4096)
-    found: dict[str, dict[str, float]] = {query: {} for query in QUERIES}
+    result: dict[str, dict[str, float]] = {query: {} for query in QUERIES}
     for (query, passage), score in zip(pairs, scores.tolist(), strict=True):
-        found[query][passage] = score
-    return found
+        result[query][passage] = score
+    return result
 
 
 @pytest.mark.slow

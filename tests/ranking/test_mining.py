@@ -50,13 +50,13 @@ def test_a_query_is_kept_where_the_student_errs_and_the_teacher_does_not(collect
 def test_a_teacher_ahead_is_asked_for_by_an_option(collection, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "teacher.trec"
     Run.of({"q": {"a": 3.0, "b": 2.0}.items(), "r": {"a": 2.0, "d": 1.0}.items()}).write(path)
-    kept = {}
+    lists = {}
     for ahead in (False, True):
         select = Confusing(
             path=str(path), depth=4, student_window=[1, 4], teacher_window=[1, 4], teacher_ahead=ahead, k=2
         )
-        kept[ahead] = list(names(mine(Told(LISTS), QUERIES, collection, JUDGMENTS, select=select)))
-    assert kept == {False: ["q", "r"], True: []}  # the teacher has each positive second; the student too, or first
+        lists[ahead] = list(names(mine(Told(LISTS), QUERIES, collection, JUDGMENTS, select=select)))
+    assert lists == {False: ["q", "r"], True: []}  # the teacher has each positive second; the student too, or first
 
 
 def test_the_teachers_run_may_be_over_other_queries(collection, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

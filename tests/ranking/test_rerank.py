@@ -47,8 +47,8 @@ def test_only_the_first_of_each_list_are_scored(cross: Cross, collection: Collec
     ranker = Rerank(
         scorer=cross, artifacts=tmp_path, tokens_per_group=64, candidates=Told(LISTS), candidates_per_query=1
     )
-    found = ranker.rank(QUERIES, collection, 10)
-    assert {query: [name for name, _ in listed] for query, listed in found.lists.items()} == {
+    run = ranker.rank(QUERIES, collection, 10)
+    assert {query: [name for name, _ in listed] for query, listed in run.lists.items()} == {
         "q0": ["p03"],
         "q2": ["p03"],
     }
@@ -104,8 +104,8 @@ def test_an_ensemble_orders_lists_by_its_members_standardised_scores(
     alone = Rescoring(run, dual, QUERIES, collection, artifacts=tmp_path, tokens_per_group=64)
     one, other = (replace(alone, scorer=scorer).scored() for scorer in (dual, cross))
     ensemble = Ensemble(members={"dual": dual, "cross": cross}, weights={"dual": 3.0, "cross": 1.0}, scale=2.0)
-    found = replace(alone, scorer=ensemble).scored(tmp_path / "scores")
+    result = replace(alone, scorer=ensemble).scored(tmp_path / "scores")
     fused = standardised([one, other], weights=[3, 1])
-    for query, listed in found.lists.items():
+    for query, listed in result.lists.items():
         assert {name: score / 2 for name, score in listed} == pytest.approx(dict(fused.lists[query]), abs=1e-6)
     assert {path.name for path in (tmp_path / "scores").iterdir()} == {"dual", "cross"}

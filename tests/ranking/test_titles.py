@@ -46,10 +46,10 @@ def test_a_dual_encoder_ranks_by_vectors_of_titles_and_texts(
     backbone: str, titled: Collection, tmp_path: Path, join: str
 ) -> None:
     scorer = dual.Dual(**option_of("dual", backbone, pooling="cls", normalize=False, scale=1.0, join=join)).eval()
-    found = Dense(scorer=scorer, artifacts=tmp_path, **TOKENS).rank({"q": QUERY}, titled, 3).lists["q"]
+    ranked = Dense(scorer=scorer, artifacts=tmp_path, **TOKENS).rank({"q": QUERY}, titled, 3).lists["q"]
     asked = states(scorer, AutoTokenizer.from_pretrained(backbone)(QUERY)["input_ids"])[0]
     expected = [float(asked @ states(scorer, ids)[0]) for ids in written(backbone, join)]
-    assert {row.passage_id: pytest.approx(row.score, abs=1e-4) for row in found} == dict(
+    assert {row.passage_id: pytest.approx(row.score, abs=1e-4) for row in ranked} == dict(
         zip("abc", expected, strict=True)
     )
 
@@ -60,10 +60,10 @@ def test_late_interaction_counts_what_parts_them_as_a_token(
 ) -> None:
     plain = {"normalize_query": False, "normalize_passage": False, "average": False, "scale": 1.0}
     scorer = late.Late(**option_of("late", backbone, join=join, **plain)).eval()
-    found = Late(scorer=scorer, artifacts=tmp_path, **TOKENS).rank({"q": QUERY}, titled, 3).lists["q"]
+    ranked = Late(scorer=scorer, artifacts=tmp_path, **TOKENS).rank({"q": QUERY}, titled, 3).lists["q"]
     asked = states(scorer, AutoTokenizer.from_pretrained(backbone)(QUERY)["input_ids"])
     best = [(asked @ states(scorer, ids).T).amax(1).sum() for ids in written(backbone, join)]
-    assert {row.passage_id: pytest.approx(row.score, abs=1e-3) for row in found} == {
+    assert {row.passage_id: pytest.approx(row.score, abs=1e-3) for row in ranked} == {
         name: float(score) for name, score in zip("abc", best, strict=True)
     }
 
@@ -75,12 +75,12 @@ def test_a_cross_encoder_reads_them_behind_the_query(
     """As PROD's and LEAD's code joins them: the query's pieces, then the passage's without its first and last."""
     form = {"pooling": "cls", "segments": False, "close": False, "join": join}
     scorer = cross.Cross(**option_of("cross", backbone, word_attention=False, **form)).eval()
-    told = {"candidates": Told({"q": dict.fromkeys("abc", 1.0)}), "candidates_per_query": 3}
-    found = Rerank(scorer=scorer, artifacts=tmp_path, **TOKENS, **told).rank({"q": QUERY}, titled, 3).lists["q"]
+    options = {"candidates": Told({"q": dict.fromkeys("abc", 1.0)}), "candidates_per_query": 3}
+    ranked = Rerank(scorer=scorer, artifacts=tmp_path, **TOKENS, **options).rank({"q": QUERY}, titled, 3).lists["q"]
     asked = AutoTokenizer.from_pretrained(backbone)(QUERY)["input_ids"]
     pairs = [[*asked, *ids[1:-1]] for ids in written(backbone, join)]
     with torch.no_grad():
         expected = [float(scorer.classifier(states(scorer, ids)[0])) for ids in pairs]
-    assert {row.passage_id: pytest.approx(row.score, abs=1e-5) for row in found} == dict(
+    assert {row.passage_id: pytest.approx(row.score, abs=1e-5) for row in ranked} == dict(
         zip("abc", expected, strict=True)
     )

@@ -22,7 +22,7 @@ def write_dual(folder: Path, backbone: Path, *modules: Any, length: int = 12, **
     return folder
 
 
-def write_pylate(folder: Path, backbone: Path, *, components: int = 8, **told: Any) -> Path:
+def write_pylate(folder: Path, backbone: Path, *, components: int = 8, **values: Any) -> Path:
     """What PyLate 1 saves: Transformer and 1_Dense, the rest in the configuration; its prefixes are added tokens."""
     from transformers import AutoModel, AutoTokenizer
 
@@ -56,7 +56,7 @@ def write_pylate(folder: Path, backbone: Path, *, components: int = 8, **told: A
         "attend_to_expansion_tokens": False,
         "skiplist_words": ["[", "]"],
         "do_query_expansion": True,
-        **told,
+        **values,
     }
     write_json(folder / "modules.json", rows)
     write_json(folder / CONFIG, {key: value for key, value in config.items() if value is not ...})
@@ -67,7 +67,7 @@ def write_pylate(folder: Path, backbone: Path, *, components: int = 8, **told: A
     return folder
 
 
-def write_stanford(folder: Path, backbone: Path, *, components: int = 8, **told: Any) -> Path:
+def write_stanford(folder: Path, backbone: Path, *, components: int = 8, **values: Any) -> Path:
     """What ColBERTv2 saves: bert.* and linear.weight in one file, artifact.metadata, markers in the vocabulary."""
     shutil.copytree(backbone, folder)
     weights = {f"bert.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
@@ -88,7 +88,7 @@ def write_stanford(folder: Path, backbone: Path, *, components: int = 8, **told:
         "similarity": "cosine",
         "dim": components,
     }
-    write_json(folder / "artifact.metadata", {**metadata, **told})
+    write_json(folder / "artifact.metadata", {**metadata, **values})
     return folder
 
 
@@ -96,6 +96,6 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value))
 
 
-def edit(path: Path, **told: Any) -> None:
+def edit(path: Path, **values: Any) -> None:
     """Change what a JSON file says."""
-    write_json(path, {**json.loads(path.read_text()), **told})
+    write_json(path, {**json.loads(path.read_text()), **values})

@@ -84,10 +84,12 @@ def features(*names: str, layers: Iterable[int] = ()) -> frozenset[Want]:
 
 def texts(form: Tokenisation, queries: Sequence[str], lists: Sequence[Sequence[str]]) -> Texts:
     words, shape = vocabulary(form.folder), (len(lists), len(lists[0]))
-    asked, found = words.ragged(queries), words.ragged([text for listed in lists for text in listed])
+    asked, passages = words.ragged(queries), words.ragged([text for listed in lists for text in listed])
     if form.layout == "apart":
-        return Texts(apart(asked, form.frames()[0]), apart(found, form.frames()[1]).fold(*shape))
-    return Texts(None, joined(asked.take(np.repeat(np.arange(shape[0]), shape[1])), found, form.frames()).fold(*shape))
+        return Texts(apart(asked, form.frames()[0]), apart(passages, form.frames()[1]).fold(*shape))
+    return Texts(
+        None, joined(asked.take(np.repeat(np.arange(shape[0]), shape[1])), passages, form.frames()).fold(*shape)
+    )
 
 
 def batch(
@@ -123,15 +125,15 @@ def look(scorer: Scorer, over: Candidates, wants: frozenset[Want], *, tokens_per
         kind: Request(
             reading,
             lambda encoded, kind=kind: scorer.project(encoded, kind, wants),
-            blocks(wants, len(reading.encoder.kept)),
+            blocks(wants, len(reading.encoder.kept_layers)),
             scorer.attention_layer if wants_of(wants, "attention") else None,
             learns=True,
         )
         for kind, reading in scorer.readings(over).items()
     }
-    kept = run(requests, EncodeOptions(tokens_per_group))[0] if requests else {}
+    projected = run(requests, EncodeOptions(tokens_per_group))[0] if requests else {}
     with torch.autocast("cpu", enabled=False):
-        return scorer.score(kept, over, wants, lambda rows: rows)
+        return scorer.score(projected, over, wants, lambda rows: rows)
 
 
 def alone(encoder: TextEncoder, form: Tokenisation, text: str, kind: str) -> Tensor:

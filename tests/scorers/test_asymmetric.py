@@ -51,9 +51,9 @@ def moved_tower(scorer: Asymmetric) -> Asymmetric:
 
 
 def scores(scorer: Asymmetric) -> torch.Tensor:
-    found = look(scorer, batch(scorer), features("scores")).scores
-    assert found is not None
-    return found.detach()
+    result = look(scorer, batch(scorer), features("scores")).scores
+    assert result is not None
+    return result.detach()
 
 
 def test_its_own_tower_reads_the_query_and_the_others_reads_the_passage(backbone: Path) -> None:
@@ -61,12 +61,12 @@ def test_its_own_tower_reads_the_query_and_the_others_reads_the_passage(backbone
     scorer = asymmetric(backbone, passages, layers=[0, 2], scale=3.0)
     view = look(scorer, batch(scorer), features("scores", "pool", "vectors"))
     asked = normalize(alone(scorer.tower, scorer.tokenisation, QUERIES[1], "query").mean(0), dim=-1)
-    found = look(passages, batch(passages), features("vectors")).vectors["passage"]
+    vectors = look(passages, batch(passages), features("vectors")).vectors["passage"]
     assert torch.allclose(view.vectors["query"][1], asked, atol=1e-5)
-    assert torch.equal(view.vectors["passage"], found)
-    assert torch.allclose(view.scores[1], 3 * found[1] @ asked, atol=1e-4)
+    assert torch.equal(view.vectors["passage"], vectors)
+    assert torch.allclose(view.scores[1], 3 * vectors[1] @ asked, atol=1e-4)
     assert torch.equal(view.scores[1], view.pool[1, 3:6])
-    assert scorer.tower.kept == [0, 2]
+    assert scorer.tower.kept_layers == [0, 2]
 
 
 def test_the_own_list_alone_is_that_of_the_pool(backbone: Path) -> None:
@@ -189,8 +189,8 @@ def test_outside_training_it_scores_as_in_training(backbone: Path, narrow: Path)
     scorer = asymmetric(narrow, dual(backbone, pad_queries=True), query_marker="[Q]")
     pairs = [(query, text) for query, listed in zip(QUERIES, LISTS, strict=True) for text in listed]
     queries, passages = (ragged(scorer, list(side)) for side in zip(*pairs, strict=True))
-    found = pair_scores(scorer, queries, passages, tokens_per_group=40)
-    assert torch.allclose(torch.from_numpy(found), scores(scorer).flatten(), atol=1e-4)
+    result = pair_scores(scorer, queries, passages, tokens_per_group=40)
+    assert torch.allclose(torch.from_numpy(result), scores(scorer).flatten(), atol=1e-4)
 
 
 def test_what_brings_no_passages_is_refused(backbone: Path, tmp_path: Path) -> None:

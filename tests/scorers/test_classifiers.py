@@ -33,14 +33,14 @@ def logits(folder: Path, text: Tokens, label: int = 0) -> Tensor:
     segments = {"token_type_ids": text.segment} if getattr(model.config, "type_vocab_size", 0) > 1 else {}
     filled = text.ids.masked_fill(~text.mask, model.config.pad_token_id)
     with torch.no_grad():
-        found = model(input_ids=filled, attention_mask=text.mask.long(), **segments).logits
-    return found[:, label].unflatten(0, (4, 3))
+        values = model(input_ids=filled, attention_mask=text.mask.long(), **segments).logits
+    return values[:, label].unflatten(0, (4, 3))
 
 
 def scores(scorer: Cross) -> Tensor:
-    found = look(scorer, batch(scorer), features("scores")).scores
-    assert found is not None
-    return found.detach()
+    result = look(scorer, batch(scorer), features("scores")).scores
+    assert result is not None
+    return result.detach()
 
 
 def opened(folder: Path, **given: Any) -> Cross:
@@ -56,9 +56,11 @@ def equal(scorer: Cross, folder: Path, *, label: int = 0, times: float = 1.0) ->
 def changed(folder: Path, begins: str, factor: float) -> None:
     """Multiply the weights of a part of a saved model."""
     path = folder / "model.safetensors"
-    found = load_file(path)
-    assert any(name.startswith(begins) for name in found)
-    save_file({name: factor * v if name.startswith(begins) else v for name, v in found.items()}, path, {"format": "pt"})
+    weights = load_file(path)
+    assert any(name.startswith(begins) for name in weights)
+    save_file(
+        {name: factor * v if name.startswith(begins) else v for name, v in weights.items()}, path, {"format": "pt"}
+    )
 
 
 @pytest.mark.slow
@@ -113,7 +115,7 @@ def test_a_classifier_whose_head_is_negated_ranks_the_other_way_round(backbone: 
 def test_a_head_is_cut_from_no_layer_and_drops_nothing(backbone: Path, tmp_path: Path) -> None:
     folder = write_classifier(tmp_path / "roberta", backbone, "roberta")
     scorer = opened(folder, layers=[0, 2])
-    assert scorer.train().towers.query.kept == [0, 2]
+    assert scorer.train().towers.query.kept_layers == [0, 2]
     assert torch.equal(scores(scorer), scores(scorer)), "no dropout in training mode"
     scorer.save(tmp_path / "cut")
     assert torch.allclose(scores(opened(tmp_path / "cut")), scores(scorer), atol=1e-5)

@@ -60,16 +60,16 @@ def test_a_pair_that_is_not_closed_ends_with_a_word_and_an_empty_passage_is_scor
         [*alone, *words.ragged(["it ran"]).ids.tolist()],
         alone,
     ]
-    found = pair_scores(scorer, words.ragged(["red fox"]), words.ragged([""]), tokens_per_group=64)
+    scores = pair_scores(scorer, words.ragged(["red fox"]), words.ragged([""]), tokens_per_group=64)
     first = scorer.towers.query.backbone(input_ids=torch.tensor([alone])).last_hidden_state[0, 0]
-    assert found[0] == pytest.approx(scorer.classifier(first).item(), abs=1e-5)
+    assert scores[0] == pytest.approx(scorer.classifier(first).item(), abs=1e-5)
 
 
 def test_dropout_before_the_head_is_the_encoders_or_its_own(backbone: Path, classifier: Path) -> None:
     def dropouts(scorer: Cross) -> tuple[set[float], set[float]]:
         parts = (scorer.towers.query, scorer.classifier)
-        found = [{layer.p for layer in part.modules() if isinstance(layer, torch.nn.Dropout)} for part in parts]
-        return found[0], found[1]
+        rates = [{layer.p for layer in part.modules() if isinstance(layer, torch.nn.Dropout)} for part in parts]
+        return rates[0], rates[1]
 
     assert dropouts(cross(backbone, dropout=0.1)) == ({0.1}, {0.1})
     assert dropouts(cross(backbone, dropout=0.1, head_dropout="same")) == ({0.1}, {0.1})
@@ -114,8 +114,8 @@ def test_a_pooler_is_a_dense_layer_with_tanh(backbone: Path) -> None:
     scorer = cross(backbone, pooling="pooler")
     first = states(scorer, QUERIES[0], LISTS[0][0])[0]
     dense, _, _, last = scorer.classifier
-    found = look(scorer, batch(scorer), features("scores")).scores[0, 0]
-    assert found.item() == pytest.approx(last(dense(first).tanh()).item(), abs=1e-5)
+    scores = look(scorer, batch(scorer), features("scores")).scores[0, 0]
+    assert scores.item() == pytest.approx(last(dense(first).tanh()).item(), abs=1e-5)
 
 
 def test_it_has_no_pool(backbone: Path) -> None:
@@ -154,7 +154,7 @@ def test_attention_may_be_the_mean_of_every_heads_shares(backbone: Path) -> None
     assert torch.allclose(view.attention[0, 0, :2, :3], expected, atol=1e-5)
     of_the_mean = look(scorer, batch(scorer), features("attention")).attention[0, 0, :2, :3]
     assert not torch.allclose(expected, of_the_mean, atol=1e-5)
-    with pytest.raises(ValueError, match="give its terms one word for heads"):
+    with pytest.raises(ValueError, match="give its terms the same heads"):
         look(scorer, batch(scorer), frozenset({Want("attention"), Want("attention", heads="each")}))
 
 
@@ -163,8 +163,8 @@ def test_a_state_is_what_the_head_reads(backbone: Path) -> None:
     step = batch(scorer)
     view = look(scorer, step, features("scores", "states"))
     assert view.states.shape == (*view.scores.shape, scorer.towers.query.width)
-    found = scorer.classifier(view.states).squeeze(-1) * scorer.scale
-    assert torch.allclose(found[step.present], view.scores[step.present], atol=1e-5)
+    scores = scorer.classifier(view.states).squeeze(-1) * scorer.scale
+    assert torch.allclose(scores[step.present], view.scores[step.present], atol=1e-5)
 
 
 def test_a_gradient_reaches_encoder_and_head(backbone: Path) -> None:
@@ -195,13 +195,13 @@ def test_a_sequence_classifier_brings_its_head_along(backbone: Path, classifier:
 
     scorer = cross(backbone, checkpoint=str(classifier), pooling="pooler")
     assert scorer.load_head(classifier)
-    found = look(scorer, batch(scorer), features("scores")).scores
+    scores = look(scorer, batch(scorer), features("scores")).scores
     theirs = BertForSequenceClassification.from_pretrained(classifier).eval()
     words = vocabulary(str(classifier))
     pair = joined(words.ragged([QUERIES[1]]), words.ragged([LISTS[1][0]]), scorer.tokenisation.frames())
     with torch.no_grad():
         expected = theirs(input_ids=pair.ids, token_type_ids=pair.segment).logits
-    assert found[1, 0].item() == pytest.approx(expected.item(), abs=1e-5)
+    assert scores[1, 0].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_a_classifier_that_reads_the_first_token_is_not_read_by_the_mean(backbone: Path, classifier: Path) -> None:
@@ -211,13 +211,13 @@ def test_a_classifier_that_reads_the_first_token_is_not_read_by_the_mean(backbon
 
 def test_the_mean_is_over_the_real_tokens_of_a_pair(backbone: Path) -> None:
     scorer = cross(backbone, pooling="mean")
-    found = look(scorer, batch(scorer), features("scores")).scores
+    scores = look(scorer, batch(scorer), features("scores")).scores
     words = vocabulary(str(backbone))
     pair = joined(words.ragged([QUERIES[1]]), words.ragged([LISTS[1][0]]), scorer.tokenisation.frames())
     with torch.no_grad():
         states = scorer.towers.query.backbone(input_ids=pair.ids, token_type_ids=pair.segment).last_hidden_state
         expected = scorer.classifier(states.mean(1)).item()
-    assert found[1, 0].item() == pytest.approx(expected, abs=1e-5)
+    assert scores[1, 0].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_head_of_another_form_is_refused_and_a_backbone_has_none(backbone: Path, classifier: Path) -> None:

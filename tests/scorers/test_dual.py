@@ -22,10 +22,10 @@ def vector(scorer: Dual, text: str, kind: str) -> Tensor:
 def by_hand(scorer: Dual, *, unit: bool) -> Tensor:
     """[query, query of the list, candidate]: scores of every query with every passage."""
     asked = torch.stack([vector(scorer, text, "query") for text in QUERIES])
-    found = torch.stack([vector(scorer, text, "passage") for listed in LISTS for text in listed])
+    vectors = torch.stack([vector(scorer, text, "passage") for listed in LISTS for text in listed])
     if unit:
-        asked, found = normalize(asked, dim=-1), normalize(found, dim=-1)
-    return (asked @ found.T).view(4, 4, 3)
+        asked, vectors = normalize(asked, dim=-1), normalize(vectors, dim=-1)
+    return (asked @ vectors.T).view(4, 4, 3)
 
 
 def test_dot_is_of_every_query_with_every_passage() -> None:
@@ -93,8 +93,8 @@ def test_a_projection_stands_before_the_unit_length(backbone: Path) -> None:
     scorer = dual(backbone, projection=5, scale=1.0)
     view = look(scorer, batch(scorer), features("scores", "vectors"))
     assert view.vectors["passage"].shape == (4, 3, 5)
-    asked, found = vector(scorer, QUERIES[0], "query"), vector(scorer, LISTS[0][1], "passage")
-    expected = torch.cosine_similarity(scorer.projection(asked), scorer.projection(found), dim=0)
+    query_side, passage_side = vector(scorer, QUERIES[0], "query"), vector(scorer, LISTS[0][1], "passage")
+    expected = torch.cosine_similarity(scorer.projection(query_side), scorer.projection(passage_side), dim=0)
     assert view.scores[0, 1].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
@@ -119,9 +119,9 @@ def test_markers_and_mask_pieces_are_read_but_markers_are_no_words(backbone: Pat
     states = alone(scorer.towers.query, scorer.tokenisation, QUERIES[0], "query")
     assert len(states) == 16  # [CLS] [ Q ] red fox and eleven [MASK]
     assert torch.allclose(view.vectors["query"][0], states[4:].mean(0), atol=1e-5)
-    found = alone(scorer.towers.query, scorer.tokenisation, LISTS[0][1], "passage")
-    assert len(found) == 6  # [CLS] [ D ] a dog
-    assert torch.allclose(view.vectors["passage"][0, 1], found[4:].mean(0), atol=1e-5)
+    result = alone(scorer.towers.query, scorer.tokenisation, LISTS[0][1], "passage")
+    assert len(result) == 6  # [CLS] [ D ] a dog
+    assert torch.allclose(view.vectors["passage"][0, 1], result[4:].mean(0), atol=1e-5)
 
 
 def test_scores_by_block_are_of_pooled_states_neither_unit_nor_scaled(backbone: Path) -> None:
@@ -155,11 +155,11 @@ def test_separate_towers_start_equal_and_learn_apart(backbone: Path) -> None:
 def test_each_side_is_read_by_its_own_tower(backbone: Path) -> None:
     scorer = moved(dual(backbone, shared=False, normalize=False))
     view = look(scorer, batch(scorer), features("vectors"))
-    found = vector(scorer, LISTS[0][1], "passage")
+    vectors = vector(scorer, LISTS[0][1], "passage")
     assert torch.allclose(view.vectors["query"][0], vector(scorer, QUERIES[0], "query"), atol=1e-4)
-    assert torch.allclose(view.vectors["passage"][0, 1], found, atol=1e-4)
+    assert torch.allclose(view.vectors["passage"][0, 1], vectors, atol=1e-4)
     by_the_other = alone(scorer.towers.query, scorer.tokenisation, LISTS[0][1], "passage").mean(0)
-    assert not torch.allclose(found, by_the_other, atol=0.1)
+    assert not torch.allclose(vectors, by_the_other, atol=0.1)
 
 
 def test_a_gradient_reaches_every_vector_of_the_pool(backbone: Path) -> None:

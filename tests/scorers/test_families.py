@@ -30,8 +30,8 @@ def ranks(scorer: Dual) -> np.ndarray:
 
 def scores(scorer: Dual) -> Tensor:
     """As a training step sees them, with whatever is dropped."""
-    found: Tensor = look(scorer, batch(scorer, queries=QUERIES, lists=LISTS), features("scores")).scores
-    return found
+    result: Tensor = look(scorer, batch(scorer, queries=QUERIES, lists=LISTS), features("scores")).scores
+    return result
 
 
 def step(scorer: Dual) -> None:
@@ -52,14 +52,14 @@ def test_a_family_is_trained_saved_opened_again_and_ranks_as_it_did(family: str,
     again = dual(tmp_path / "saved", checkpoint=str(tmp_path / "saved"))
     assert not np.allclose(before, trained, atol=1e-4)
     assert np.array_equal(ranks(again), trained)
-    assert again.encoder_of("query").kept == CUT
+    assert again.encoder_of("query").kept_layers == CUT
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dropout_of_a_family_is_all_that_is_asked_for(family: str, tmp_path: Path) -> None:
-    said = {"mlp_dropout": 0.2, "embedding_dropout": 0.2} if family == "modernbert" else {}
-    folder = write_backbone(tmp_path, family, **said)
+    message = {"mlp_dropout": 0.2, "embedding_dropout": 0.2} if family == "modernbert" else {}
+    folder = write_backbone(tmp_path, family, **message)
     without, some = (dual(folder, dropout=dropout).train() for dropout in (0.0, 0.1))
     assert torch.equal(scores(without), scores(without))
     assert torch.allclose(scores(without), scores(without.eval()), atol=1e-4)
@@ -150,8 +150,8 @@ def test_a_token_that_was_added_to_the_tokenizer_alone_is_refused(tmp_path: Path
     rows = len(tokenizer)
     tokenizer.add_tokens(["[Q]"])
     tokenizer.save_pretrained(folder)
-    said = rf"has the piece {rows}, and the embeddings of .* have {rows} rows; resize them by .*\({rows + 1}\)"
-    with pytest.raises(UserError, match=said):
+    message = rf"has the piece {rows}, and the embeddings of .* have {rows} rows; resize them by .*\({rows + 1}\)"
+    with pytest.raises(UserError, match=message):
         dual(folder)
 
 

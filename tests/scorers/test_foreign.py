@@ -44,11 +44,11 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened(kind: type[Scorer], folder: Path, **told: Any) -> Scorer:
+def opened(kind: type[Scorer], folder: Path, **values: Any) -> Scorer:
     """A scorer of which nothing is told but the folder."""
     left_open = dict.fromkeys(kind.FORM)
     beside = {"word_attention": True} if kind is Cross else {}
-    given = {"checkpoint": None, "layers": None, "dropout": 0.0, "attention": None, **beside, **left_open, **told}
+    given = {"checkpoint": None, "layers": None, "dropout": 0.0, "attention": None, **beside, **left_open, **values}
     scorer = kind(backbone=str(folder), **given).eval()
     assert scorer.load_head(locate(str(folder))) or saved_form(folder, kind.__name__.lower()).get("projection", 0) == 0
     return scorer
@@ -58,8 +58,8 @@ def scored(scorer: Scorer) -> np.ndarray:
     """Each question with each passage: [query passage]."""
     pairs = [(query, passage) for query in ASKED for passage in FOUND]
     queries, passages = ([pair[side] for pair in pairs] for side in (0, 1))
-    found = inference.pair_scores(scorer, ragged(scorer, queries), ragged(scorer, passages), tokens_per_group=200)
-    return found.reshape(len(ASKED), len(FOUND))
+    scores = inference.pair_scores(scorer, ragged(scorer, queries), ragged(scorer, passages), tokens_per_group=200)
+    return scores.reshape(len(ASKED), len(FOUND))
 
 
 def theirs(folder: Path, kind: type = SentenceTransformer) -> np.ndarray:
@@ -119,15 +119,15 @@ def test_an_old_layout_says_the_same(words: Path, tmp_path: Path) -> None:
 
 def test_an_exchanged_linear_map_changes_scores_and_the_digest(words: Path, tmp_path: Path) -> None:
     folder = write_dual(tmp_path / "model", words, Pooling(WIDTH, "cls"), Dense(WIDTH, 6))
-    before, told = scored(opened(Dual, folder)), digest(str(folder))
+    before, config = scored(opened(Dual, folder)), digest(str(folder))
     path = folder / "2_Dense" / "model.safetensors"
     save_file({name: value.flip(-1) for name, value in load_file(path).items()}, path)
     assert not np.allclose(scored(opened(Dual, folder)), before, atol=1e-2)
-    assert digest(str(folder)) != told
+    assert digest(str(folder)) != config
     np.testing.assert_allclose(scored(opened(Dual, folder)), 20 * theirs(folder), atol=1e-4)
-    told = digest(str(folder))
+    config = digest(str(folder))
     edit(folder / "1_Pooling" / "config.json", pooling_mode="max")
-    assert digest(str(folder)) != told
+    assert digest(str(folder)) != config
 
 
 REFUSED: dict[str, tuple[Callable[[], Sequence[nn.Module]], dict[str, Any], str]] = {
@@ -149,7 +149,7 @@ def test_what_no_option_expresses_is_refused(words: Path, tmp_path: Path, name: 
         opened(Dual, folder)
 
 
-def test_a_value_that_is_told_takes_the_place_of_one_that_cannot_be_expressed(words: Path, tmp_path: Path) -> None:
+def test_an_argument_takes_the_place_of_a_value_that_cannot_be_expressed(words: Path, tmp_path: Path) -> None:
     folder = write_dual(tmp_path / "model", words, Pooling(WIDTH, ("cls", "max")))
     assert opened(Dual, folder, pooling="max").form["pooling"] == "max"
 
@@ -180,9 +180,9 @@ def test_late_interaction_is_pylates(words: Path, tmp_path: Path, name: str) -> 
     np.testing.assert_allclose(scored(opened(Late, tmp_path / "saved")), scored(scorer), atol=1e-5)
 
 
-@pytest.mark.parametrize("told", [{}, {"attend_to_mask_tokens": True, "mask_punctuation": False}], ids=str)
-def test_late_interaction_is_stanfords(words: Path, tmp_path: Path, told: dict[str, Any]) -> None:
-    folder = write_stanford(tmp_path / "model", words, **told)
+@pytest.mark.parametrize("options", [{}, {"attend_to_mask_tokens": True, "mask_punctuation": False}], ids=str)
+def test_late_interaction_is_stanfords(words: Path, tmp_path: Path, options: dict[str, Any]) -> None:
+    folder = write_stanford(tmp_path / "model", words, **options)
     np.testing.assert_allclose(scored(opened(Late, folder)), theirs(folder, MultiVectorEncoder), atol=1e-4)
 
 

@@ -35,6 +35,6 @@ def test_a_prompt_that_a_tokenizer_joins_with_the_word_behind_it_is_no_marker(
     rules.pre_tokenizer = before
     rules.train_from_iterator(TEXTS, trainer)
     PreTrainedTokenizerFast(tokenizer_object=rules, **SPECIAL).save_pretrained(tmp_path)
-    found = marker(tmp_path, "query: ", "query_marker")
-    assert isinstance(found, Unexpressed) == joined
-    assert "joins the prompt 'query: '" in found if joined else found == "query:"
+    prompt_marker = marker(tmp_path, "query: ", "query_marker")
+    assert isinstance(prompt_marker, Unexpressed) == joined
+    assert "joins the prompt 'query: '" in prompt_marker if joined else prompt_marker == "query:"

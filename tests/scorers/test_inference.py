@@ -45,9 +45,9 @@ def test_token_vectors_are_what_the_late_scores_are_made_of(backbone: Path) -> N
     assert np.diff(starts).tolist() == [len(text.split()) for text in QUERIES]
     assert np.diff(places).tolist() == [len(text.split()) for text in PASSAGES]
     assert len(query) == starts[-1]
-    asked, found = np.split(query, starts[1:-1]), np.split(passage, places[1:-1])
+    query_side, passage_side = np.split(query, starts[1:-1]), np.split(passage, places[1:-1])
     for row, column in ((0, 0), (0, 2), (1, 1), (3, 2)):
-        best = (asked[row] @ found[3 * row + column].T).max(axis=1)
+        best = (query_side[row] @ passage_side[3 * row + column].T).max(axis=1)
         assert scores[row, column].item() == pytest.approx(20 * best.mean(), abs=1e-4)
 
 
@@ -59,11 +59,11 @@ def test_pair_scores_are_those_of_the_training_view(
 ) -> None:
     scorer = make(backbone)
     expected = look(scorer, batch(scorer), features("scores")).scores.detach().flatten().numpy()
-    found = pair_scores(scorer, ragged(scorer, PAIRED), ragged(scorer, PASSAGES), tokens_per_group=tokens_per_group)
-    assert found.dtype == np.float32
+    scores = pair_scores(scorer, ragged(scorer, PAIRED), ragged(scorer, PASSAGES), tokens_per_group=tokens_per_group)
+    assert scores.dtype == np.float32
     written = np.array([bool(text) for text in PASSAGES])
-    assert np.allclose(found[written], expected[written], rtol=1e-4, atol=1e-5)
-    assert (found[~written] == 0).all() == (
+    assert np.allclose(scores[written], expected[written], rtol=1e-4, atol=1e-5)
+    assert (scores[~written] == 0).all() == (
         make not in (cross, cross_words)
     )  # a pair without a passage's words is read
 

@@ -148,10 +148,10 @@ def test_tied_scorers_read_each_text_once(backbone: Path) -> None:
         }
 
     _, alone = run(requests(student), EncodeOptions())
-    kept, both = run(requests(student) | requests(teacher), EncodeOptions())
+    projected, both = run(requests(student) | requests(teacher), EncodeOptions())
     assert both == alone
-    assert set(kept["dual", "query"]) == {"vector"}
-    assert kept["late", "query"]["tokens"].shape[-1] == 4
+    assert set(projected["dual", "query"]) == {"vector"}
+    assert projected["late", "query"]["tokens"].shape[-1] == 4
 
 
 def test_it_offers_all_that_it_shows(backbone: Path) -> None:

@@ -47,10 +47,10 @@ def test_value_and_gradient_are_those_of_the_plain_formula(
     monkeypatch.setitem(file._BLOCK, "cpu", block)
     for seed in range(5):
         query, passage, *masks = made(prefix=prefix, seed=seed)
-        found, expected = max_sim(query, passage, *masks), plain(query, passage, *masks)
-        assert torch.allclose(found, expected, rtol=0, atol=1e-12)
-        weight = torch.linspace(-1, 2, found.numel(), dtype=torch.float64).view_as(found)
-        ours = torch.autograd.grad((found * weight).sum(), (query, passage))
+        values, expected = max_sim(query, passage, *masks), plain(query, passage, *masks)
+        assert torch.allclose(values, expected, rtol=0, atol=1e-12)
+        weight = torch.linspace(-1, 2, values.numel(), dtype=torch.float64).view_as(values)
+        ours = torch.autograd.grad((values * weight).sum(), (query, passage))
         theirs = torch.autograd.grad((expected * weight).sum(), (query, passage))
         for one, other in zip(ours, theirs, strict=True):
             assert torch.allclose(one, other, rtol=0, atol=1e-12)
@@ -74,8 +74,8 @@ def test_a_masked_passage_token_never_wins_however_large() -> None:
 
 def test_a_masked_passage_token_does_not_win_over_negative_products() -> None:
     query, passage = torch.ones(1, 1, 1), torch.tensor([[[-2.0], [0.0]]])
-    found = max_sim(query, passage, torch.tensor([[True]]), torch.tensor([[True, False]]))
-    assert found.item() == -2
+    values = max_sim(query, passage, torch.tensor([[True]]), torch.tensor([[True, False]]))
+    assert values.item() == -2
 
 
 def test_a_masked_query_token_adds_nothing() -> None:
@@ -87,10 +87,10 @@ def test_a_masked_query_token_adds_nothing() -> None:
 
 
 def test_a_side_without_tokens_scores_zero() -> None:
-    found = max_sim(*made(prefix=True))
-    assert not found[1].any()
-    assert not found[:, 2].any()
-    assert found[0, 0] != 0
+    values = max_sim(*made(prefix=True))
+    assert not values[1].any()
+    assert not values[:, 2].any()
+    assert values[0, 0] != 0
 
 
 def test_one_token_on_each_side_is_a_dot_product() -> None:
@@ -102,9 +102,11 @@ def test_one_token_on_each_side_is_a_dot_product() -> None:
 def test_what_is_kept_for_the_backward_pass_is_no_block_of_products() -> None:
     query, passage = torch.randn(1, 32, 4, requires_grad=True), torch.randn(50, 100, 4, requires_grad=True)
     masks = torch.ones(1, 32, dtype=torch.bool), torch.ones(50, 100, dtype=torch.bool)
-    kept: list[int] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda some: kept.append(some.numel()) or some, lambda some: some):
+    projected: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda some: projected.append(some.numel()) or some, lambda some: some
+    ):
         max_sim(query, passage, *masks)
     assert (
-        max(kept) < 32 * 50 * 100 / 5
+        max(projected) < 32 * 50 * 100 / 5
     )  # all products; the largest kept is 50 · 100 · 4 numbers, the passages themselves

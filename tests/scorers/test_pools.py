@@ -28,15 +28,15 @@ def test_a_query_is_compared_with_the_lists_of_its_pool(queries_per_pool: int, r
 def test_ranks_together_have_the_rows_of_one_process(queries_per_pool: int, ranks: int) -> None:
     whole = step([[1, 1]] * 6, queries_per_pool=queries_per_pool)
     expected = pool_scores(dot, (QUERIES,), (PASSAGES,), whole, lambda rows: rows)
-    local, found = 6 // ranks, []
+    local, result = 6 // ranks, []
     for first in range(0, 6, local):
         mine, own = slice(first, first + local), slice(2 * first, 2 * (first + local))
         part = replace(whole, first=first, local=local)
         pool = pool_scores(dot, (QUERIES[mine],), (PASSAGES[own],), part, lambda rows: PASSAGES)
         lists = list_scores(dot, (QUERIES[mine],), (PASSAGES[own],), part)
         assert torch.equal(own_list(pool, part), lists)
-        found.append(pool)
-    assert torch.equal(torch.cat(found), expected)
+        result.append(pool)
+    assert torch.equal(torch.cat(result), expected)
 
 
 def test_the_own_list_is_compared_with_its_own_query_alone() -> None:

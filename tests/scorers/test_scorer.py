@@ -208,8 +208,8 @@ def test_scores_are_float32_where_the_encoder_computes_in_half(backbone: Path, f
     wants = features(*({"scores", "pool", "vectors"} & scorer.offers))
     with torch.autocast("cpu", torch.bfloat16):
         view = look(scorer, batch(scorer), wants)
-    found = [view.scores, *(some for some in (view.pool, view.vectors.get("query")) if some is not None)]
-    assert {some.dtype for some in found} == {torch.float32}
+    result = [view.scores, *(some for some in (view.pool, view.vectors.get("query")) if some is not None)]
+    assert {some.dtype for some in result} == {torch.float32}
     assert torch.allclose(view.scores, expected, atol=0.3)  # of a scale of 20
     rounded = view.scores.bfloat16().float()
     assert not torch.equal(view.scores, rounded)

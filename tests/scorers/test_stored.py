@@ -37,7 +37,7 @@ def test_an_unknown_score_stays_unknown() -> None:
     assert view.scores.isnan().nonzero().tolist() == [[1, 1]]
 
 
-def test_its_file_is_read_in_the_layout_that_is_said(tmp_path: Path) -> None:
+def test_its_file_is_read_in_the_layout_of_its_option(tmp_path: Path) -> None:
     path = tmp_path / "scores.tsv"
     path.write_text("2.5\t-1.0\tq\ta\tb\n")
     assert stored(file=str(path), layout="triples").read() == Run.of({"q": [("a", 2.5), ("b", -1.0)]})
@@ -46,8 +46,8 @@ def test_its_file_is_read_in_the_layout_that_is_said(tmp_path: Path) -> None:
 def test_probabilities_become_log_odds_and_what_is_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("q,a,0.75\nq,b,0.5\n")
-    found = stored(file=str(path), given="probabilities").read().lists["q"]
-    assert dict(found) == pytest.approx({"a": math.log(3), "b": 0.0})
+    result = stored(file=str(path), given="probabilities").read().lists["q"]
+    assert dict(result) == pytest.approx({"a": math.log(3), "b": 0.0})
     path.write_text("q,a,7.5\n")
     with pytest.raises(UserError, match=r"scores\.csv: given=probabilities, but passage 'a' scores 7.5 for query 'q'"):
         stored(file=str(path), given="probabilities").read()
@@ -63,5 +63,5 @@ def test_it_reads_no_text_and_has_nothing_to_learn() -> None:
         scorer.project(None, "query", features("scores"))
     with pytest.raises(ValueError, match="a stored scorer reads no query"):
         scorer.encoder_of("query")
-    with pytest.raises(ValueError, match="a stored scorer does not compare texts"):
+    with pytest.raises(ValueError, match="a stored scorer scores no vectors"):
         scorer.match({}, {})

@@ -217,9 +217,9 @@ BAD = {
 def test_a_bad_folder_is_one_fault_that_names_the_line_and_leaves_nothing(folder: Path, case: str) -> None:
     change, message = BAD[case]
     change(folder)
-    with pytest.raises(UserError, match=message) as fault:
+    with pytest.raises(UserError, match=message) as error:
         opened(folder)
-    assert "\n" not in str(fault.value)
+    assert "\n" not in str(error.value)
     assert os.listdir(folder.parent) == ["animals"]
 
 

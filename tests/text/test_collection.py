@@ -31,7 +31,7 @@ def test_words_are_title_and_text(three: Collection) -> None:
     assert [passage.words for passage in three.values()] == ["Title text é", "no title", "only a title"]
 
 
-def test_an_unknown_id_is_told(three: Collection) -> None:
+def test_an_unknown_id_is_an_error(three: Collection) -> None:
     with pytest.raises(KeyError):
         three.position("c")
     assert "c" not in three

@@ -39,16 +39,16 @@ def test_texts_are_equal_if_their_words_are_and_without_words_only_to_themselves
 def test_keys_are_equal_exactly_where_words_are(texts: list[str]) -> None:
     with TemporaryDirectory() as folder:
         made = Collection.write(Path(folder) / "c", (Passage(str(at), "", text) for at, text in enumerate(texts)))
-        keys, said = text_keys(made).tolist(), [words(text) or at for at, text in enumerate(texts)]
-    assert [[one == two for two in keys] for one in keys] == [[one == two for two in said] for one in said]
+        keys, word_keys = text_keys(made).tolist(), [words(text) or at for at, text in enumerate(texts)]
+    assert [[one == two for two in keys] for one in keys] == [[one == two for two in word_keys] for one in word_keys]
 
 
 def test_copies_of_what_is_relevant_to_the_query_are_left_out_of_its_list_alone(collection: Collection) -> None:
     listed = [("copy", 3.0), ("near", 2.0), ("blank", 1.5), ("empty", 1.0)]
     run = Run.of({"asked": listed, "other": listed})
-    kept = without_copies(run, Judgments({"asked": {"good": 1, "near": 0}, "other": {"blank": 1}}), collection)
-    assert [row.passage_id for row in kept.lists["asked"]] == ["near", "blank", "empty"]
-    assert [row.passage_id for row in kept.lists["other"]] == ["copy", "near", "empty"]
+    remaining = without_copies(run, Judgments({"asked": {"good": 1, "near": 0}, "other": {"blank": 1}}), collection)
+    assert [row.passage_id for row in remaining.lists["asked"]] == ["near", "blank", "empty"]
+    assert [row.passage_id for row in remaining.lists["other"]] == ["copy", "near", "empty"]
 
 
 def test_a_run_of_nothing_stays_one(collection: Collection) -> None:

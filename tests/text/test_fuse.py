@@ -16,9 +16,11 @@ def fused(of: Run, query_id: str = "q") -> dict[str, float]:
 
 def test_scores_are_standardised_by_list_and_their_mean_is_taken() -> None:
     # 1, 3: mean 2, sd 1; 10, 50: mean 30, sd 20; 5, 5: all alike
-    found = standardised([run(q={"a": 1, "b": 3}, p={"a": 10, "b": 50}), run(q={"a": 50, "b": 10}, p={"a": 5, "b": 5})])
-    assert fused(found) == {"a": 0.0, "b": 0.0}
-    assert fused(found, "p") == {"b": 0.5, "a": -0.5}
+    combined = standardised(
+        [run(q={"a": 1, "b": 3}, p={"a": 10, "b": 50}), run(q={"a": 50, "b": 10}, p={"a": 5, "b": 5})]
+    )
+    assert fused(combined) == {"a": 0.0, "b": 0.0}
+    assert fused(combined, "p") == {"b": 0.5, "a": -0.5}
 
 
 def test_weights_say_how_much_each_run_counts() -> None:
@@ -32,20 +34,20 @@ def test_equal_scores_are_zero_whatever_rounding_makes_of_their_mean() -> None:
 
 
 def test_a_passage_missing_from_a_list_takes_its_lowest() -> None:
-    found = fused(standardised([run(q={"a": 1, "b": 3}), run(q={"a": 0, "c": 8})]))
-    assert found == {"b": 0.0, "c": 0.0, "a": -1.0}
+    scores = fused(standardised([run(q={"a": 1, "b": 3}), run(q={"a": 0, "c": 8})]))
+    assert scores == {"b": 0.0, "c": 0.0, "a": -1.0}
 
 
 def test_a_query_of_one_run_alone_keeps_its_order() -> None:
-    found = standardised([run(q={"a": 1, "b": 3}), run(p={"a": 2, "b": 1})])
-    assert fused(found) == {"b": 0.5, "a": -0.5}
-    assert fused(found, "p") == {"a": 0.5, "b": -0.5}
+    combined = standardised([run(q={"a": 1, "b": 3}), run(p={"a": 2, "b": 1})])
+    assert fused(combined) == {"b": 0.5, "a": -0.5}
+    assert fused(combined, "p") == {"a": 0.5, "b": -0.5}
 
 
 def test_lists_are_cut_before_and_after() -> None:
-    found = standardised([run(q={"a": 9, "b": 7, "c": 0}), run(q={"c": 9, "b": 7, "a": 0})], depth=2)
+    combined = standardised([run(q={"a": 9, "b": 7, "c": 0}), run(q={"c": 9, "b": 7, "a": 0})], depth=2)
     # a, b: 1, -1 and c, b: 1, -1; the missing one takes -1
-    assert fused(found) == {"a": 0.0, "c": 0.0}
+    assert fused(combined) == {"a": 0.0, "c": 0.0}
 
 
 def test_fusing_nothing_gives_nothing() -> None:

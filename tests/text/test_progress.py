@@ -57,7 +57,7 @@ def test_a_line_says_speed_and_time_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
+    ("seconds", "written"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
 )
-def test_durations_are_short(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations_are_short(seconds: float, written: str) -> None:
+    assert duration(seconds) == written

@@ -77,13 +77,13 @@ def test_every_definition_in_a_statement_is_found(tmp_path: Path) -> None:
 
 
 def test_the_second_of_a_name_gets_a_name_of_its_own() -> None:
-    found = distinct([Docstring("a", "1"), Docstring("b", "2"), Docstring("a", "3"), Docstring("a", "4")])
-    assert [docstring.name for docstring in found] == ["a", "b", "a~2", "a~3"]
+    renamed = distinct([Docstring("a", "1"), Docstring("b", "2"), Docstring("a", "3"), Docstring("a", "4")])
+    assert [docstring.name for docstring in renamed] == ["a", "b", "a~2", "a~3"]
 
 
 def test_tests_and_vendored_folders_are_left_out_and_nothing_is_imported(package: Path) -> None:
-    found = {file.module: file.path.relative_to(package).as_posix() for file in source_files(["some_package"])}
-    assert found == {
+    paths = {file.module: file.path.relative_to(package).as_posix() for file in source_files(["some_package"])}
+    assert paths == {
         "some_package": "__init__.py",
         "some_package.deep": "deep/__init__.py",
         "some_package.deep.er": "deep/er.py",

@@ -37,7 +37,7 @@ def test_arrays_of_a_search_become_a_run() -> None:
     assert run.scores.dtype == np.float32
 
 
-def test_only_ids_that_were_found_are_asked_for(tmp_path: Path) -> None:
+def test_only_ids_that_are_listed_are_looked_up(tmp_path: Path) -> None:
     collection = Collection.write(tmp_path / "c", [Passage(f"p{number}", "", "") for number in range(50)])
     run = Run.of_arrays(["q"], collection.ids, np.array([[40, 7]]), np.array([[1.0, 2.0]]))
     assert run.passage_ids == ("p40", "p7")

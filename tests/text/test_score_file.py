@@ -27,7 +27,7 @@ def written(folder: Path, content: str) -> Path:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_layout_is_told_by_the_first_lines(tmp_path: Path, layout: str) -> None:
+def test_a_layout_is_recognised_by_the_first_lines(tmp_path: Path, layout: str) -> None:
     path = written(tmp_path, LAYOUTS[layout])
     assert layout_of(path) == layout
     assert read_scores(path, "auto") == Run.of(LISTS)
@@ -57,7 +57,7 @@ def test_a_positive_that_stands_in_many_triples_is_one_pair(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("layout", "content", "said"),
+    ("layout", "content", "message"),
     [
         ("triples", "2\t1\tq\ta\tb\n2\t3\tq\ta\tc\n2\t1.5\tq\ta\tb\n", "x:3 scores passage 'b' for query 'q' again"),
         ("trec", "q Q0 a 1 2 x\nq Q0 b 2 1\n", "x:2 has 5 columns; trec has 6: query, Q0, passage, rank, score, name"),
@@ -82,10 +82,10 @@ def test_a_positive_that_stands_in_many_triples_is_one_pair(tmp_path: Path) -> N
         ("auto", "q\ta\t1\nq Q0 b 2 1 x\n", "x:2 looks like trec and what stands before it like pairs"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path: Path, layout: str, content: str, said: str) -> None:
-    with pytest.raises(UserError) as fault:
+def test_a_bad_line_is_named(tmp_path: Path, layout: str, content: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
         read_scores(written(tmp_path, content), layout)  # type: ignore[arg-type]
-    assert said in str(fault.value)
+    assert message in str(error.value)
 
 
 def test_a_broken_gzip_is_named(tmp_path: Path) -> None:

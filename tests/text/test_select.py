@@ -69,8 +69,8 @@ def test_a_teacher_ahead_ranks_a_relevant_passage_better_than_the_student_does()
     teacher = ranked(ahead="axbc", level="axb", behind="axb")
 
     def chosen(**options: Any) -> list[str]:
-        found = confusing(student, teacher, judgments, student_window=(1, 9), teacher_window=(1, 2), **options)
-        return list(letters(found))
+        selected = confusing(student, teacher, judgments, student_window=(1, 9), teacher_window=(1, 2), **options)
+        return list(letters(selected))
 
     assert chosen() == ["ahead", "level", "behind"]
     assert chosen(teacher_ahead=True) == ["ahead"]
@@ -88,7 +88,7 @@ def test_where_too_few_queries_confuse_the_student_alone_the_nearest_join() -> N
     judgments = Judgments({query_id: {"x": 1} for query_id in ("confuses", "near", "far", "lost")})
     student = ranked(confuses="axb", near="axb", far="axb", lost="abc")
     teacher = ranked(confuses="xab", near="axb", far="abx", lost="xab")
-    found = {n: list(letters(confusing(student, teacher, judgments, fewest=n))) for n in range(5)}
-    assert found[0] == found[1] == ["confuses"]
-    assert found[2] == ["confuses", "near"]
-    assert found[3] == found[4] == ["confuses", "near", "far"]  # a list without a relevant passage says no rank
+    chosen = {n: list(letters(confusing(student, teacher, judgments, fewest=n))) for n in range(5)}
+    assert chosen[0] == chosen[1] == ["confuses"]
+    assert chosen[2] == ["confuses", "near"]
+    assert chosen[3] == chosen[4] == ["confuses", "near", "far"]  # a list without a relevant passage says no rank

@@ -40,11 +40,11 @@ def test_near_pairs_are_those_of_the_definition(texts: list[list[str]]) -> None:
 
 def test_shares_are_kept_and_depend_on_the_key_alone() -> None:
     shares = {"train": 0.7, "dev": 0.1, "test": 0.2}
-    found = [split_of(f"key {number}", shares) for number in range(10_000)]
+    splits = [split_of(f"key {number}", shares) for number in range(10_000)]
     # 3 standard deviations of 10 000 draws are at most 1.5 %
-    assert {split: abs(found.count(split) / 10_000 - part) < 0.015 for split, part in shares.items()} == dict.fromkeys(
+    assert {split: abs(splits.count(split) / 10_000 - part) < 0.015 for split, part in shares.items()} == dict.fromkeys(
         shares, True
     )
-    assert found[:100] == [split_of(f"key {number}", shares) for number in range(100)]
+    assert splits[:100] == [split_of(f"key {number}", shares) for number in range(100)]
     assert share(0, "x") != share(1, "x")
     assert 0 <= share(0, "x") < 1

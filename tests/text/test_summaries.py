@@ -25,46 +25,46 @@ def test_a_docstring_is_a_paragraph_and_the_rest() -> None:
 
 
 def test_a_summary_looks_for_the_rest_and_every_other_docstring_is_a_passage() -> None:
-    found = task(
+    made = task(
         f="Say it\nto everybody.\n\nOne two three four five.",
         short="Too short, it.\n\nOne two three four seven.",
         long="Much too long to be asked.\n\nOne two three four eight.",
         thin="Say it to somebody.\n\nOne two three four.",
         alone="Nothing else is said.",
     )
-    assert [(asked.id, asked.text, asked.relevant) for asked in found.asked] == [
+    assert [(asked.id, asked.text, asked.relevant) for asked in made.asked] == [
         ("f?", "Say it to everybody.", ("f",)),
         ("long?", "Much too long to be asked.", ("long",)),
     ]
-    assert texts(found) == {
+    assert texts(made) == {
         "f": "One two three four five.",
         "short": "Too short, it.\n\nOne two three four seven.",
         "long": "One two three four eight.",
         "thin": "Say it to somebody.\n\nOne two three four.",
         "alone": "Nothing else is said.",
     }
-    assert {passage.title for passage in found.passages} == {""}
+    assert {passage.title for passage in made.passages} == {""}
 
 
 def test_a_summary_that_stands_in_its_own_body_is_no_query() -> None:
-    found = task(f="Say it to everybody.\n\nFirst say it, to everybody, twice.")
-    assert found.asked == []
-    assert texts(found) == {"f": "Say it to everybody.\n\nFirst say it, to everybody, twice."}
+    made = task(f="Say it to everybody.\n\nFirst say it, to everybody, twice.")
+    assert made.asked == []
+    assert texts(made) == {"f": "Say it to everybody.\n\nFirst say it, to everybody, twice."}
 
 
 def test_a_summary_that_stands_in_a_foreign_passage_is_no_query() -> None:
-    found = task(f="Say it to everybody.\n\nOne two three four five.", g="Now say it to everybody!")
-    assert relevant(found) == {}
+    made = task(f="Say it to everybody.\n\nOne two three four five.", g="Now say it to everybody!")
+    assert relevant(made) == {}
 
 
 def test_a_leak_may_make_another_one() -> None:
-    found = task(
+    made = task(
         f="Say it to everybody.\n\nOne two three four five.",
         g="Now say it to everybody.\n\nOne two three four six.",
         h="Well, now say it to everybody.",
     )
     # h holds g's summary, so g stays whole; g then holds f's
-    assert relevant(found) == {}
+    assert relevant(made) == {}
     assert relevant(
         task(
             f="Say it to everybody.\n\nOne two three four five.",
@@ -77,13 +77,13 @@ def test_a_leak_may_make_another_one() -> None:
 
 
 def test_equal_bodies_are_one_passage_and_equal_queries_one_query() -> None:
-    found = task(
+    made = task(
         f="Say it to everybody.\n\nOne two three four five.",
         g="Say it to nobody.\n\nOne two three\nfour five!",
         h="say it to everybody\n\nSix seven eight nine ten.",
     )
-    assert relevant(found) == {"f?": ("f", "h"), "g?": ("f",)}
-    assert set(texts(found)) == {"f", "h"}
+    assert relevant(made) == {"f?": ("f", "h"), "g?": ("f",)}
+    assert set(texts(made)) == {"f", "h"}
 
 
 def test_queries_with_equal_or_near_equal_bodies_fall_in_one_split() -> None:
@@ -98,12 +98,12 @@ def test_queries_with_equal_or_near_equal_bodies_fall_in_one_split() -> None:
 
 
 def test_others_are_what_nobody_was_asked() -> None:
-    found = task(
+    made = task(
         f="Say it to everybody.\n\nOne two three four five. Tell it to nobody here!\n\nSee there. A B C D",
         g="Nothing else is said.",
         h="Tell it to nobody here.",
     )
-    assert found.others == {
+    assert made.unjudged == {
         "f?1": "One two three four five.",
         "f?2": "Tell it to nobody here!",
         "f?4": "A B C D",

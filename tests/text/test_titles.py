@@ -47,7 +47,7 @@ def opened(folder: Path, **given: Any) -> Corpus:
         {"collection": "dpr.tsv", "columns": "id text title"},
     ],
 )
-def test_passages_have_their_titles_and_those_without_are_counted_and_told(
+def test_passages_have_their_titles_and_those_without_are_counted_and_reported(
     folder: Path, given: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -74,8 +74,8 @@ def test_titles_may_be_in_any_order_and_gzipped_and_some_of_no_passage(
         corpus = opened(folder, titles="titles.gz")
     assert [passage.title for passage in corpus.collection.values()] == ["Ants", "Bees", "Cats"]
     assert corpus.about["passages without a title"] == "0"
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.endswith("titles.gz: titles of no passage: 1")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.endswith("titles.gz: titles of no passage: 1")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_bad_file_of_titles_is_named_and_nothing_is_left(folder: Path, content
     assert [path.name for path in folder.parent.iterdir()] == ["marco"]
 
 
-def test_a_collection_has_as_many_columns_as_are_said(folder: Path) -> None:
+def test_a_collection_has_as_many_columns_as_its_option_names(folder: Path) -> None:
     with pytest.raises(
         UserError, match=r"collection\.tsv:1 has 2 columns; give id, title, text a line, parted by tabs"
     ):

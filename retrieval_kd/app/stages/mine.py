@@ -12,7 +12,7 @@ from retrieval_kd.app.stages.work import Work
 from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.ranking.ranker import mine as mined
-from retrieval_kd.text.copies import said_of
+from retrieval_kd.text.copies import copies_message
 from retrieval_kd.text.corpus import Corpus, open_corpus
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def mine(config: DictConfig, work: Work) -> dict[str, Any]:
     if without:
         beside = f", {unknown} of them as the run in mining.path does not know them" if unknown else ""
         _log.warning(f"{without} of {len(names)} queries have no candidates left{beside}")
-    for sentence in said_of(sum(copies)):
+    for sentence in copies_message(sum(copies)):
         _log.info(sentence)
     return {
         "queries": len(names),

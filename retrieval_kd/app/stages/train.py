@@ -18,7 +18,7 @@ from retrieval_kd.app.stages import queries_drawn
 from retrieval_kd.app.stages.open_scorers import MEMBERS, open_all, with_form
 from retrieval_kd.app.stages.score_files import stored_scores
 from retrieval_kd.app.stages.work import Work
-from retrieval_kd.text.copies import said_of
+from retrieval_kd.text.copies import copies_message
 from retrieval_kd.text.corpus import Corpus, open_corpus
 from retrieval_kd.text.run import Run
 
@@ -36,7 +36,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     from retrieval_kd.distil.datamodule import ListsDataModule
     from retrieval_kd.distil.fit import compile_blocks, fit
     from retrieval_kd.distil.gather import rank
-    from retrieval_kd.distil.reproducer import Faults
+    from retrieval_kd.distil.reproducer import FailedSteps
     from retrieval_kd.scorers.rehearsal import rehearse
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
@@ -61,8 +61,10 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
     _report_what_lacks(module)
     began = time.perf_counter()
     callbacks = build(plain.get("callbacks") or {}, "callbacks").values()
-    faults = Faults(work.artifacts / FAULTS / work.folder.stem, OmegaConf.to_yaml(config))
-    trainer = fit(distiller, module, tell=_log.info, callbacks=[*callbacks], faults=faults, **_fit_arguments(work))
+    failed_steps = FailedSteps(work.artifacts / FAULTS / work.folder.stem, OmegaConf.to_yaml(config))
+    trainer = fit(
+        distiller, module, tell=_log.info, callbacks=[*callbacks], failed_steps=failed_steps, **_fit_arguments(work)
+    )
     if rank() == 0:
         teachers = plain.get("teacher") or {}
         _save(scorers, {"student": plain["student"], **teachers}, objective.learners, objective.tied, work.payload)
@@ -171,7 +173,7 @@ def _miner(
             excluding = excluding_query(ranker, asked=corpus.drop_same_id)
             copies = list[int]()
             run = mine(excluding, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
-            for sentence in said_of(sum(copies)):
+            for sentence in copies_message(sum(copies)):
                 _log.info(sentence)
             return run
 

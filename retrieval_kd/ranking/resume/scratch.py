@@ -17,7 +17,7 @@ _DEPTH = "depth"
 
 @dataclass(frozen=True)
 class RankingScratch:
-    """The folder of one ranking. Whoever gave `within`, in which it lies, puts it away when the ranking is whole."""
+    """The folder of one ranking. It lies in `within`, which the caller removes when the ranking is whole."""
 
     folder: Path
     within: Path
@@ -58,7 +58,9 @@ def assist_candidates(
 def candidates_of(
     ranker: Ranker, queries: Mapping[str, str], collection: Collection, depth: int, scratch: RankingScratch | None
 ) -> Run:
-    """The lists that another ranker proposes; kept, so that a resumed ranking and its helpers score the same ones."""
+    """The lists that another ranker proposes; written down, so that a resumed ranking and its helpers score the same
+    ones.
+    """
     if scratch is None:
         return ranker.rank(queries, collection, depth)
     path = scratch.folder / CANDIDATES

@@ -87,8 +87,8 @@ class Shards:
             held, whole = self.shard(shard), self.rows(shard)
             rows = range(max(whole.start, within.start), min(whole.stop, within.stop))
             for first in range(rows.start, rows.stop, rows_per_block):
-                some = held[first - whole.start : min(first + rows_per_block, rows.stop) - whole.start]
-                yield first, np.asarray(some, dtype=np.float32)
+                block = held[first - whole.start : min(first + rows_per_block, rows.stop) - whole.start]
+                yield first, np.asarray(block, dtype=np.float32)
 
     def sample(self, most: int) -> Array:
         """At most so many rows, evenly spaced, float32."""
