@@ -101,6 +101,7 @@ def atomic_folder(folder: Path, make: Callable[[Path], object]) -> Path:
                         _log.warning("%s is not what was written there (%s): it is made again", folder, damage)
                         remove_folder(folder)
                     os.rename(temporary, folder)
+                    (folder / _LOCK).unlink()
                 elif lock:
                     shutil.rmtree(temporary)
     finally:

@@ -49,14 +49,21 @@ def lock_path(folder: Path) -> Path:
 def locked(folder: Path) -> Iterator[int]:
     """Holds the artifact's lock, waiting for a process that makes it; gives the lock's file descriptor.
 
-    A lock ends with the process that holds it, however that ends.
+    A lock ends with the process that holds it, however that ends. Its file goes with it, while it is still held: who
+    waited for it finds that file gone, and takes the lock of a new one.
     """
     path = lock_path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     waiting = partial(_log.info, "%s: another process is making it; waiting for that one", folder.name)
-    with lock_file(path, waiting=waiting) as lock:
-        assert lock is not None
-        yield lock.fileno()
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with lock_file(path, waiting=waiting) as lock:
+            if lock is None:
+                continue
+            try:
+                yield lock.fileno()
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def begin(folder: Path, *, config: dict[str, Any], inputs: dict[str, str]) -> Path:

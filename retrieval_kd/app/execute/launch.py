@@ -32,7 +32,10 @@ class Launch:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path):
-            yield
+            try:
+                yield
+            finally:
+                self.path.unlink(missing_ok=True)
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Returns once the condition is true. Raises ProcessLost where the first process has not begun after five
