@@ -68,7 +68,7 @@ class Columns(NamedTuple):
     title: str | None = None
     text: str | None = None
 
-    def told(self) -> str:
+    def description(self) -> str:
         """Which column is what, in words."""
         named = {role: column for role, column in self._asdict().items() if column and role != "negatives"}
         named |= {"negatives": ", ".join(self.negatives)} if self.negatives else {}

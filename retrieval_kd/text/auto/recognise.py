@@ -26,7 +26,7 @@ class Table(NamedTuple):
 
 class Recognised(NamedTuple):
     """`kind` is beir, msmarco, tables or documents; `tables` by split, "" where the files tell of none; `files` are
-    those of a folder of documents; `because` says what it was told by.
+    those of a folder of documents; `because` says what it was recognised by.
     """
 
     kind: str
@@ -87,8 +87,10 @@ def _tables(
     }
     one = next(iter(tables.values()))
     endings = ", ".join(sorted({plain_suffix(file) for file in files}))
-    told = f"{len(files)} {'table' if len(files) == 1 else 'tables'} ({endings}) with {one.columns.told()}"
-    return Recognised("tables", told, tables)
+    description = (
+        f"{len(files)} {'table' if len(files) == 1 else 'tables'} ({endings}) with {one.columns.description()}"
+    )
+    return Recognised("tables", description, tables)
 
 
 def _table(files: Sequence[Path], layout: Layout, columns: Mapping[str, str | Sequence[str]]) -> Table:
@@ -96,12 +98,12 @@ def _table(files: Sequence[Path], layout: Layout, columns: Mapping[str, str | Se
     if not first:
         raise UserError(f"{files[0]} has no row; give one with a query or a text in each")
     names = columns_of(first)
-    found = guessed(names, columns, where=str(files[0]))
+    roles = guessed(names, columns, where=str(files[0]))
     for other in files[1:]:
         there = columns_of(first_rows(other, layout, count=1))
-        if there and set(there) != set(columns_of(first[:1])) and guessed(there, columns, where=str(other)) != found:
+        if there and set(there) != set(columns_of(first[:1])) and guessed(there, columns, where=str(other)) != roles:
             raise UserError(f"{other} has other columns ({', '.join(there)}) than {files[0]}; give files of one form")
-    return Table(tuple(files), found)
+    return Table(tuple(files), roles)
 
 
 def _split_of(file: Path, path: Path) -> str:

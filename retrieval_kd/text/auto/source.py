@@ -79,7 +79,7 @@ class Auto(Source):
         try:
             layout = Layout(node["encoding"], tuple(node["header"]))
             holds = recognised(at_home(str(node["path"])), layout, node["columns"])
-        except UserError:  # told where the corpus is looked at
+        except UserError:  # reported where the corpus is looked at
             return {}
         why = f"{node['path']} is {holds.because}"
         idle = set() if holds.kind == "documents" else {"passage_words"}
