@@ -53,7 +53,7 @@ def _write(folder: Path, collection: Collection, tokenizer: str, join: Join) -> 
         for block in track(
             _blocks(collection.values()),
             total=-(-len(collection) // _TEXTS_AT_ONCE),
-            what="tokenising passages (blocks)",
+            label="tokenising passages (blocks)",
         ):
             pieces = _pieces(words, block, join)
             raw.write(pieces.ids.tobytes())

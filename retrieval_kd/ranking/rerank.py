@@ -96,7 +96,7 @@ class Rescoring:
             return self._fused(self.scorer, folder)
         make, order = self._maker()
         scores = np.empty(len(order), dtype=np.float32)
-        scores[order] = scores_of(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
+        scores[order] = scores_of(make, len(order), folder, label=f"scoring pairs by a {self.scorer.kind} scorer")
         return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)
 
     def assist(self, folder: Path, *, within: Path) -> None:

@@ -15,7 +15,7 @@ def texts(of: Task) -> dict[str, str]:
 
 
 def relevant(of: Task) -> dict[str, tuple[str, ...]]:
-    return {asked.id: asked.relevant for asked in of.asked}
+    return {query.id: query.relevant for query in of.judged}
 
 
 def test_a_docstring_is_a_paragraph_and_the_rest() -> None:
@@ -32,7 +32,7 @@ def test_a_summary_looks_for_the_rest_and_every_other_docstring_is_a_passage() -
         thin="Say it to somebody.\n\nOne two three four.",
         alone="Nothing else is said.",
     )
-    assert [(asked.id, asked.text, asked.relevant) for asked in made.asked] == [
+    assert [(query.id, query.text, query.relevant) for query in made.judged] == [
         ("f?", "Say it to everybody.", ("f",)),
         ("long?", "Much too long to be asked.", ("long",)),
     ]
@@ -48,7 +48,7 @@ def test_a_summary_looks_for_the_rest_and_every_other_docstring_is_a_passage() -
 
 def test_a_summary_that_stands_in_its_own_body_is_no_query() -> None:
     made = task(f="Say it to everybody.\n\nFirst say it, to everybody, twice.")
-    assert made.asked == []
+    assert made.judged == []
     assert texts(made) == {"f": "Say it to everybody.\n\nFirst say it, to everybody, twice."}
 
 
@@ -92,7 +92,7 @@ def test_queries_with_equal_or_near_equal_bodies_fall_in_one_split() -> None:
         for number in range(40)
     }
     apart = {f"g{number}": f"Tell number {number} there.\n\n" + f"w{number} " * 8 for number in range(40)}
-    splits = {asked.id: asked.split for asked in task(**numbered, **apart).asked}
+    splits = {query.id: query.split for query in task(**numbered, **apart).judged}
     assert len({splits[f"{name}?"] for name in numbered}) == 1
     assert {splits[f"{name}?"] for name in apart} == {"train", "dev", "test"}
 

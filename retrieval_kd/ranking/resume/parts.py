@@ -30,13 +30,13 @@ class Parts:
     passages: int
     depth: int
 
-    def best(self, best_of: TopKOf, *, what: str) -> TopK:
-        """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
+    def best(self, best_of: TopKOf, *, label: str) -> TopK:
+        """The best of all passages; `label` names them on the bar. The parts are removed as soon as they are merged."""
         best = TopK(self.queries, self.depth)
         if is_intact(self._whole):
             _add(best, np.load(self._whole))
         else:
-            parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
+            parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), label=label)
             for part in range(parts.shards):
                 _add(best, parts.shard(part))
             locked_write(self._whole, lambda file: np.save(file, _packed(best)), wait=True)

@@ -96,8 +96,8 @@ class Shards:
         return np.concatenate([block[-first % step :: step] for first, block in self.blocks(self.rows_per_shard)])
 
 
-def fill(shards: Shards, make: Make | Whole, *, what: str) -> Shards:
-    """Make the shards that are missing or cut short; `what` names the rows on the bar.
+def fill(shards: Shards, make: Make | Whole, *, label: str) -> Shards:
+    """Make the shards that are missing or cut short; `label` names the rows on the bar.
 
     Each is written aside and renamed, so a kill costs one shard at most. Processes that do this at once share the work:
     a shard that another is making is passed over, and waited for at the end.
@@ -105,7 +105,7 @@ def fill(shards: Shards, make: Make | Whole, *, what: str) -> Shards:
     shards.folder.mkdir(parents=True, exist_ok=True)
     missing = [shard for shard in range(shards.shards) if not shards.is_whole(shard)]
     left = sum(len(shards.rows(shard)) for shard in missing)
-    stream = track((row for shard in missing for row in shards.rows(shard)), total=left, what=what)
+    stream = track((row for shard in missing for row in shards.rows(shard)), total=left, label=label)
     for shard in missing:
         rows = islice(stream, len(shards.rows(shard)))
         _make_one(shards, shard, rows, make, wait=False)
