@@ -111,7 +111,7 @@ def test_both_sides_of_a_pair_are_cut_to_their_own_length() -> None:
 
 def test_a_passage_without_words_that_is_there_makes_a_pair_with_its_frame() -> None:
     queries, passages = Ragged.of([[20], [21], [22]]), Ragged.of([[30, 31], [], []])
-    tokens = joined(queries, passages, (QUERY, PASSAGE), there=np.array([False, True, False]))
+    tokens = joined(queries, passages, (QUERY, PASSAGE), present=np.array([False, True, False]))
     assert ids(tokens)[1] == [CLS, 8, 21, SEP, 9, SEP, 0, 0]
     assert words(tokens)[1] == [0, 0, 1, 0, 0, 0, 0, 0]
     assert tokens.segment[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]

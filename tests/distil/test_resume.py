@@ -214,7 +214,7 @@ def refreshed(
     ground: Ground, made: Mortal, folder: Path, *, save_every: int, mined: list[Run], relisted: list[Run]
 ) -> None:
     """A training that mines anew every two steps."""
-    values = {"refresh_every": 2, "mine": miner(ground, made, mined), "relisted": relisted.append}
+    values = {"refresh_every": 2, "mine": miner(ground, made, mined), "on_new_run": relisted.append}
     training.train(ground, made, folder, save_every=save_every, **values)
 
 

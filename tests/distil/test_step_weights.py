@@ -45,7 +45,7 @@ def test_a_moving_bar_survives_a_break(ground: Ground, tmp_path: Path) -> None:
 
     def trained(curriculum: FalseNegatives, folder: Path) -> None:
         made = taught(ground, curriculum)
-        options = {"mine": lambda: mined, "relisted": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
+        options = {"mine": lambda: mined, "on_new_run": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
         training.train(ground, made, folder, save_every=1, refresh_every=2, negatives=4, **options)
 
     values = {key: value for key, value in option("curriculum", "false_negatives").items() if key != "_target_"}

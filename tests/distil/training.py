@@ -123,7 +123,7 @@ def lists(
     seed: int = 0,
     workers: int = 0,
     mine: Callable[[], Run] | None = None,
-    relisted: Callable[[Run], None] | None = None,
+    on_new_run: Callable[[Run], None] | None = None,
     **values: Any,
 ) -> ListsDataModule:
     """The data module of a distiller; `values` go into the data option."""
@@ -139,7 +139,7 @@ def lists(
         workers=workers,
         scores=stored_scores({role: made.scorer(role) for role in made.scorers}),
         mine=mine,
-        relisted=relisted,
+        on_new_run=on_new_run,
     )
 
 
