@@ -15,11 +15,11 @@ Array = NDArray[Any]
 WHOLE = np.arange(22, dtype=np.float32).reshape(11, 2)
 
 
-def from_whole(asked: list[int]) -> Any:
+def from_whole(numbers_made: list[int]) -> Any:
     """Makes rows of WHOLE and notes which were asked for."""
 
     def make(rows: Array) -> Array:
-        asked.extend(rows.tolist())
+        numbers_made.extend(rows.tolist())
         return WHOLE[rows]
 
     return make
@@ -46,9 +46,9 @@ def test_eleven_rows_in_shards_of_four_are_three_files_that_read_as_the_whole(tm
 
 def test_a_second_filling_makes_nothing(tmp_path: Path) -> None:
     fill(Shards(tmp_path, 11, 4), from_whole([]), label="rows")
-    asked: list[int] = []
-    fill(Shards(tmp_path, 11, 4), from_whole(asked), label="rows")
-    assert asked == []
+    numbers_made: list[int] = []
+    fill(Shards(tmp_path, 11, 4), from_whole(numbers_made), label="rows")
+    assert numbers_made == []
 
 
 def test_a_shard_with_one_bit_changed_is_made_again_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -56,9 +56,9 @@ def test_a_shard_with_one_bit_changed_is_made_again_and_named(tmp_path: Path, ca
     content = bytearray(shards.path(1).read_bytes())
     content[-1] ^= 1
     shards.path(1).write_bytes(content)
-    asked: list[int] = []
-    np.testing.assert_array_equal(read(fill(shards, from_whole(asked), label="rows")), WHOLE)
-    assert asked == [4, 5, 6, 7]
+    numbers_made: list[int] = []
+    np.testing.assert_array_equal(read(fill(shards, from_whole(numbers_made), label="rows")), WHOLE)
+    assert numbers_made == [4, 5, 6, 7]
     assert caplog.messages == [f"{shards.path(1)} is not what was written there: it is made again"]
 
 
@@ -66,9 +66,9 @@ def test_after_a_kill_only_the_shards_that_are_missing_or_cut_short_are_made(tmp
     shards = fill(Shards(tmp_path, 11, 4), from_whole([]), label="rows")
     shards.path(0).unlink()
     shards.path(2).write_bytes(shards.path(2).read_bytes()[:-3])
-    asked: list[int] = []
-    fill(shards, from_whole(asked), label="rows")
-    assert asked == [0, 1, 2, 3, 8, 9, 10]
+    numbers_made: list[int] = []
+    fill(shards, from_whole(numbers_made), label="rows")
+    assert numbers_made == [0, 1, 2, 3, 8, 9, 10]
     np.testing.assert_array_equal(read(shards), WHOLE)
 
 
@@ -86,17 +86,17 @@ def test_an_exception_while_a_shard_is_made_leaves_the_ones_before_it(tmp_path: 
 
 
 def test_a_shard_that_another_process_made_meanwhile_is_not_made_again(tmp_path: Path) -> None:
-    asked: list[int] = []
+    numbers_made: list[int] = []
     shards = Shards(tmp_path, 11, 4)
 
     def make(rows: Array) -> Array:
-        asked.extend(rows.tolist())
+        numbers_made.extend(rows.tolist())
         np.save(shards.path(1), WHOLE[4:8])
         write_sum(shards.path(1), shards.path(1))
         return WHOLE[rows]
 
     np.testing.assert_array_equal(read(fill(shards, make, label="rows")), WHOLE)
-    assert asked == [0, 1, 2, 3, 8, 9, 10]
+    assert numbers_made == [0, 1, 2, 3, 8, 9, 10]
 
 
 def test_what_a_killed_process_began_is_overwritten(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_what_a_killed_process_began_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_two_at_once_share_the_work(tmp_path: Path) -> None:
-    asked: list[int] = []
+    numbers_made: list[int] = []
     shards = Shards(tmp_path, 11, 1)
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(fill, shards, from_whole(asked), label="rows") for _ in range(2)]
+        both = [pool.submit(fill, shards, from_whole(numbers_made), label="rows") for _ in range(2)]
     for filled in both:
         np.testing.assert_array_equal(read(filled.result()), WHOLE)
-    assert sorted(asked) == list(range(11))
+    assert sorted(numbers_made) == list(range(11))
 
 
 def test_half_precision_is_kept_as_half_and_read_as_single(tmp_path: Path) -> None:
