@@ -50,7 +50,7 @@ def write_step(
             {**state, **{f"curriculum.{name}": value for name, value in module.guard.curriculum_before.items()}},
             folder / _STATE,
         )
-        (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "fault": about}) + "\n", encoding="utf-8")
+        (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "problem": about}) + "\n", encoding="utf-8")
         (folder / CONFIG).write_text(failed_steps.config, encoding="utf-8")
     return folder
 
@@ -66,7 +66,7 @@ def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) ->
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         parts = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["fault"]
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["problem"]
     except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
         raise UserError(f"{folder} cannot be read ({str(error).splitlines()[0]}); give a whole one") from None
     module.load_state_dict(state, strict=False)
