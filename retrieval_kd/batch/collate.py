@@ -181,9 +181,10 @@ class Collate:
         source, frames = self.sources[form], self._frames[form]
         if form.layout == "apart":
             return Texts(apart(source.queries, frames[0], queries), apart(passages, frames[1], numbers))
-        every = source.queries.take(np.repeat(queries, numbers.shape[1]))
+        repeated_queries = source.queries.take(np.repeat(queries, numbers.shape[1]))
         return Texts(
-            None, joined(every, passages.take(numbers.reshape(-1)), frames, present=present).fold(*numbers.shape)
+            None,
+            joined(repeated_queries, passages.take(numbers.reshape(-1)), frames, present=present).fold(*numbers.shape),
         )
 
 

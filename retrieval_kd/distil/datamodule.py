@@ -155,12 +155,12 @@ class ListsDataModule(pl.LightningDataModule):
         scores_by_file: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
             drawable_lists = within(lists, self.data.windows)
-            scores_by_file[file], lacking, every = stored_scores(
+            scores_by_file[file], lacking, total = stored_scores(
                 run, missing, self.queries, self.corpus, drawable_lists, positives, file=file
             )
             if lacking:
                 outcome = "are left out" if missing == "drop" else "take the lowest of their query"
-                self.tell(f"{lacking} of {every} candidates have no score in {file}: they {outcome}")
+                self.tell(f"{lacking} of {total} candidates have no score in {file}: they {outcome}")
             if missing == "drop":
                 scored = drawable(self.run, self.queries, self.corpus, grades, list(scores_by_file.values()))
                 lists = apart(scored, copied, self.corpus)

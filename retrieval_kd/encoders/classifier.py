@@ -87,7 +87,7 @@ class ClassifierHead(nn.Module):
     def with_backbone(self, backbone: Any) -> Iterator[Any]:
         """The classifier whole, over this backbone."""
         stand_in, config = getattr(self.model, self.name), self.model.config
-        bare = backbone.pooler if stand_in.pooler is not None else None
+        own_pooler = backbone.pooler if stand_in.pooler is not None else None
         if stand_in.pooler is not None:
             backbone.pooler = stand_in.pooler
         setattr(self.model, self.name, backbone)
@@ -98,7 +98,7 @@ class ClassifierHead(nn.Module):
             setattr(self.model, self.name, stand_in)
             self.model.config = config
             if stand_in.pooler is not None:
-                backbone.pooler = bare
+                backbone.pooler = own_pooler
 
 
 class _StandIn(nn.Module):

@@ -179,8 +179,8 @@ class TextEncoder(nn.Module):
             with torch.random.fork_rng():
                 before = states_of(self.backbone)
                 self.save(folder, head=head)
-                again = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
-                after = states_of(again.backbone).to(before.device)
+                reloaded = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
+                after = states_of(reloaded.backbone).to(before.device)
         except Exception as error:  # whatever it is, it would come when training ends
             raise UserError(
                 f"{subject} cannot be saved and read again ({last_line(error)}); give other layers, or null"

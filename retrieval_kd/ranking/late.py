@@ -64,8 +64,8 @@ class Late(Ranker):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        every = f"every passage is compared; give {at}.candidates, or set ranker=rerank"
-        return {} if node["candidates"] else {"candidates_per_query": every}
+        why = f"every passage is compared; give {at}.candidates, or set ranker=rerank"
+        return {} if node["candidates"] else {"candidates_per_query": why}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         scratch = self._scratch_of(queries)

@@ -66,7 +66,11 @@ def _choice(names: list[str]) -> str:
 
 def _activation(encoder: Path, config: Mapping[str, Any], outer: Mapping[str, Any]) -> str:
     """sentence-transformers applies it to the logits, and says which in one of three places."""
-    own = config.get("sentence_transformers") or {}
-    places = (own.get("activation_fn"), config.get("sbert_ce_default_activation_function"), outer.get("activation_fn"))
+    inner = config.get("sentence_transformers") or {}
+    places = (
+        inner.get("activation_fn"),
+        config.get("sbert_ce_default_activation_function"),
+        outer.get("activation_fn"),
+    )
     name = next((place for place in places if place is not None), "torch.nn.Identity")
     return activation(encoder, str(name))

@@ -182,8 +182,8 @@ def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
         known.append(int(tokenizer["model_max_length"]))
     form = {}
     for side, key in (("query", "query_length"), ("document", "passage_length")):
-        if own := encoder.config.get(f"{side}_length"):
-            form[key] = int(own)
+        if side_length := encoder.config.get(f"{side}_length"):
+            form[key] = int(side_length)
         elif known:
             form[key] = min(known)
     return form

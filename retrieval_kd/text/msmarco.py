@@ -86,11 +86,13 @@ class MsMarco(Source):
         texts: dict[str, str] = {}
         splits: dict[str, Judgments] = {}
         for split, path in self.queries.items():
-            own = _queries(path)
-            other = next((name for name in own if texts.get(name, own[name]) != own[name]), None)
+            file_queries = _queries(path)
+            other = next(
+                (name for name in file_queries if texts.get(name, file_queries[name]) != file_queries[name]), None
+            )
             if other is not None:
                 raise UserError(f"{path} gives query {other!r} another text than a file before it; give one text")
-            texts |= own
+            texts |= file_queries
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
             splits[split] = Judgments.of(rows)
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}

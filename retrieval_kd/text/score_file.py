@@ -174,12 +174,12 @@ def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path
     another score.
     """
     order = np.argsort(pairs, kind="stable")
-    again = pairs[order][1:] == pairs[order][:-1]
+    repeated = pairs[order][1:] == pairs[order][:-1]
     other = np.zeros(len(pairs), bool)
-    other[order[1:][again & (scores[order][1:] != scores[order][:-1])]] = True
+    other[order[1:][repeated & (scores[order][1:] != scores[order][:-1])]] = True
     _refuse(other, path, layout, "scores passage {passage!r} for query {query!r} again and differently; give one score")
     once = np.ones(len(pairs), bool)
-    once[order[1:][again]] = False
+    once[order[1:][repeated]] = False
     return once
 
 

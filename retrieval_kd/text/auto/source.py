@@ -103,7 +103,7 @@ class Auto(Source):
         return [*(file for table in self.holds.tables.values() for file in table.files), *self.holds.files]
 
     def options(self) -> Mapping[str, Any]:
-        own = {
+        options = {
             "kind": self.holds.kind,
             "tables": {split: [table.columns, len(table.files)] for split, table in self.holds.tables.items()},
             "layout": self.layout,
@@ -111,7 +111,11 @@ class Auto(Source):
             "passage_words": self.passage_words if self.holds.kind == "documents" else None,
             "pseudo": [self.pseudo, self.pseudo_most],
         }
-        return own if self._inner is None else {**own, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
+        return (
+            options
+            if self._inner is None
+            else {**options, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
+        )
 
     def read(self) -> Parsed:
         _log.info("%s: %s", self.path, self.holds.because)

@@ -64,9 +64,9 @@ def _csv_rows(path: Path, layout: Layout) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise _not_decoded(path, layout.encoding, error) from None
     delimiter = _delimiter(head, tabs=plain_suffix(path) == ".tsv")
-    bare = delimiter == "\t" and not _quoted(head, delimiter)
+    unquoted = delimiter == "\t" and not _quoted(head, delimiter)
     with _text(path, layout.encoding) as file:
-        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE if bare else csv.QUOTE_MINIMAL)
+        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL)
         try:
             names = list(layout.names) or [name.strip() for name in next(reader, [])]
             if len(set(names)) != len(names):
