@@ -63,9 +63,9 @@ class Collate:
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        local, left = divmod(sampling.queries_per_step, ranks)
+        local, remainder = divmod(sampling.queries_per_step, ranks)
         if (
-            left
+            remainder
             or queries_per_pool < 1
             or sampling.queries_per_step % queries_per_pool
             or max(local, queries_per_pool) % min(local, queries_per_pool)
@@ -125,9 +125,9 @@ class Collate:
         first = listed[rising].searchsorted(relevant)
         times = listed[rising].searchsorted(relevant, "right") - first
         query, column = np.repeat(np.repeat(np.arange(queries), sizes), times), rising[places(first, times)]
-        here = column // (columns * pools) == query // pools
+        in_pool = column // (columns * pools) == query // pools
         known_positives = np.zeros((queries, columns * pools), dtype=bool)
-        known_positives[query[here], column[here] % (columns * pools)] = True
+        known_positives[query[in_pool], column[in_pool] % (columns * pools)] = True
         return known_positives
 
     def _dark_examples(self, drawn: Drawn, step: int) -> list[list[Words | None]]:
@@ -137,21 +137,23 @@ class Collate:
         return self.edits(drawn, step, longest=max((form.passage_length for form in self.sources), default=0))
 
     def _texts(self, drawn: Drawn, examples: list[list[Words | None]]) -> dict[Tokenisation, Texts]:
-        mine = slice(self.first, self.first + self.local)
-        queries, numbers = drawn.queries[mine], drawn.passages[mine]
+        local_queries = slice(self.first, self.first + self.local)
+        queries, numbers = drawn.queries[local_queries], drawn.passages[local_queries]
         new = (
             {}
             if self.edits is None
             else {
                 (row + 1) * numbers.shape[1] - len(copies) + copy: words
-                for row, copies in enumerate(examples[mine])
+                for row, copies in enumerate(examples[local_queries])
                 for copy, words in enumerate(copies)
                 if words is not None
             }
         )
         passages = self._passages(numbers, new)
-        there = numbers.reshape(-1) >= 0
-        return {form: self._write(form, queries, *passages[form.tokenizer, form.join], there) for form in self.sources}
+        present = numbers.reshape(-1) >= 0
+        return {
+            form: self._write(form, queries, *passages[form.tokenizer, form.join], present) for form in self.sources
+        }
 
     def _passages(
         self, numbers: np.ndarray, new: Mapping[int, Words]
@@ -169,18 +171,21 @@ class Collate:
             if new:
                 words = vocabulary(form.folder)
                 texts = words.ragged([written(example, words.mask_text) for example in new.values()])
-                whole = pieces.take(numbers.reshape(-1)).filled(np.array(list(new)), texts)
-                candidates[key] = whole, np.arange(len(whole)).reshape(numbers.shape)
+                all_pieces = pieces.take(numbers.reshape(-1)).filled(np.array(list(new)), texts)
+                candidates[key] = all_pieces, np.arange(len(all_pieces)).reshape(numbers.shape)
         return candidates
 
     def _write(
-        self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray, there: np.ndarray
+        self, form: Tokenisation, queries: np.ndarray, passages: Ragged, numbers: np.ndarray, present: np.ndarray
     ) -> Texts:
         source, frames = self.sources[form], self._frames[form]
         if form.layout == "apart":
             return Texts(apart(source.queries, frames[0], queries), apart(passages, frames[1], numbers))
-        every = source.queries.take(np.repeat(queries, numbers.shape[1]))
-        return Texts(None, joined(every, passages.take(numbers.reshape(-1)), frames, there=there).fold(*numbers.shape))
+        repeated_queries = source.queries.take(np.repeat(queries, numbers.shape[1]))
+        return Texts(
+            None,
+            joined(repeated_queries, passages.take(numbers.reshape(-1)), frames, present=present).fold(*numbers.shape),
+        )
 
 
 def pairs(queries: np.ndarray, passages: np.ndarray, values: Sequence[float] | np.ndarray, *, collection: int) -> Pairs:

@@ -56,9 +56,9 @@ class Dark:
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        of = {"noisy_positives": ("mask_ratio", "unit"), "reinforced_negatives": ("ratio", "how")}
-        none = {copies: keys for copies, keys in of.items() if not node[copies]}
-        return {key: f"there are no such copies; give {at}.{copies}" for copies, keys in none.items() for key in keys}
+        options_of = {"noisy_positives": ("mask_ratio", "unit"), "reinforced_negatives": ("ratio", "how")}
+        unused = {copies: keys for copies, keys in options_of.items() if not node[copies]}
+        return {key: f"there are no such copies; give {at}.{copies}" for copies, keys in unused.items() for key in keys}
 
     @property
     def copies(self) -> int:

@@ -97,8 +97,8 @@ def _further_problems(further: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Windows whose keys or values are not those of a window."""
     numbers, orders = ("negatives", "first", "last"), get_args(Order)
     for place, window in enumerate(further):
-        whole = set(window) == {*numbers, "order"} and all(type(window[name]) is int for name in numbers)
-        if not whole or window["order"] not in orders:
+        well_formed = set(window) == {*numbers, "order"} and all(type(window[name]) is int for name in numbers)
+        if not well_formed or window["order"] not in orders:
             yield (
                 f"data.further[{place}]={dict(window)}: give {', '.join(numbers)} as whole numbers, and order as "
                 f"{' or '.join(orders)}"
@@ -179,7 +179,7 @@ def within(lists: Lists, windows: Sequence[Window]) -> Lists:
     return Lists(offsets, lists.passages[inside], lists.scores[inside])
 
 
-class Known(NamedTuple):
+class StoredScores(NamedTuple):
     """A file's scores of the candidates, and how many of all candidates have none there."""
 
     scores: Pairs
@@ -187,7 +187,7 @@ class Known(NamedTuple):
     candidates: int
 
 
-def stored(
+def stored_scores(
     run: Run,
     missing: Missing,
     queries: Sequence[str],
@@ -196,7 +196,7 @@ def stored(
     positives: Lists,
     *,
     file: str,
-) -> Known:
+) -> StoredScores:
     """A file's scores of the candidates. One without a score raises UserError (`error`), stays unknown (`drop`), or
     takes the lowest score that its query has in the file (`minimum`; of a query that is not there, all stay unknown).
 
@@ -225,13 +225,13 @@ def stored(
         query, passage = query[has_lowest], passage[has_lowest]
         both = np.concatenate([owner, query]), np.concatenate([passages, passage])
         known = pairs(*both, np.concatenate([scores, lowest[query]]), collection=size)
-    return Known(known, *counts)
+    return StoredScores(known, *counts)
 
 
 def _of_collection(run: Run, corpus: Corpus) -> Run:
     """The rows whose passage the collection holds."""
-    held = corpus.collection.positions(run.passage_ids) >= 0
-    return run.keep(held[run.numbers])
+    in_collection = corpus.collection.positions(run.passage_ids) >= 0
+    return run.keep(in_collection[run.numbers])
 
 
 def _rows(run: Run, queries: Sequence[str], corpus: Corpus) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

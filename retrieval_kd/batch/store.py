@@ -53,7 +53,7 @@ def _write(folder: Path, collection: Collection, tokenizer: str, join: Join) -> 
         for block in track(
             _blocks(collection.values()),
             total=-(-len(collection) // _TEXTS_AT_ONCE),
-            what="tokenising passages (blocks)",
+            label="tokenising passages (blocks)",
         ):
             pieces = _pieces(words, block, join)
             raw.write(pieces.ids.tobytes())
@@ -61,9 +61,9 @@ def _write(folder: Path, collection: Collection, tokenizer: str, join: Join) -> 
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     np.save(folder / "offsets.npy", offsets)
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int32)), "fortran_order": False}
-    with open(folder / "ids.npy", "wb") as whole, open(folder / "ids.raw", "rb") as raw:
-        np.lib.format.write_array_header_2_0(whole, {**header, "shape": (int(offsets[-1]),)})
-        shutil.copyfileobj(raw, whole)  # not through a memory map, in which a full disk kills the process
+    with open(folder / "ids.npy", "wb") as array_file, open(folder / "ids.raw", "rb") as raw:
+        np.lib.format.write_array_header_2_0(array_file, {**header, "shape": (int(offsets[-1]),)})
+        shutil.copyfileobj(raw, array_file)  # not through a memory map, in which a full disk kills the process
     (folder / "ids.raw").unlink()
 
 

@@ -108,17 +108,17 @@ class Tokenisation:
 
 
 def write(
-    texts: Ragged, frame: Frame, numbers: np.ndarray | None = None, *, there: np.ndarray | None = None
+    texts: Ragged, frame: Frame, numbers: np.ndarray | None = None, *, present: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Put each text (of these numbers; null: all) into its frame: ids, mask and word, each [text token], cut to the
-    frame's length, and filled up behind its closing pieces; an empty text stays empty, but where it is `there` has its
-    frame alone.
+    frame's length, and filled up behind its closing pieces; an empty text stays empty, but where it is `present` has
+    its frame alone.
     """
     before, after = len(frame.opening), len(frame.closing)
     room = frame.length - before - after
     starts, lengths = texts.spans(numbers)
     lengths = np.minimum(lengths, room).astype(np.int32)
-    longest, filled_in = int(lengths.max(initial=0)), lengths > 0 if there is None else there
+    longest, filled_in = int(lengths.max(initial=0)), lengths > 0 if present is None else present
     filled = filled_in * np.int32(room) if frame.fill >= 0 else lengths
     total = (filled + (before + after)) * filled_in
     column = np.arange(max(int(total.max(initial=0)), before, 1), dtype=np.int32)
@@ -170,17 +170,17 @@ def apart(texts: Ragged, frame: Frame, numbers: np.ndarray | None = None) -> Tok
 
 
 def joined(
-    queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame], *, there: np.ndarray | None = None
+    queries: Ragged, passages: Ragged, frames: tuple[Frame, Frame], *, present: np.ndarray | None = None
 ) -> Tokens:
     """Row i of the queries followed by row i of the passages, [pair token]; a pair that lacks one of them is empty, but
-    a passage without words that is `there` (null: none is) has its frame, or is the query alone where that is empty,
+    a passage without words that is `present` (null: none is) has its frame, or is the query alone where that is empty,
     since a scorer must say something of it.
     """
     left = write(queries, frames[0])
     listed = np.diff(passages.offsets) > 0
-    if there is not None:
-        listed |= there
-    right = write(passages, frames[1], there=listed)
+    if present is not None:
+        listed |= present
+    right = write(passages, frames[1], present=listed)
     both = np.asarray(left[1].any(axis=1) & listed)
     start, size = left[1].sum(axis=1) * both, right[1].sum(axis=1) * both
     width = max(int((start + size).max(initial=0)), 1)

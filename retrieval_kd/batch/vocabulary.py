@@ -44,14 +44,14 @@ class Vocabulary:
         [CLS] q [SEP] p [SEP] for BERT, <s> q </s></s> p </s> for RoBERTa.
         """
         backend = self._tokenizer.backend_tokenizer
-        whole = backend.encode("a", "a", add_special_tokens=True)
-        sides = list(whole.sequence_ids)
+        encoded = backend.encode("a", "a", add_special_tokens=True)
+        sides = list(encoded.sequence_ids)
         first, second = sides.index(0), sides.index(1)
         end = len(sides) - sides[::-1].index(1)
         between = [
-            piece for piece, side in zip(whole.ids[first:second], sides[first:second], strict=True) if side is None
+            piece for piece, side in zip(encoded.ids[first:second], sides[first:second], strict=True) if side is None
         ]
-        return tuple(whole.ids[:first]), tuple(between), tuple(whole.ids[end:])
+        return tuple(encoded.ids[:first]), tuple(between), tuple(encoded.ids[end:])
 
     @cached_property
     def last(self) -> int:
@@ -101,10 +101,10 @@ class Vocabulary:
 
 def vocabulary(folder: str) -> Vocabulary:
     """The vocabulary of a folder, read once a process, and again when a file of the folder has changed."""
-    return _read(folder, tuple(file_state(path) for path in tokenizer_files(Path(folder))))
+    return _vocabulary_of(folder, tuple(file_state(path) for path in tokenizer_files(Path(folder))))
 
 
 @lru_cache(maxsize=8)
-def _read(folder: str, state: tuple[object, ...]) -> Vocabulary:
+def _vocabulary_of(folder: str, state: tuple[object, ...]) -> Vocabulary:
     """The vocabulary of a folder whose files are in this state."""
     return Vocabulary(folder)

@@ -16,7 +16,7 @@ class Curriculum(nn.Module, ABC):
     """Weighs each step's queries and candidates; `judge` is the role whose scores it goes by, None if it needs none.
 
     What it can do beside letting all that is listed count as judged: it `weights_queries`, `filters` candidates,
-    `labels` them, or drops dark examples (`drops_dark`). `moved` are the options that act at a re-mining alone.
+    `labels` them, or drops dark examples (`drops_dark`). `refresh_options` are those that act at a re-mining alone.
     """
 
     judge: str | None = None
@@ -24,13 +24,13 @@ class Curriculum(nn.Module, ABC):
     filters: ClassVar[bool] = False
     labels: ClassVar[bool] = False
     drops_dark: ClassVar[bool] = False
-    moved: ClassVar[tuple[str, ...]] = ()
+    refresh_options: ClassVar[tuple[str, ...]] = ()
 
     def idle(self, negatives: int) -> str | None:
         """Why nothing comes of it over lists of so many negatives, and what would make it act; None if it may act."""
         return None
 
-    def unreached(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
+    def unused_parts(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
         """A sentence for each part of it that acts on no list whose negatives come from these ranks, (first, last)."""
         return iter(())
 

@@ -32,7 +32,7 @@ class FalseNegatives(Curriculum):
     """
 
     filters = True
-    moved = ("margin_last", "rounds", "momentum")
+    refresh_options = ("margin_last", "rounds", "momentum")
     bar: Tensor
     seen: Tensor
     round: Tensor

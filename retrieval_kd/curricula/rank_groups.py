@@ -34,7 +34,7 @@ class RankGroups(Curriculum):
                 f"label a number or {RECIPROCAL}"
             )
 
-    def unreached(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
+    def unused_parts(self, ranks: Sequence[tuple[int, int]]) -> Iterator[str]:
         lasts = [int(last or 0) for last, _ in self.groups]
         drawn = " and ".join(f"{first} to {last}" for first, last in ranks) or "none"
         for place, (begins, ends) in enumerate(pairwise([0, *lasts])):
@@ -59,6 +59,6 @@ class RankGroups(Curriculum):
 
     def _fit(self) -> bool:
         lasts = [last for last, _ in self.groups]
-        whole = [last for last in lasts if isinstance(last, int)]
-        rising = [0, *lasts] == sorted({0, *whole})
+        numbers = [last for last in lasts if isinstance(last, int)]
+        rising = [0, *lasts] == sorted({0, *numbers})
         return rising and all(label == RECIPROCAL or isinstance(label, int | float) for _, label in self.groups)

@@ -22,7 +22,7 @@ from retrieval_kd.batch.lists import (
     has_list,
     judged,
     short,
-    stored,
+    stored_scores,
     with_copies,
     within,
 )
@@ -44,8 +44,8 @@ class ListsDataModule(pl.LightningDataModule):
 
     `forms` are the tokenisations that the scorers ask for, `scores` the files of stored scorers with what they do about
     a missing one. `start` queries were drawn before step 0. `mine` makes a run with the student as it is (for
-    `refresh_every`); its runs are saved in `folder`, so that a resumed training reads what it read before; `relisted`
-    is called with every new one. Raises UserError if no query has a list.
+    `refresh_every`); its runs are saved in `folder`, so that a resumed training reads what it read before;
+    `on_new_run` is called with every new one. Raises UserError if no query has a list.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class ListsDataModule(pl.LightningDataModule):
         workers: int = 0,
         scores: Mapping[str, tuple[Run, Missing]] | None = None,
         mine: Callable[[], Run] | None = None,
-        relisted: Callable[[Run], None] | None = None,
+        on_new_run: Callable[[Run], None] | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__()
         self.corpus, self.data, self.seed, self.steps, self.workers = corpus, data, seed, steps, workers
         self.forms, self.artifacts, self.folder, self.start = forms, artifacts, folder, start
-        self.scores, self.mine, self.relisted = dict(scores or {}), mine, relisted
+        self.scores, self.mine, self.on_new_run = dict(scores or {}), mine, on_new_run
         self.tell = tell
         self.run = Run.of({}) if data.candidates is None else Run.read(Path(data.candidates))
         names = (*corpus.splits.get("train", ()), *(corpus.unjudged if data.unjudged else ()))
@@ -109,7 +109,7 @@ class ListsDataModule(pl.LightningDataModule):
         data, (grades, positives) = self.data, judged(self.corpus, self.queries)
         listed = drawable(self.run, self.queries, self.corpus, grades)
         copied = with_copies(positives, listed.passages, self.corpus)
-        lists, known = self._lists_and_scores(listed, copied, grades, positives)
+        lists, scores_by_file = self._lists_and_scores(listed, copied, grades, positives)
         self._measure(lists)
         return Collate(
             Sampling(self.seed, data.queries_per_step, data.windows, data.positive, self.start),
@@ -117,7 +117,7 @@ class ListsDataModule(pl.LightningDataModule):
             positives=positives,
             known=copied,
             grades=grades,
-            stored=known,
+            stored=scores_by_file,
             sources={form: self._source(form) for form in self.forms},
             passages=len(self.corpus.collection),
             queries_per_pool=data.queries_per_pool or data.queries_per_step,
@@ -137,8 +137,10 @@ class ListsDataModule(pl.LightningDataModule):
                 "without what is judged relevant: give data.first and data.last within that, or longer lists"
             )
         if self.short:
-            asked = sum(window.negatives for window in windows)
-            self.tell(f"{self.short} of {len(self.queries)} training queries have fewer negatives than {asked} to draw")
+            negatives = sum(window.negatives for window in windows)
+            self.tell(
+                f"{self.short} of {len(self.queries)} training queries have fewer negatives than {negatives} to draw"
+            )
 
     def _lists_and_scores(
         self, listed: Lists, copied: Lists, grades: Pairs, positives: Lists
@@ -150,19 +152,19 @@ class ListsDataModule(pl.LightningDataModule):
         self.copies = len(listed.passages) - len(lists.passages)
         for sentence in copies_message(self.copies):
             self.tell(sentence)
-        known: dict[str, Pairs] = {}
+        scores_by_file: dict[str, Pairs] = {}
         for file, (run, missing) in sorted(self.scores.items(), key=lambda item: item[1][1] != "drop"):
             drawable_lists = within(lists, self.data.windows)
-            known[file], lacking, every = stored(
+            scores_by_file[file], lacking, total = stored_scores(
                 run, missing, self.queries, self.corpus, drawable_lists, positives, file=file
             )
             if lacking:
-                what = "are left out" if missing == "drop" else "take the lowest of their query"
-                self.tell(f"{lacking} of {every} candidates have no score in {file}: they {what}")
+                outcome = "are left out" if missing == "drop" else "take the lowest of their query"
+                self.tell(f"{lacking} of {total} candidates have no score in {file}: they {outcome}")
             if missing == "drop":
-                scored = drawable(self.run, self.queries, self.corpus, grades, list(known.values()))
+                scored = drawable(self.run, self.queries, self.corpus, grades, list(scores_by_file.values()))
                 lists = apart(scored, copied, self.corpus)
-        return lists, known
+        return lists, scores_by_file
 
     def _mined_run(self, step: int, *, is_new: bool) -> Run:
         """The run of the last refresh, from its file where there is one; rank 0 mines, the others wait."""
@@ -174,8 +176,8 @@ class ListsDataModule(pl.LightningDataModule):
             time.sleep(_BETWEEN_LOOKS)
         barrier()
         run = Run.read(path)
-        if is_new and self.relisted is not None:
-            self.relisted(run)
+        if is_new and self.on_new_run is not None:
+            self.on_new_run(run)
         return run
 
     def _source(self, form: Tokenisation) -> Source:

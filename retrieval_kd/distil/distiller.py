@@ -97,8 +97,8 @@ class Distiller(pl.LightningModule):
             named = [pair for pair in part if id(pair[1]) not in seen]
             seen |= {id(value) for _, value in named}
             owned[role] = named
-        beside = [*self.objective.named_parameters(), *self.curriculum.named_parameters()]
-        return {**owned, "terms": beside} if beside else owned
+        other_parameters = [*self.objective.named_parameters(), *self.curriculum.named_parameters()]
+        return {**owned, "terms": other_parameters} if other_parameters else owned
 
     def train(self, mode: bool = True) -> "Distiller":
         """Learners in training mode; frozen ones stay in eval, though never an encoder that a learner shares."""

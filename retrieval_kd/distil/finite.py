@@ -20,8 +20,8 @@ class NotFinite(RuntimeError):
     unknown.
     """
 
-    def __init__(self, what: str, batch: Candidates, rows: Sequence[int]) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, batch: Candidates, rows: Sequence[int]) -> None:
+        super().__init__(message)
         self.batch, self.rows = batch, rows
 
 
@@ -101,8 +101,8 @@ def gradient_error(owned: Mapping[str, Sequence[tuple[str, nn.Parameter]]], batc
     named = [(f"{role}.{name}", value.grad) for role, pairs in owned.items() for name, value in pairs]
     wrong = [name for name, gradient in named if gradient is not None and not bool(gradient.isfinite().all())]
     more = f" and of {len(wrong) - 1} more tensors" if len(wrong) > 1 else ""
-    what = f"the gradient of {wrong[0]}{more} is not finite" if wrong else "the norm of all gradients is not finite"
-    return NotFinite(what, batch, range(len(batch.query_id)))
+    message = f"the gradient of {wrong[0]}{more} is not finite" if wrong else "the norm of all gradients is not finite"
+    return NotFinite(message, batch, range(len(batch.query_id)))
 
 
 def named_queries(error: NotFinite, names: Sequence[str]) -> str:

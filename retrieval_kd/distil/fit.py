@@ -22,7 +22,7 @@ from retrieval_kd.distil.forecast import Forecast
 from retrieval_kd.distil.gather import rank
 from retrieval_kd.distil.heartbeat import Heartbeat
 from retrieval_kd.distil.optimise import OptimConfig
-from retrieval_kd.distil.progress import Meter, shown
+from retrieval_kd.distil.progress import Meter, progress_callback
 from retrieval_kd.distil.reproducer import FailedSteps, write_step
 from retrieval_kd.distil.states import SaveStates, StateFiles, newest
 from retrieval_kd.distil.stopping import Stop
@@ -118,7 +118,7 @@ def _own_callbacks(
         saving,  # a step is logged, then saved: killed in between, it is trained and logged again
         *([Heartbeat()] if processes > 1 else []),
         *([Forecast(tell)] if tell is not None else []),
-        *([shown(queries_per_step)] if progress else []),
+        *([progress_callback(queries_per_step)] if progress else []),
         Stop(saving),
     ]
 
@@ -126,13 +126,13 @@ def _own_callbacks(
 def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, failed_steps: FailedSteps | None) -> str:
     """The sentence for a step that went wrong, which is saved in a folder where there is one for it."""
     step = error.batch.step + 1
-    what = f"step {step}: {error} ({named_queries(error, data.queries)})"
+    failure = f"step {step}: {error} ({named_queries(error, data.queries)})"
     where = ""
     if failed_steps is not None:
-        folder = write_step(failed_steps, error.batch, distiller, rank=rank(), forms=data.forms, about=what)
+        folder = write_step(failed_steps, error.batch, distiller, rank=rank(), forms=data.forms, about=failure)
         where = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
     hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
-    return f"{what}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
+    return f"{failure}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"
 
 
 _NOT_LIGHTNINGS: dict[str, Any] = {

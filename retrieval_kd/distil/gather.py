@@ -50,11 +50,11 @@ def share(rows: Tensor) -> Tensor:
 
 
 def _group() -> Any:
-    whole = dist.group.WORLD
-    if whole not in _groups:
+    world = dist.group.WORLD
+    if world not in _groups:
         _groups.clear()
-        _groups[whole] = dist.new_group()
-    return _groups[whole]
+        _groups[world] = dist.new_group()
+    return _groups[world]
 
 
 def _joined(rows: Tensor) -> Tensor:

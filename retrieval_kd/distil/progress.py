@@ -53,7 +53,7 @@ class Meter(Callback):
         self.since, self.steps, self.count = time.perf_counter(), 0, Count()
 
 
-def shown(queries_per_step: int) -> Callback:
+def progress_callback(queries_per_step: int) -> Callback:
     """A bar where standard error is a terminal, else lines."""
     return Bar(queries_per_step) if is_terminal() else Lines(queries_per_step)
 
@@ -74,10 +74,10 @@ class Bar(RichProgressBar):
         self.since, self.first = time.perf_counter(), trainer.global_step
 
     def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
-        shown = super().get_metrics(trainer, module)
-        shown.pop("v_num", None)
-        done = (trainer.global_step - self.first) * self.queries
-        return {**shown, "queries/s": round(done / (time.perf_counter() - self.since), 1)}
+        metrics = super().get_metrics(trainer, module)
+        metrics.pop("v_num", None)
+        queries = (trainer.global_step - self.first) * self.queries
+        return {**metrics, "queries/s": round(queries / (time.perf_counter() - self.since), 1)}
 
     def _get_train_description(self, current_epoch: int) -> str:
         return "training"
@@ -98,9 +98,9 @@ class Lines(Callback):
         if now - self.last < LINE_EVERY or not trainer.is_global_zero:
             return
         self.last = now
-        done, left = trainer.global_step - self.first, int(trainer.max_steps) - self.first
+        done, total = trainer.global_step - self.first, int(trainer.max_steps) - self.first
         loss = float(trainer.callback_metrics.get("train/loss", math.nan))
-        line = progress_line("training: steps", done, left, now - self.since)
+        line = progress_line("training: steps", done, total, now - self.since)
         _log.info("%s; loss %.4g, %.3g queries/s", line, loss, done * self.queries / (now - self.since))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from retrieval_kd.batch.candidates import Candidates, StepWeights, Texts
 from retrieval_kd.batch.tokens import Tokenisation, Tokens
 from retrieval_kd.distil.distiller import Distiller
-from retrieval_kd.distil.states import moved
+from retrieval_kd.distil.states import changing_names
 from retrieval_kd.errors import UserError
 
 CONFIG = "config.yaml"
@@ -44,13 +44,13 @@ def write_step(
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(_plain(batch, forms), folder / f"batch-{rank}.ckpt")
     if rank == 0:
-        names = moved(module)
+        names = changing_names(module)
         state = {name: value for name, value in module.state_dict().items() if name in names}
         torch.save(
             {**state, **{f"curriculum.{name}": value for name, value in module.guard.curriculum_before.items()}},
             folder / _STATE,
         )
-        (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "fault": about}) + "\n", encoding="utf-8")
+        (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "problem": about}) + "\n", encoding="utf-8")
         (folder / CONFIG).write_text(failed_steps.config, encoding="utf-8")
     return folder
 
@@ -66,7 +66,7 @@ def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) ->
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
         parts = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["fault"]
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["problem"]
     except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
         raise UserError(f"{folder} cannot be read ({str(error).splitlines()[0]}); give a whole one") from None
     module.load_state_dict(state, strict=False)
@@ -96,8 +96,8 @@ def _joined(parts: Sequence[Mapping[str, Any]], forms: Sequence[Tokenisation]) -
         queries = None if query is None else _one_after_another(part["texts"][number][1] for part in parts)
         texts[forms[form]] = Texts(queries, _one_after_another(part["texts"][number][2] for part in parts))
     weights = None if first["weights"] is None else StepWeights(*first["weights"])
-    whole = Candidates(**first["small"], texts=texts, stored=first["stored"], step_weights=weights)
-    return replace(whole, first=0, local=len(whole.query_id))
+    batch = Candidates(**first["small"], texts=texts, stored=first["stored"], step_weights=weights)
+    return replace(batch, first=0, local=len(batch.query_id))
 
 
 def _one_after_another(parts: Iterable[Sequence[Tensor]]) -> Tokens:
@@ -105,4 +105,4 @@ def _one_after_another(parts: Iterable[Sequence[Tensor]]) -> Tokens:
     listed = list(parts)
     width = max(part[0].shape[-1] for part in listed)
     padded = ([torch.nn.functional.pad(field, (0, width - field.shape[-1])) for field in part] for part in listed)
-    return Tokens(*(torch.cat(same) for same in zip(*padded, strict=True)))
+    return Tokens(*(torch.cat(fields) for fields in zip(*padded, strict=True)))

@@ -35,7 +35,7 @@ def newest(folder: Path, *, tell: Callable[[str], None]) -> Path | None:
     return None
 
 
-def moved(module: Distiller) -> set[str]:
+def changing_names(module: Distiller) -> set[str]:
     """The names of what training moves: the parameters that learn, and every buffer that is saved."""
     learning = {name for name, value in module.named_parameters() if value.requires_grad}
     return (learning | {name for name, _ in module.named_buffers()}) & set(module.state_dict())
@@ -53,13 +53,13 @@ class SaveStates(Callback):
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         assert isinstance(module, Distiller)
-        names, state = moved(module), checkpoint["state_dict"]
+        names, state = changing_names(module), checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if name in names}
 
     def on_load_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Raises UserError if the state lacks something that training moves."""
         assert isinstance(module, Distiller)
-        lacking = sorted(moved(module) - set(checkpoint["state_dict"]))
+        lacking = sorted(changing_names(module) - set(checkpoint["state_dict"]))
         if lacking:
             raise UserError(
                 f"the saved state of this training lacks {lacking[0]} (and {len(lacking) - 1} more tensors): "

@@ -1,4 +1,4 @@
-"""A training that a signal asks to stop ends its step, saves its state, and says so."""
+"""A training that a signal asks to stop ends its step, saves its state (but after the last step), and says so."""
 
 import signal
 from contextlib import ExitStack
@@ -27,9 +27,11 @@ class Stop(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if not trainer.strategy.reduce_boolean_decision(self.number != 0, all=False):
             return
-        if trainer.global_step < trainer.max_steps:
+        is_last = trainer.global_step >= trainer.max_steps
+        if not is_last:
             self.saving.save(trainer, module)
-        raise Stopped(self.number or signal.SIGTERM, f" after step {trainer.global_step}, whose state is saved")
+        saved = "" if is_last else ", whose state is saved"
+        raise Stopped(self.number or signal.SIGTERM, f" after step {trainer.global_step}{saved}")
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.handlers.close()

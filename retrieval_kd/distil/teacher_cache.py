@@ -20,7 +20,7 @@ Wants = Mapping[str, frozenset[Want]]
 def union(*several: Wants) -> Wants:
     """All that any of them wants."""
     nothing: frozenset[Want] = frozenset()
-    return {role: nothing.union(*(one.get(role, nothing) for one in several)) for some in several for role in some}
+    return {role: nothing.union(*(one.get(role, nothing) for one in several)) for wants in several for role in wants}
 
 
 class TeacherCache:
@@ -41,9 +41,9 @@ class TeacherCache:
         names = {} if self.folder is None else _cacheable(requests, wants, scorer)
         keys = {reader: keys_of(requests[reader].reading.tokens) for reader in names}
         known = {reader: self._cache(reader, *names[reader]).known(text_keys) for reader, text_keys in keys.items()}
-        left = {reader: request for reader, request in requests.items() if reader not in names}
-        left |= {reader: _unseen(requests[reader], known[reader]) for reader in names if not known[reader].all()}
-        projected, count = run(left, options)
+        uncached = {reader: request for reader, request in requests.items() if reader not in names}
+        uncached |= {reader: _unseen(requests[reader], known[reader]) for reader in names if not known[reader].all()}
+        projected, count = run(uncached, options)
         for reader, (_, name) in names.items():
             projected[reader] = self._complete(
                 reader, name, keys[reader], known[reader], projected.get(reader), requests[reader]

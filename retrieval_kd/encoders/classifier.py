@@ -59,10 +59,10 @@ class ClassifierHead(nn.Module):
         embedded = backbone.get_input_embeddings()(text.ids)  # type: ignore[operator]
         try:
             states = backbone(inputs_embeds=embedded, attention_mask=text.mask.long()).last_hidden_state
-            same = torch.allclose(self(states, text), expected, atol=CLOSE, rtol=CLOSE)
+            equal = torch.allclose(self(states, text), expected, atol=CLOSE, rtol=CLOSE)
         except (AttributeError, RuntimeError, TypeError):
-            same = False
-        if not same:
+            equal = False
+        if not equal:
             raise UserError(
                 f"{type(self.model).__name__}: its logits are not what its head makes of its encoder's last states "
                 "(they count padding, or more than states); give a sequence classifier of another family"
@@ -84,10 +84,10 @@ class ClassifierHead(nn.Module):
         return logits
 
     @contextmanager
-    def around(self, backbone: Any) -> Iterator[Any]:
+    def with_backbone(self, backbone: Any) -> Iterator[Any]:
         """The classifier whole, over this backbone."""
         stand_in, config = getattr(self.model, self.name), self.model.config
-        bare = backbone.pooler if stand_in.pooler is not None else None
+        own_pooler = backbone.pooler if stand_in.pooler is not None else None
         if stand_in.pooler is not None:
             backbone.pooler = stand_in.pooler
         setattr(self.model, self.name, backbone)
@@ -98,7 +98,7 @@ class ClassifierHead(nn.Module):
             setattr(self.model, self.name, stand_in)
             self.model.config = config
             if stand_in.pooler is not None:
-                backbone.pooler = bare
+                backbone.pooler = own_pooler
 
 
 class _StandIn(nn.Module):

@@ -134,19 +134,19 @@ class TextEncoder(nn.Module):
                 **extra,
             )
         states = {layer: full(out.hidden_states[layer + 1]) for layer in layers}
-        seen = None if attention is None else full(out.attentions[attention])
-        return Encoded(text, full(out.last_hidden_state), states, seen)
+        attention_weights = None if attention is None else full(out.attentions[attention])
+        return Encoded(text, full(out.last_hidden_state), states, attention_weights)
 
     def _products(self, device: torch.device) -> AbstractContextManager[Any]:
         return nullcontext() if self.computes_in is None else torch.autocast(device.type, dtype=self.computes_in)
 
     def _packs(self, embedded: Tensor) -> bool:
-        wanted = packed.faster(self.backbone, embedded.device, embedded.dtype) if self.packs is None else self.packs
+        wanted = packed.has_kernel(self.backbone, embedded.device, embedded.dtype) if self.packs is None else self.packs
         return wanted and self._packable
 
     @cached_property
     def _packable(self) -> bool:
-        return packed.offered(self.backbone)
+        return packed.can_pack(self.backbone)
 
     def compile_blocks(self) -> None:
         """From now on run the blocks as `torch.compile` makes them, for padded groups of any shape, with the same
@@ -162,8 +162,10 @@ class TextEncoder(nn.Module):
         """
         from transformers import AutoTokenizer
 
-        whole: AbstractContextManager[Any] = nullcontext(self.backbone) if head is None else head.around(self.backbone)
-        with whole as model:
+        model_context: AbstractContextManager[Any] = (
+            nullcontext(self.backbone) if head is None else head.with_backbone(self.backbone)
+        )
+        with model_context as model:
             model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False).save_pretrained(folder)
 
@@ -171,20 +173,20 @@ class TextEncoder(nn.Module):
         """Save into a folder and read again, so that what is trained can surely be saved. Raises UserError if it cannot
         be, or is another encoder then.
         """
-        what = f"layers={self.kept_layers} of {self.folder}: this {type(self.backbone).__name__}"
+        subject = f"layers={self.kept_layers} of {self.folder}: this {type(self.backbone).__name__}"
         options: dict[str, Any] = {"layers": None, "dropout": 0.0}
         try:
             with torch.random.fork_rng():
                 before = states_of(self.backbone)
                 self.save(folder, head=head)
-                again = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
-                after = states_of(again.backbone).to(before.device)
+                reloaded = TextEncoder.load_with_head(folder, **options)[0] if head else self.load(folder, **options)
+                after = states_of(reloaded.backbone).to(before.device)
         except Exception as error:  # whatever it is, it would come when training ends
             raise UserError(
-                f"{what} cannot be saved and read again ({last_line(error)}); give other layers, or null"
+                f"{subject} cannot be saved and read again ({last_line(error)}); give other layers, or null"
             ) from error
         if not torch.allclose(before, after, atol=CLOSE, rtol=CLOSE):
-            raise UserError(f"{what} is another one when it is read again; give other layers, or null")
+            raise UserError(f"{subject} is another one when it is read again; give other layers, or null")
 
 
 def _configuration(folder: Path, dropout: float) -> Any:

@@ -32,13 +32,13 @@ def check_family(folder: Path) -> None:
     config = config_of(folder)
     kind = config.get("model_type")
     if kind in _WITH_DECODER or config.get("is_encoder_decoder"):
-        what = "an encoder with a decoder"
+        architecture = "an encoder with a decoder"
     elif kind in _DECODERS or _reads_one_way(config):
-        what = "a decoder, which reads from left to right"
+        architecture = "a decoder, which reads from left to right"
     else:
         return
     raise UserError(
-        f"{folder}: its config.json says {kind}, {what}, whose tokenizer has no pieces such as [CLS] and [SEP] "
+        f"{folder}: its config.json says {kind}, {architecture}, whose tokenizer has no pieces such as [CLS] and [SEP] "
         f"around a text; {_GIVE}"
     )
 

@@ -43,15 +43,15 @@ def _of_one(requests: list[Request], options: EncodeOptions) -> Footprint:
     texts, numbers = unique([request.reading.tokens for request in requests])
     groups = grouped(texts, numbers, options.tokens_per_group)
     alone, first = grouped(texts, numbers, 1)[0], groups[0]
-    seen = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
-    held: list[Any] = []  # so that no storage is freed and its place taken by another
+    known = {value.untyped_storage().data_ptr() for value in encoder.parameters()}
+    alive: list[Any] = []  # so that no storage is freed and its place taken by another
     saved: list[int] = []
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        held.append(storage)
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
+        alive.append(storage)
+        if storage.data_ptr() not in known:
+            known.add(storage.data_ptr())
             saved[-1] += storage.nbytes()
         return tensor.detach()  # a node that held its own result would never be freed
 
@@ -61,8 +61,8 @@ def _of_one(requests: list[Request], options: EncodeOptions) -> Footprint:
         words = encoder.embed(group.texts.ids[group.texts.mask].to(next(encoder.parameters()).device))
         with saved_tensors_hooks(count, lambda tensor: tensor):
             parts = run_group(encoder, group, words, requests, recompute=False, seed=None)
-        held.append(parts)
+        alive.append(parts)
     times = sum(group.texts.mask.numel() for group in groups) / first.texts.mask.numel()
     outputs = sum(value.numel() * value.element_size() for tensors in parts.values() for value in tensors.values())
-    held.clear()
+    alive.clear()
     return Footprint(round(saved[-1] * times), saved[-1], round(outputs * times))

@@ -22,7 +22,7 @@ _HALVES = (torch.float16, torch.bfloat16)
 _LARGEST_HEAD = 256  # components, a multiple of 8: the kernel's limits
 
 
-def offered(backbone: nn.Module) -> bool:
+def can_pack(backbone: nn.Module) -> bool:
     """Whether this backbone can be run on packed texts: its attention can be exchanged, and its positions are absolute
     and may be given by the caller, and no layer mixes neighbours (as MobileBERT's embeddings do).
     """
@@ -41,13 +41,13 @@ def _positions(backbone: nn.Module) -> nn.Embedding | None:
     return table if isinstance(table, nn.Embedding) else None
 
 
-def _first(backbone: nn.Module) -> int:
+def _first_position(backbone: nn.Module) -> int:
     """The position of a text's first token: behind that of padding, where there is one."""
     table = _positions(backbone)
     return 0 if table is None or table.padding_idx is None else table.padding_idx + 1
 
 
-def faster(backbone: nn.Module, device: torch.device, dtype: torch.dtype) -> bool:
+def has_kernel(backbone: nn.Module, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether this device has the kernel for what is computed now: CUDA, half precision, no dropout of attention."""
     if device.type != "cuda":
         return False
@@ -89,7 +89,7 @@ def run_packed(
     with _attention(config):
         out = backbone(
             inputs_embeds=embedded[mask][None],
-            position_ids=(column[mask] + _first(backbone))[None],
+            position_ids=(column[mask] + _first_position(backbone))[None],
             output_hidden_states=bool(layers),
             bounds=bounds,
             longest=mask.shape[1],
@@ -130,7 +130,7 @@ def _attend(
 
 
 @lru_cache
-def _registered() -> str:
+def _registered_attention() -> str:
     """The name under which transformers knows `_attend`."""
     from transformers import AttentionInterface
 
@@ -142,7 +142,7 @@ def _registered() -> str:
 def _attention(config: Any) -> Iterator[None]:
     """For the while, transformers calls `_attend`."""
     before = config._attn_implementation
-    config._attn_implementation = _registered()
+    config._attn_implementation = _registered_attention()
     try:
         yield
     finally:

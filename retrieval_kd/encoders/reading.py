@@ -79,9 +79,11 @@ def _attention(folder: Path, config: Any, auto: Any, wanted: Attention | None) -
 
 def _other_files(folder: Path) -> list[str]:
     """The files of weights beside those that transformers loads and a scorer's head."""
-    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    read = {whole.name} if whole.exists() else set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return sorted({path.name for path in folder.glob("*.safetensors")} - read - {_HEAD})
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    loaded = (
+        {single.name} if single.exists() else set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    )
+    return sorted({path.name for path in folder.glob("*.safetensors")} - loaded - {_HEAD})
 
 
 @lru_cache(maxsize=256)

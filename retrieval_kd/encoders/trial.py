@@ -37,8 +37,8 @@ def try_out(backbone: Any, folder: Path) -> None:
     try:
         embedded = backbone.get_input_embeddings()(text.ids)
         states = backbone(inputs_embeds=embedded, attention_mask=text.mask.long()).last_hidden_state
-        each = (ids[None, :size] for ids, size in zip(text.ids, lengths, strict=True))
-        alone = torch.cat([backbone(input_ids=ids).last_hidden_state[0] for ids in each])
+        unpadded = (ids[None, :size] for ids, size in zip(text.ids, lengths, strict=True))
+        alone = torch.cat([backbone(input_ids=ids).last_hidden_state[0] for ids in unpadded])
     except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{folder}: its {kind} does not read two short texts ({last_line(error)}); {_GIVE}") from error
     if not _equal(states[text.mask], alone):

@@ -22,7 +22,7 @@ _IN_MODULES = ("*/*.json", "*/*.txt", "*/*.safetensors")
 _COLBERT = "artifact.metadata"
 
 
-class Unreached(UserError):
+class HubUnreachable(UserError):
     """Weights of the hub that are not on this machine, where the hub cannot be asked."""
 
 
@@ -118,7 +118,7 @@ def _from_hub(name: str) -> Path:
     try:
         folder = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "*.model", "*.metadata"])
     except LocalEntryNotFoundError:
-        raise Unreached(
+        raise HubUnreachable(
             f"backbone {name!r} is neither a folder nor minilm nor on this machine, and the hub did not answer; check "
             "the name or the network"
         ) from None
@@ -184,13 +184,13 @@ def layers_to_keep(folder: Path, wanted: int | list[int] | None) -> tuple[list[i
         chosen = list(range(depth)) if wanted is None else spread(wanted, depth)
         check_cut(config, chosen, depth)
         return chosen, chosen
-    whole = int(config["retrieval_kd_depth"])
-    chosen = list(saved) if wanted is None else spread(wanted, whole)
+    original_depth = int(config["retrieval_kd_depth"])
+    chosen = list(saved) if wanted is None else spread(wanted, original_depth)
     if chosen != list(saved):
-        if set(saved) != set(range(whole)):
+        if set(saved) != set(range(original_depth)):
             raise UserError(
-                f"{folder}: this checkpoint keeps layers {saved} of {whole}, so layers={wanted} cannot be had: "
-                f"give layers={saved} or null"
+                f"{folder}: this checkpoint keeps layers {saved} of {original_depth}, so layers={wanted} cannot be "
+                f"had: give layers={saved} or null"
             )
     return chosen, [list(saved).index(layer) for layer in chosen]
 

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there: written under a temporary name beside it, and renamed when done."""
+"""Files and folders that are whole or not there: written under a temporary name beside theirs and renamed when done."""
 
 import logging
 import os

@@ -14,7 +14,7 @@ _MENDABLE = {
     errno.EPERM: "give a folder that can be read and written to",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs, or raise the system's limit on open files",
-    errno.EIO: "look after the disk, and move to another one",
+    errno.EIO: "check the disk, or give a folder on another one",
     errno.ESTALE: "mount the folder again",
 }
 _NUMBERED = re.compile(r"os error (\d+)|\[Errno (\d+)\]|errno[ =:]+(\d+)", re.IGNORECASE)

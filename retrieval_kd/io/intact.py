@@ -35,7 +35,7 @@ def damaged_files(folder: Path) -> list[str]:
     folder is not looked at.
     """
     try:
-        sums = _read(folder / SUMS)
+        sums = _read_digests(folder / SUMS)
     except (OSError, ValueError):
         return [SUMS]
     return differing(folder, sums)
@@ -59,17 +59,17 @@ def write_sum(path: Path, content: Path) -> None:
 def is_intact(path: Path) -> bool:
     """Whether a file is there and has the SHA-256 that stands beside it."""
     try:
-        return differing(path.parent, _read(sum_path(path))) == []
+        return differing(path.parent, _read_digests(sum_path(path))) == []
     except (OSError, ValueError):
         return False
 
 
-def summed(folder: Path) -> list[Path]:
+def files_with_sums(folder: Path) -> list[Path]:
     """The single files below a folder that have a digest beside them."""
     return [path.with_name(path.name.removesuffix(_SUM)) for path in sorted(folder.rglob(f"*{_SUM}"))]
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read_digests(path: Path) -> dict[str, str]:
     """name → digest. Raises OSError where there is no such file, ValueError for what is no list of digests."""
     lines = [line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
     if not lines or any(len(line) != 2 for line in lines):

@@ -48,9 +48,9 @@ class Contrastive(Term):
         return {self.learner: want(self.over)}
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        own = self.over == "list"
-        negatives = batch.negatives.gather(1, batch.own_columns()) if own else batch.negatives
-        positive = batch.own_positive if own else batch.positive
+        own_list = self.over == "list"
+        negatives = batch.negatives.gather(1, batch.own_columns()) if own_list else batch.negatives
+        positive = batch.own_positive if own_list else batch.positive
         scores = read(views[self.learner], self.over)
         return contrastive(
             scores, positive, present=negatives, temperature=self.temperature, query_weight=self.query_weight(batch)

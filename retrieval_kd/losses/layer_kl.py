@@ -124,16 +124,16 @@ class LayerKL(Term):
         }
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> Scalar:
-        blocks, own = self.blocks(batch.step), self.over == "list"
+        blocks, own_list = self.blocks(batch.step), self.over == "list"
         learner = upcast(self._scores(views[self.learner], blocks[0]))
         guide = self.guided(self._scores(views[self.guide], blocks[1]))
         weights = informativeness(
             guide,
-            batch.own_positive if own else batch.positive,
-            negatives=batch.negatives.gather(1, batch.own_columns()) if own else batch.negatives,
+            batch.own_positive if own_list else batch.positive,
+            negatives=batch.negatives.gather(1, batch.own_columns()) if own_list else batch.negatives,
             temperature=self.weight_temperature,
         )
-        present, target = batch.listed if own else batch.pooled, guide / self.guide_temperature
+        present, target = batch.listed if own_list else batch.pooled, guide / self.guide_temperature
         return _weighted_sum(weights, learner, target, present=present, query_weight=self.query_weight(batch))
 
     def _scores(self, view: View, layers: list[int]) -> Tensor:

@@ -87,14 +87,14 @@ class Objective(nn.Module):
         return shuffled(self.shuffle, views, batch)
 
     def forward(self, views: Mapping[str, View], batch: Candidates) -> dict[str, Scalar]:
-        shown, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
-        losses = {name: term.weight * term(self._views(term, views, shown), batch) for name, term in self._terms()}
+        guides, batch = self.as_guides(views, batch), relabelled(self.shuffle, batch)
+        losses = {name: term.weight * term(self._views(term, views, guides), batch) for name, term in self._terms()}
         return largest_alone(self.largest_of, losses)
 
-    def _views(self, term: Term, views: Mapping[str, View], shown: Mapping[str, View]) -> Mapping[str, View]:
-        """A term's views: its guide's as shown, unless that echoes its learner."""
+    def _views(self, term: Term, views: Mapping[str, View], guides: Mapping[str, View]) -> Mapping[str, View]:
+        """A term's views: its guide's from `guides`, unless that echoes its learner."""
         itself = term.guide is None or self.source(term.guide) == self.source(term.learner)
-        return views if itself else {**views, str(term.guide): shown[str(term.guide)]}
+        return views if itself else {**views, str(term.guide): guides[str(term.guide)]}
 
     def _terms(self) -> list[tuple[str, Term]]:
         return [(name, term) for name, term in self.terms.items() if isinstance(term, Term)]

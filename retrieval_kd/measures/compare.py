@@ -47,14 +47,13 @@ def compare(first: Report, second: Report, measure: str, *, seed: int = 0) -> Co
     for report in (first, second):
         if measure not in report.per_query:
             raise UserError(f"the report has no {measure!r}; give one of {', '.join(report.per_query)}")
-    mine, theirs = first.per_query[measure], second.per_query[measure]
-    if mine.keys() != theirs.keys():
-        raise UserError(
-            f"the reports differ in {len(mine.keys() ^ theirs.keys())} queries; give two over the same queries"
-        )
-    if len(mine) < 2:
-        raise UserError(f"the reports measured {len(mine)} query; give at least 2")
-    differences = np.array([mine[query_id] - theirs[query_id] for query_id in mine])
+    first_values, second_values = first.per_query[measure], second.per_query[measure]
+    unshared = first_values.keys() ^ second_values.keys()
+    if unshared:
+        raise UserError(f"the reports differ in {len(unshared)} queries; give two over the same queries")
+    if len(first_values) < 2:
+        raise UserError(f"the reports measured {len(first_values)} query; give at least 2")
+    differences = np.array([first_values[query_id] - second_values[query_id] for query_id in first_values])
     if not differences.any():
         return Comparison(0.0, 1.0, 1.0, len(differences), 0.0)
     return Comparison(

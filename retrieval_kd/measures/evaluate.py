@@ -16,7 +16,7 @@ from retrieval_kd.text.graded import grades_of
 from retrieval_kd.text.judgments import Judgments
 from retrieval_kd.text.lines import objects
 from retrieval_kd.text.run import Run
-from retrieval_kd.text.ties import settled, tied
+from retrieval_kd.text.ties import has_ties, order_ties
 
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 
@@ -51,7 +51,7 @@ class Report:
         """One JSON object a query, with its id and a value a measure; written aside and renamed."""
         with atomic_write(Path(path)) as file:
             for query_id in next(iter(self.per_query.values())):
-                values = {measure: of[query_id] for measure, of in self.per_query.items()}
+                values = {measure: by_query[query_id] for measure, by_query in self.per_query.items()}
                 file.write(json.dumps({"query": query_id} | values, ensure_ascii=False) + "\n")
 
     @staticmethod
@@ -97,7 +97,9 @@ def evaluate(
     falling, deepest = _falling(run.only(query_ids), judgments), _deepest(values)
     lists = _as_dicts(falling if deepest is None else falling.top(deepest))
     ranked = {numbers[query_id]: listed for query_id, listed in lists.items()}
-    by_identity = {id(measure): of for measure, of in values.items()}  # by identity: a measure's hash is spelled anew
+    by_identity = {
+        id(measure): by_query for measure, by_query in values.items()
+    }  # by identity: a measure's hash is spelled anew
     for number, measure, value in ir_measures.iter_calc(list(values), grades, ranked):
         (by_identity.get(id(measure)) or values[measure])[query_ids[int(number) - 1]] = value
     return Report({name: values[measure] for name, measure in parsed.items()})
@@ -123,9 +125,9 @@ def _deepest(measures: Iterable[Any]) -> int | None:
 
 def _falling(run: Run, judgments: Judgments) -> Run:
     """The run with ties broken against it, and then scores that fall by one a rank."""
-    if not tied(run.rows, run.scores):
+    if not has_ties(run.rows, run.scores):
         return run
-    order = settled(run.rows, run.scores, [grades_of(run, judgments), run.numbers])
+    order = order_ties(run.rows, run.scores, [grades_of(run, judgments), run.numbers])
     return Run(run.query_ids, run.offsets, run.passage_ids, run.numbers[order], -run.ranks.astype(np.float64))
 
 

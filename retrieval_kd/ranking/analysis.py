@@ -55,11 +55,11 @@ def letters_of(collection: Collection) -> Letters:
             count = sum(map(str.isalpha, text))
             latin, letters = latin + count, letters + count
             continue
-        rest = _RUN.sub(" ", text)
+        spaced = _RUN.sub(" ", text)
         unspaced += sum(map(len, _RUN.findall(text)))
-        latin += len(_LATIN.findall(rest))
-        marks += len(_MARK.findall(rest))
-        letters += len(_LETTER.findall(rest))
+        latin += len(_LATIN.findall(spaced))
+        marks += len(_MARK.findall(spaced))
+        letters += len(_LETTER.findall(spaced))
     total = max(1, unspaced + marks + letters)
     return Letters(unspaced / total, marks / total, latin / total)
 

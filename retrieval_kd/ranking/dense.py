@@ -108,13 +108,13 @@ class Dense(Ranker):
 
     def _fill(self, scores: np.ndarray, positions: np.ndarray, search: _Search, scratch: RankingScratch | None) -> None:
         """Fill in the lists of all queries, a block at a time; no other copy is held meanwhile."""
-        (queries, depth), what = scores.shape, "dense ranking for queries"
+        (queries, depth), label = scores.shape, "dense ranking for queries"
         if scratch is None:
-            for block in blocks(track(range(queries), total=queries, what=what), self.queries_per_block):
+            for block in blocks(track(range(queries), total=queries, label=label), self.queries_per_block):
                 rows = slice(block[0], block[-1] + 1)
                 scores[rows], positions[rows] = search(np.array(block))
             return
-        shards = fill(self._shards(queries, depth, scratch), lambda rows: packed(*search(rows)), what=what)
+        shards = fill(self._shards(queries, depth, scratch), lambda rows: packed(*search(rows)), label=label)
         for number in range(shards.shards):
             rows = slice(shards.rows(number).start, shards.rows(number).stop)
             scores[rows], positions[rows] = unpacked(shards.shard(number))

@@ -46,4 +46,4 @@ def passage_vectors(
     if assisting:
         assist(shards, make, within=artifacts)
         return shards
-    return fill(shards, make, what="encoding passages")
+    return fill(shards, make, label="encoding passages")

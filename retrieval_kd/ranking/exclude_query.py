@@ -29,6 +29,6 @@ class ExcludeQueryItself(Ranker):
         self.ranker.assist(queries, collection)
 
 
-def excluding_query(ranker: Ranker, *, asked: bool) -> Ranker:
+def excluding_query(ranker: Ranker, *, drop_same_id: bool) -> Ranker:
     """The ranker, wrapped where a corpus asks for it (`drop_same_id`)."""
-    return ExcludeQueryItself(ranker) if asked else ranker
+    return ExcludeQueryItself(ranker) if drop_same_id else ranker

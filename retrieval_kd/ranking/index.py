@@ -146,9 +146,9 @@ def _train(passages: Shards, index: str, sample: int, file: BinaryIO) -> None:
 def _add_passages(passages: Shards, rows: range, empty: Path, index: str, file: BinaryIO, *, quiet: bool) -> None:
     part, arrays = faiss.read_index(str(empty)), (block for _, block in passages.blocks(_PASSAGES_AT_ONCE, within=rows))
     blocks = -(-len(rows) // min(_PASSAGES_AT_ONCE, passages.rows_per_shard))
-    what = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
+    label = f"indexing by {index}, passages {rows.start + 1} to {rows.stop} (blocks)"
     with _user_errors(passages, index):
-        for block in arrays if quiet else track(arrays, total=blocks, what=what):
+        for block in arrays if quiet else track(arrays, total=blocks, label=label):
             part.add(block)
     _write(part, file)
 

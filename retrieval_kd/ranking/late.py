@@ -64,8 +64,8 @@ class Late(Ranker):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        every = f"every passage is compared; give {at}.candidates, or set ranker=rerank"
-        return {} if node["candidates"] else {"candidates_per_query": every}
+        why = f"every passage is compared; give {at}.candidates, or set ranker=rerank"
+        return {} if node["candidates"] else {"candidates_per_query": why}
 
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         scratch = self._scratch_of(queries)
@@ -100,15 +100,15 @@ class Late(Ranker):
         self, queries: Mapping[str, str], collection: Collection, depth: int, scratch: RankingScratch | None
     ) -> Run:
         """The best of all passages for each query."""
-        passages, what = self._passages(collection), "late ranking of passages"
+        passages, label = self._passages(collection), "late ranking of passages"
         scores, positions = [np.zeros((0, depth), np.float32)], [np.zeros((0, depth), np.int32)]
         for name, texts in self._blocks(queries):
             query_vectors = self._queries(texts)
             best_of = self._best(query_vectors, passages, depth)
             if scratch is None:
-                best = best_of(track(range(len(passages)), total=len(passages), what=what))
+                best = best_of(track(range(len(passages)), total=len(passages), label=label))
             else:
-                best = Parts(scratch, name, len(texts), len(passages), depth).best(best_of, what=what)
+                best = Parts(scratch, name, len(texts), len(passages), depth).best(best_of, label=label)
             scores.append((best.scores.cpu() * self._factor(query_vectors)[:, None].cpu()).numpy())
             positions.append(best.positions.cpu().numpy())
         return Run.of_arrays(list(queries), collection.ids, np.concatenate(positions), np.concatenate(scores))
@@ -141,8 +141,8 @@ class Late(Ranker):
         for name, make, order in self._listed(proposed, queries, collection):
             folder = scratch.folder / name if scratch else None
             parts.append(np.empty(len(order), dtype=np.float32))
-            what = "late ranking of listed passages"
-            parts[-1][order] = scores_of(make, len(order), folder, at_once=_PAIRS_AT_ONCE, what=what)
+            label = "late ranking of listed passages"
+            parts[-1][order] = scores_of(make, len(order), folder, at_once=_PAIRS_AT_ONCE, label=label)
         scores = np.concatenate(parts)
         return Run.of_rows(proposed.query_ids, proposed.rows, proposed.passage_ids, proposed.numbers, scores)
 

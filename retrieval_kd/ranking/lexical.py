@@ -67,7 +67,7 @@ class BM25(Ranker):
         index, depth = self._index_of(collection), min(depth, len(collection))
         positions = np.full((len(queries), depth), -1, dtype=np.int32)
         scores = np.zeros((len(queries), depth), dtype=np.float32)
-        for row, text in enumerate(track(queries.values(), total=len(queries), what="BM25: ranking for queries")):
+        for row, text in enumerate(track(queries.values(), total=len(queries), label="BM25: ranking for queries")):
             words = [index.words[word] for word in index.analysis(text) if word in index.words]
             all_scores = index.scores.get_scores_from_ids(words)
             best = _best(all_scores, depth, collection)
@@ -81,7 +81,7 @@ class BM25(Ranker):
             analysed = self._analysis(self.analyser or _choose_analyser(collection))
             texts = [
                 array("i", [words.setdefault(word, len(words)) for word in analysed(passage.words)])
-                for passage in track(collection.values(), total=len(collection), what="BM25: reading passages")
+                for passage in track(collection.values(), total=len(collection), label="BM25: reading passages")
             ]
             if not words:
                 raise UserError("no passage has a word that BM25 can index: check pattern and stopwords")

@@ -51,7 +51,7 @@ class Lucene(Ranker):
         searcher.set_language(self.language)
         searcher.set_bm25(self.k1, self.b)
         lists: dict[str, list[tuple[str, float]]] = {}
-        stream = track(queries.items(), total=len(queries), what="Lucene: ranking for queries")
+        stream = track(queries.items(), total=len(queries), label="Lucene: ranking for queries")
         for block in blocks(stream, self.queries_per_block):
             ids, texts = [query_id for query_id, _ in block], [text for _, text in block]
             hits = searcher.batch_search(texts, ids, k=depth, threads=self.threads)
@@ -64,6 +64,6 @@ def _index(collection: Collection, folder: Path, language: str) -> None:
     from pyserini.index.lucene import LuceneIndexer
 
     indexer = LuceneIndexer(args=["-index", str(folder), "-language", language])
-    for passage in track(collection.values(), total=len(collection), what="Lucene: indexing passages"):
+    for passage in track(collection.values(), total=len(collection), label="Lucene: indexing passages"):
         indexer.add_doc_dict({"id": passage.id, "contents": passage.words})
     indexer.close()

@@ -96,7 +96,7 @@ class Rescoring:
             return self._fused(self.scorer, folder)
         make, order = self._maker()
         scores = np.empty(len(order), dtype=np.float32)
-        scores[order] = scores_of(make, len(order), folder, what=f"scoring pairs by a {self.scorer.kind} scorer")
+        scores[order] = scores_of(make, len(order), folder, label=f"scoring pairs by a {self.scorer.kind} scorer")
         return Run.of_rows(self.run.query_ids, self.run.rows, self.run.passage_ids, self.run.numbers, scores)
 
     def assist(self, folder: Path, *, within: Path) -> None:
@@ -105,7 +105,7 @@ class Rescoring:
         """
         if isinstance(self.scorer, Ensemble):
             for name in self.scorer.weights:
-                self._by(self.scorer.member(name)).assist(folder / name, within=within)
+                self._with_scorer(self.scorer.member(name)).assist(folder / name, within=within)
             return
         make, order = self._maker()
         assist_scores(make, len(order), folder, within=within)
@@ -139,11 +139,11 @@ class Rescoring:
     def _fused(self, ensemble: Ensemble, folder: Path | None) -> Run:
         """The run's lists as its members score them, fused; each member has a folder of its own."""
         runs = [
-            self._by(ensemble.member(name)).scored(None if folder is None else folder / name)
+            self._with_scorer(ensemble.member(name)).scored(None if folder is None else folder / name)
             for name in ensemble.weights
         ]
         fused = standardised(runs, weights=list(ensemble.weights.values()), depth=len(self.run.numbers))
         return Run.of_rows(fused.query_ids, fused.rows, fused.passage_ids, fused.numbers, fused.scores * ensemble.scale)
 
-    def _by(self, scorer: Scorer) -> "Rescoring":
+    def _with_scorer(self, scorer: Scorer) -> "Rescoring":
         return replace(self, scorer=scorer)

@@ -25,20 +25,25 @@ class TopK:
     def add(self, scores: Float[Tensor, "query block"], positions: Int[Tensor, "query block"]) -> None:
         """Show a block; each of its rows in the order of preference among equal scores."""
         width = min(self.depth, self.scores.shape[1] + scores.shape[1])
-        before, places = self.scores, self.positions
-        if width > before.shape[1]:  # else what is held is overwritten, some queries at a time
-            self.scores, self.positions = before.new_empty(len(before), width), places.new_empty(len(before), width)
-        for first in range(0, len(before), _QUERIES_AT_ONCE):
+        old_scores, old_positions = self.scores, self.positions
+        if width > old_scores.shape[1]:  # else the old ones are overwritten, some queries at a time
+            self.scores, self.positions = (
+                old_scores.new_empty(len(old_scores), width),
+                old_positions.new_empty(len(old_scores), width),
+            )
+        for first in range(0, len(old_scores), _QUERIES_AT_ONCE):
             rows = slice(first, first + _QUERIES_AT_ONCE)
             self.scores[rows], self.positions[rows] = _merge(
-                before[rows], places[rows], scores[rows], positions[rows], self.depth
+                old_scores[rows], old_positions[rows], scores[rows], positions[rows], self.depth
             )
 
 
-def _merge(held: Tensor, places: Tensor, scores: Tensor, positions: Tensor, depth: int) -> tuple[Tensor, Tensor]:
-    """The best of what was held and what is shown, of some queries."""
-    best, order = torch.cat([held, scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
-    best_positions = torch.cat([places, positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
+def _merge(
+    scores: Tensor, positions: Tensor, new_scores: Tensor, new_positions: Tensor, depth: int
+) -> tuple[Tensor, Tensor]:
+    """The best of both blocks, of some queries."""
+    best, order = torch.cat([scores, new_scores.float()], dim=1).sort(dim=1, descending=True, stable=True)
+    best_positions = torch.cat([positions, new_positions.to(torch.int32)], dim=1).gather(1, order[:, :depth])
     return best[:, :depth], best_positions
 
 
@@ -47,7 +52,7 @@ def packed(scores: NDArray[Any], positions: NDArray[Any]) -> NDArray[np.int32]:
     return np.hstack([scores.astype(np.float32, copy=False).view(np.int32), positions.astype(np.int32, copy=False)])
 
 
-def unpacked(held: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def unpacked(columns: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """(scores, positions), each [query depth], of what was packed."""
-    scores, positions = np.split(held, 2, axis=1)
+    scores, positions = np.split(columns, 2, axis=1)
     return scores.view(np.float32), positions

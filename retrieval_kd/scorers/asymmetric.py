@@ -84,15 +84,15 @@ class Asymmetric(Scorer):
         width, target = self.tower.width, self.passages.size.width
         self.form = {**form, "projection": form["projection"] or width != target}
         self.projection = nn.Linear(width, target) if self.form["projection"] else nn.Identity()
-        theirs = writing(self.passages.form)
-        same = {name: theirs[name] for name in OF_PASSAGES}  # so that equal forms are one
-        self.tokenisation = write_as(towers, {**form, **same})
+        passage_writing = writing(self.passages.form)
+        of_passages = {name: passage_writing[name] for name in OF_PASSAGES}  # so that equal forms are one
+        self.tokenisation = write_as(towers, {**form, **of_passages})
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
-        same = "unit vectors are those of the mean, but for a map behind them; set %s.projection=true, or pooling=mean"
+        why = "unit vectors are those of the mean, but for a map behind them; set %s.projection=true, or pooling=mean"
         named = node["pooling"] == "mean_sqrt_length" and node["normalize"] and not node["projection"]
-        return {**Scorer.unread(node, at), **({"pooling": same % at} if named else {})}
+        return {**Scorer.unread(node, at), **({"pooling": why % at} if named else {})}
 
     def written(self, kind: Kind) -> Tokenisation | None:
         return self.passages.written(kind) if kind == "passage" else self.tokenisation

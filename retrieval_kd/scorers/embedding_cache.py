@@ -34,7 +34,7 @@ class EmbeddingCache:
         self._segments: list[np.ndarray] = []
         self._new: dict[bytes, np.ndarray] = {}
         for path in sorted(folder.glob("*.npz")):
-            self._read(path)
+            self._add_segment(path)
 
     def __len__(self) -> int:
         return len(self._where) + len(self._new)
@@ -64,7 +64,7 @@ class EmbeddingCache:
         self._add(keys, values)
         self._new = {}
 
-    def _read(self, path: Path) -> None:
+    def _add_segment(self, path: Path) -> None:
         """Adds a segment; removes one that is damaged, which the checksums of its zip archive tell."""
         try:
             with np.load(path) as stored:

@@ -61,23 +61,23 @@ def foreign(folder: Path) -> Foreign | None:
 
 def _of_modules(folder: Path) -> Foreign | None:
     modules = foreign_modules.read(folder)
-    words = [module.name for module in modules]
+    names = [module.name for module in modules]
     encoder = modules[0].folder
-    if words[0] != "Transformer":
+    if names[0] != "Transformer":
         raise UserError(
-            f"{folder}: its first module is {words[0]}, no Transformer; give a folder with one encoder of text"
+            f"{folder}: its first module is {names[0]}, no Transformer; give a folder with one encoder of text"
         )
-    if foreign_cross.is_classifier(encoder) and words == ["Transformer"]:
+    if foreign_cross.is_classifier(encoder) and names == ["Transformer"]:
         return Foreign("cross", foreign_cross.form(encoder, folder))
     foreign_modules.check_states(folder, modules[0])
     dense = [module for module in modules if module.name == "Dense"]
     linear = None if not dense else LinearMap(dense[0].weights, "linear.weight", dense[0].bias)
-    if "Pooling" in words:
+    if "Pooling" in names:
         return Foreign("dual", foreign_modules.dual_form(folder, modules), linear)
-    if dense or "MultiVectorMask" in words or foreign_colbert.is_pylate(folder):
+    if dense or "MultiVectorMask" in names or foreign_colbert.is_pylate(folder):
         return Foreign("late", foreign_colbert.modules_form(folder, modules), linear)
-    if words == ["Transformer"]:
+    if names == ["Transformer"]:
         return None
     raise UserError(
-        f"{folder}: no scorer is made of the modules {', '.join(words)}; give one with a Pooling, or one of ColBERT"
+        f"{folder}: no scorer is made of the modules {', '.join(names)}; give one with a Pooling, or one of ColBERT"
     )

@@ -69,19 +69,19 @@ def modules_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     """The form of PyLate's modules, or of sentence-transformers' for late interaction: Transformer, Dense or none, and
     what of MultiVectorMask and Normalize there is.
     """
-    words = [module.name for module in modules]
+    names = [module.name for module in modules]
     dense = next((module for module in modules if module.name == "Dense"), None)
-    rest = [word for word in words[1:] if word not in ("MultiVectorMask", "Normalize")]
-    if rest not in ([], ["Dense"]) or (
-        "Normalize" in words and dense is not None and words.index("Dense") > words.index("Normalize")
+    inner_names = [name for name in names[1:] if name not in ("MultiVectorMask", "Normalize")]
+    if inner_names not in ([], ["Dense"]) or (
+        "Normalize" in names and dense is not None and names.index("Dense") > names.index("Normalize")
     ):
         raise UserError(
-            f"{folder}: its modules are {', '.join(words)}, and late interaction is made of Transformer, a Dense or "
+            f"{folder}: its modules are {', '.join(names)}, and late interaction is made of Transformer, a Dense or "
             "none, MultiVectorMask or none and Normalize or none"
         )
     config = read_json(folder / CONFIG, absent={})
     pylate = is_pylate(folder)
-    unit = pylate or "Normalize" in words
+    unit = pylate or "Normalize" in names
     return {
         "shared": True,
         "over": "real",

@@ -33,9 +33,9 @@ def labels(folder: Path) -> list[str]:
 def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
     """The form of a classifier in a folder; `folder` is sentence-transformers' around it, where there is one."""
     config = read_json(encoder / "config.json")
-    around = {} if folder is None else read_json(folder / CONFIG, absent={})
-    default = around.get("default_prompt_name")
-    if default and (around.get("prompts") or {}).get(default):
+    outer = {} if folder is None else read_json(folder / CONFIG, absent={})
+    default = outer.get("default_prompt_name")
+    if default and (outer.get("prompts") or {}).get(default):
         raise UserError(
             f"{folder}: its default prompt {default} stands before each pair, which is not read here: save it without"
         )
@@ -43,7 +43,7 @@ def form(encoder: Path, folder: Path | None = None) -> dict[str, Any]:
     return {
         "pooling": POOLER if config.get("model_type") == "bert" else CLASSIFIER,
         "label": "0" if len(names) == 1 else Unexpressed(f"{encoder}: {_choice(names)}"),
-        "activation": _activation(encoder, config, around),
+        "activation": _activation(encoder, config, outer),
         "segments": True,
         "close": True,
     }
@@ -64,9 +64,13 @@ def _choice(names: list[str]) -> str:
     return f"its classifier has {len(names)} labels, {listed}: give label=<the one whose logit is the score>"
 
 
-def _activation(encoder: Path, config: Mapping[str, Any], around: Mapping[str, Any]) -> str:
+def _activation(encoder: Path, config: Mapping[str, Any], outer: Mapping[str, Any]) -> str:
     """sentence-transformers applies it to the logits, and says which in one of three places."""
-    own = config.get("sentence_transformers") or {}
-    places = (own.get("activation_fn"), config.get("sbert_ce_default_activation_function"), around.get("activation_fn"))
+    inner = config.get("sentence_transformers") or {}
+    places = (
+        inner.get("activation_fn"),
+        config.get("sbert_ce_default_activation_function"),
+        outer.get("activation_fn"),
+    )
     name = next((place for place in places if place is not None), "torch.nn.Identity")
     return activation(encoder, str(name))

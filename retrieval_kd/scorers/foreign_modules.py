@@ -91,17 +91,17 @@ def read_json(path: Path, absent: Any = None) -> Any:
 
 def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:
     """The form of one vector a text: Transformer, Pooling, Dense and Normalize where there are any, in this order."""
-    rest, dense = list(modules[1:]), None
+    following, dense = list(modules[1:]), None
     config = read_json(folder / CONFIG, absent={})
-    pooling = rest.pop(0)
-    if rest and rest[0].name == "Dense":
-        dense = rest.pop(0)
-    unit = bool(rest) and rest[0].name == "Normalize"
-    left = rest[1:] if unit else rest
-    if pooling.name != "Pooling" or left:
-        words = ", ".join(module.name for module in modules)
+    pooling = following.pop(0)
+    if following and following[0].name == "Dense":
+        dense = following.pop(0)
+    unit = bool(following) and following[0].name == "Normalize"
+    superfluous = following[1:] if unit else following
+    if pooling.name != "Pooling" or superfluous:
+        names = ", ".join(module.name for module in modules)
         raise UserError(
-            f"{folder}: its modules are {words}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
+            f"{folder}: its modules are {names}, and a dual scorer is made of Transformer, Pooling, a Dense or none "
             "and a Normalize or none, in this order"
         )
     return {
@@ -182,8 +182,8 @@ def lengths(folder: Path, encoder: Module) -> dict[str, Any]:
         known.append(int(tokenizer["model_max_length"]))
     form = {}
     for side, key in (("query", "query_length"), ("document", "passage_length")):
-        if own := encoder.config.get(f"{side}_length"):
-            form[key] = int(own)
+        if side_length := encoder.config.get(f"{side}_length"):
+            form[key] = int(side_length)
         elif known:
             form[key] = min(known)
     return form

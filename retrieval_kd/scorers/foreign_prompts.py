@@ -17,9 +17,9 @@ def marker(folder: Path, prompt: str, key: str) -> str:
     if not prompt:
         return ""
     words = vocabulary(str(folder))
-    together = [words.pieces(prompt + text) for text in _TEXTS]
+    joined_pieces = [words.pieces(prompt + text) for text in _TEXTS]
     for candidate in (prompt, prompt.rstrip()):
-        if together == [(*words.pieces(candidate), *words.pieces(text)) for text in _TEXTS]:
+        if joined_pieces == [(*words.pieces(candidate), *words.pieces(text)) for text in _TEXTS]:
             return candidate
     return Unexpressed(
         f"{folder}: its tokenizer joins the prompt {prompt!r} with the word behind it, as no marker does: give {key}="

@@ -47,7 +47,7 @@ def pair_scores(scorer: Scorer, queries: Ragged, passages: Ragged, *, tokens_per
     """Scores of row i of the queries with row i of the passages, float32 [pair]; any scorer that reads text."""
     form = _tokenisation(scorer, "query")
     if form.layout == "joined":
-        tokens = joined(queries, passages, form.frames(), there=np.ones(len(passages), dtype=bool))
+        tokens = joined(queries, passages, form.frames(), present=np.ones(len(passages), dtype=bool))
         return np.asarray(_project(scorer, "pair", tokens, tokens_per_group)["score"].float().cpu().numpy())
     query = _project(scorer, "query", _tokens(scorer, "query", queries), tokens_per_group)
     passage = _project(scorer, "passage", _tokens(scorer, "passage", passages), tokens_per_group)

@@ -202,17 +202,17 @@ class Late(Scorer):
         values = (self.form[key] for key in ("skip", "attend_padding", "projection_activation"))
         return f"late {self.over} {self.normalize} {' '.join(map(str, values))}"
 
-    def _skipped_pieces(self, words: str) -> Tensor:
+    def _skipped_pieces(self, skip: str) -> Tensor:
         """The pieces of the vocabulary that take no part in passages."""
-        asked, folder = (
-            list(string.punctuation) if words == PUNCTUATION else words.split(),
+        skipped, folder = (
+            list(string.punctuation) if skip == PUNCTUATION else skip.split(),
             self.towers.passage.folder,
         )
-        pieces = vocabulary(str(folder)).known(asked)
-        if len(pieces) < len(asked) and words != PUNCTUATION:
-            lacking = [word for word in asked if not vocabulary(str(folder)).known([word])]
+        pieces = vocabulary(str(folder)).known(skipped)
+        if len(pieces) < len(skipped) and skip != PUNCTUATION:
+            lacking = [word for word in skipped if not vocabulary(str(folder)).known([word])]
             tell_once(
-                f"skip={words}: the vocabulary in {folder} has no word {' nor '.join(lacking)}, so none is skipped"
+                f"skip={skip}: the vocabulary in {folder} has no word {' nor '.join(lacking)}, so none is skipped"
             )
         return torch.tensor(pieces, dtype=torch.int64)
 

@@ -41,9 +41,13 @@ class MaxSim(torch.autograd.Function):
         to_query, to_tokens = torch.zeros_like(query), torch.zeros_like(tokens)
         step = max(1, _BLOCK[query.device.type] // max(query.numel(), 1))
         for start in range(0, winners.shape[1], step):
-            here, share = winners[:, start : start + step].long(), weight[:, start : start + step]
-            to_query += torch.einsum("np,npd->nd", share, tokens[here.reshape(-1)].view(*here.shape, -1))
-            to_tokens.index_add_(0, here.reshape(-1), (share[..., None] * query[:, None]).reshape(-1, query.shape[-1]))
+            block_winners, share = winners[:, start : start + step].long(), weight[:, start : start + step]
+            to_query += torch.einsum(
+                "np,npd->nd", share, tokens[block_winners.reshape(-1)].view(*block_winners.shape, -1)
+            )
+            to_tokens.index_add_(
+                0, block_winners.reshape(-1), (share[..., None] * query[:, None]).reshape(-1, query.shape[-1])
+            )
         return to_query, to_tokens.view_as(passage), None
 
 

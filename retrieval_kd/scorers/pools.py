@@ -19,15 +19,15 @@ def pool_scores(
 
     `passages` have this rank's candidates of all its queries as rows; `share` makes them the step's.
     """
-    whole = [share(part) for part in passages]
+    step_passages = [share(part) for part in passages]
     columns, first = batch.known_positives.shape[1], batch.first
     rows = []
     for pool in range(first // batch.queries_per_pool, -(-(first + batch.local) // batch.queries_per_pool)):
-        here = slice(
+        own_queries = slice(
             max(pool * batch.queries_per_pool - first, 0), min((pool + 1) * batch.queries_per_pool - first, batch.local)
         )
         block = slice(pool * columns, (pool + 1) * columns)
-        rows.append(compare(*(part[here] for part in queries), *(part[block] for part in whole)))
+        rows.append(compare(*(part[own_queries] for part in queries), *(part[block] for part in step_passages)))
     return torch.cat(rows)
 
 

@@ -28,14 +28,14 @@ def saved_form(folder: Path, kind: str) -> dict[str, Any]:
 
     Raises UserError if what was saved there cannot be read as one.
     """
-    of, form = held(folder)
+    saved_kind, form = kind_and_form(folder)
     try:
-        return {} if of is None else carried(form, of, kind)
+        return {} if saved_kind is None else form_for_kind(form, saved_kind, kind)
     except UserError as error:
         raise UserError(f"{folder}: {error}") from None
 
 
-def held(folder: Path) -> tuple[str | None, Form]:
+def kind_and_form(folder: Path) -> tuple[str | None, Form]:
     """(the kind of scorer in a folder, its form as far as the folder gives it): one that was saved here, or another
     library's; (None, nothing) for a plain backbone.
     """
@@ -46,23 +46,23 @@ def held(folder: Path) -> tuple[str | None, Form]:
     return (None, {}) if other is None else (other.kind, other.form)
 
 
-def carried(form: Form, of: str, to: str) -> dict[str, Any]:
+def form_for_kind(form: Form, from_kind: str, to_kind: str) -> dict[str, Any]:
     """What the form of one kind of scorer says to another kind that starts from its encoders: how texts are written.
 
     A pair is one text to a cross-encoder, so nothing goes there or comes from there. Raises UserError where passages
     are not read by the scorer's own encoder.
     """
-    if of == to:
+    if from_kind == to_kind:
         return dict(form)
-    if of == ASYMMETRIC:
+    if from_kind == ASYMMETRIC:
         raise UserError(
-            f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to} one: set "
+            f"an asymmetric scorer was saved there, a query tower over another's passages, and no {to_kind} one: set "
             "student=asymmetric, or give the folder passages inside it"
         )
-    if CROSS in (of, to):
+    if CROSS in (from_kind, to_kind):
         return {}
-    one_vector = ("pooling", "normalize") if of == "dual" else ()
-    keys = (*one_vector, *_QUERIES) if to == ASYMMETRIC else _TOWERS
+    one_vector = ("pooling", "normalize") if from_kind == "dual" else ()
+    keys = (*one_vector, *_QUERIES) if to_kind == ASYMMETRIC else _TOWERS
     return {key: value for key, value in form.items() if key in keys}
 
 

@@ -14,11 +14,11 @@ def rehearse(scorers: Iterable[Scorer], scratch: Path) -> None:
 
     Raises UserError if one cannot be saved, or read again, or is another encoder then.
     """
-    done = set[TextEncoder]()
+    rehearsed = set[TextEncoder]()
     scratch.mkdir(parents=True, exist_ok=True)
     for scorer in scorers:
         head = scorer.head()
-        for encoder in set(scorer.encoders().values()) - done:
-            done.add(encoder)
+        for encoder in set(scorer.encoders().values()) - rehearsed:
+            rehearsed.add(encoder)
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 encoder.rehearse(Path(folder), head=head if isinstance(head, ClassifierHead) else None)

@@ -75,8 +75,8 @@ class Scorer(nn.Module, ABC):
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        taken = f"{at}.checkpoint={node.get('checkpoint')} takes its place; give one of the two"
-        return {} if node.get("checkpoint") is None else {"backbone": taken}
+        why = f"{at}.checkpoint={node.get('checkpoint')} takes its place; give one of the two"
+        return {} if node.get("checkpoint") is None else {"backbone": why}
 
     @classmethod
     def keeps_order(cls, node: Mapping[str, Any]) -> frozenset[str]:
@@ -214,10 +214,10 @@ class Scorer(nn.Module, ABC):
         return take_head(self.head(), saved, folder, kind=self.saved_as())
 
     def _load_foreign(self, folder: Path) -> bool:
-        held, kind = foreign(folder), self.saved_as()
-        if held is None or held.kind != kind:
+        saved, kind = foreign(folder), self.saved_as()
+        if saved is None or saved.kind != kind:
             return False
-        return take_head(self.head(), held.linear_map(), folder, kind=kind)
+        return take_head(self.head(), saved.linear_map(), folder, kind=kind)
 
 
 def wants_of(wants: frozenset[Want], *features: str) -> bool:

@@ -79,10 +79,10 @@ class TextScorer:
         return form
 
 
-def _as_list(items: Sequence[Item], call: str, what: str) -> list[Item]:
+def _as_list(items: Sequence[Item], call: str, kind: str) -> list[Item]:
     """What was given, as a list. Raises UserError for one text, whose letters would be taken for texts."""
     if isinstance(items, str):
-        raise UserError(f"{call}: {items[:60]!r} is one text; give a list of {what}, as in {call}([…])")
+        raise UserError(f"{call}: {items[:60]!r} is one text; give a list of {kind}, as in {call}([…])")
     return list(items)
 
 

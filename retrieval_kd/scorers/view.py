@@ -67,7 +67,7 @@ def _permuted(rows: Any, order: Tensor) -> Any:
     return None if rows is None else torch.take_along_dim(rows, order[(..., *[None] * (rows.dim() - 2))], 1)
 
 
-def wanted(tensor: Tensor | None, what: str) -> Tensor:
+def wanted(tensor: Tensor | None, feature: str) -> Tensor:
     """A feature that a term asked for; absent is a broken invariant, since the term's `wants` names it."""
-    assert tensor is not None, f"{what} was read but not wanted"
+    assert tensor is not None, f"{feature} was read but not wanted"
     return tensor

@@ -10,7 +10,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
-from retrieval_kd.text.leakage import carve_dev, drop_known, held_words
+from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, objects
 from retrieval_kd.text.records import Passage
 from retrieval_kd.text.split import words
@@ -97,8 +97,10 @@ class Beir(Source):
             about["dev"] = (
                 f"carved from train by seed {self.seed}" if "dev" in splits else "none: no group fits dev_fraction"
             )
-        held = held_words(splits, queries)
-        unjudged = (query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held)
+        held_out = held_out_words(splits, queries)
+        unjudged = (
+            query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held_out
+        )
         where = partial(line_at, self.path / "queries.jsonl")
         return Questions(queries, splits, tuple(unjudged) if self.unjudged else (), about, where)
 

@@ -39,7 +39,7 @@ def copies_message(copies: int) -> Iterator[str]:
 
 def _write(path: Path, collection: Collection) -> None:
     with open(path, "wb") as file:
-        for block in track(_blocks(len(collection)), total=-(-len(collection) // _AT_ONCE), what="comparing passages"):
+        for block in track(_blocks(len(collection)), total=-(-len(collection) // _AT_ONCE), label="comparing passages"):
             file.write(b"".join(_key(collection.at(position).words, position) for position in block))
 
 

@@ -143,7 +143,7 @@ def open_corpus(source: Source, artifacts: Path | str) -> Corpus:
 def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     """The files of a corpus: passages/ and queries/ (collections), qrels/<split>.tsv, corpus.json."""
     parsed = source.read()
-    stream = track(parsed.passages, total=None, what="passages")
+    stream = track(parsed.passages, total=None, label="passages")
     passages = Collection.write(folder / "passages", stream, where=parsed.where)
     questions = parsed.questions(passages)
     if not questions.queries:
@@ -153,9 +153,9 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
     queries = Collection.write(folder / "queries", texts, where=questions.where)
     for split, judgments in questions.splits.items():
         judgments.write(folder / "qrels" / f"{split}.tsv")
-    splits = {split: [q for q in of.queries if of.relevant(q)] for split, of in questions.splits.items()}
+    splits = {split: [q for q in judged.queries if judged.relevant(q)] for split, judged in questions.splits.items()}
     counts = {"passages": len(passages), "queries": len(queries)} | {
-        f"{s} queries": len(of) for s, of in splits.items()
+        f"{s} queries": len(judged) for s, judged in splits.items()
     }
     origin = {"reader": type(source).__name__, "source digest": fingerprint}
     record = {
@@ -171,12 +171,12 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
 
 def _refuse_two_grades(splits: Mapping[str, Judgments]) -> None:
     """Raise UserError for a pair that two splits grade differently: a corpus knows one grade of a pair."""
-    for (name, of), (other_name, other) in combinations(splits.items(), 2):
-        for query_id, passage_id, grade in of.only(other.queries):
-            if other.grade(query_id, passage_id) not in (None, grade):
+    for (name, judgments), (other_name, other_judgments) in combinations(splits.items(), 2):
+        for query_id, passage_id, grade in judgments.only(other_judgments.queries):
+            if other_judgments.grade(query_id, passage_id) not in (None, grade):
                 raise UserError(
                     f"{name} grades passage {passage_id!r} for query {query_id!r} with {grade} and {other_name} with "
-                    f"{other.grade(query_id, passage_id)}; give one grade"
+                    f"{other_judgments.grade(query_id, passage_id)}; give one grade"
                 )
 
 

@@ -66,7 +66,7 @@ class Docstrings(Source):
 
     def read(self) -> Parsed:
         files = source_files(self.packages)
-        docstrings, unparsed = _read(files)
+        docstrings, unparsed = _read_docstrings(files)
         task = task_of(docstrings, lengths=self.lengths)
         about = {
             "python": sys.version.split()[0],
@@ -80,23 +80,23 @@ class Docstrings(Source):
         """The task's queries and judgments."""
         splits = {
             split: Judgments.of(
-                Judgment(asked.id, passage_id, 1)
-                for asked in task.asked
-                if asked.split == split
-                for passage_id in asked.relevant
+                Judgment(query.id, passage_id, 1)
+                for query in task.judged
+                if query.split == split
+                for passage_id in query.relevant
             )
             for split in SPLITS
         }
-        queries = {asked.id: asked.text for asked in task.asked}
+        queries = {query.id: query.text for query in task.judged}
         unjudged = task.unjudged if self.unjudged else {}
         return Questions(queries | dict(unjudged), splits, tuple(unjudged), about)
 
 
-def _read(files: Sequence[SourceFile]) -> tuple[list[Docstring], int]:
+def _read_docstrings(files: Sequence[SourceFile]) -> tuple[list[Docstring], int]:
     """All docstrings, and the number of files that this Python cannot parse."""
     docstrings: list[Docstring] = []
     unparsed = 0
-    for file in track(files, total=len(files), what="source files"):
+    for file in track(files, total=len(files), label="source files"):
         try:
             docstrings += docstrings_of(file)
         except (SyntaxError, ValueError, RecursionError):

@@ -82,8 +82,8 @@ def _lowest(pairs: _Aligned) -> NDArray[np.float64]:
     """Each run's lowest value of the pair's query [run pair]; 0 where the run has not the query."""
     least = np.full((len(pairs.values), len(pairs.query_ids)), np.inf)
     for column, lowest in zip(pairs.values, least, strict=True):
-        there = ~np.isnan(column)
-        np.minimum.at(lowest, pairs.rows[there], column[there])
+        has_value = ~np.isnan(column)
+        np.minimum.at(lowest, pairs.rows[has_value], column[has_value])
     least[np.isinf(least)] = 0.0
     return least[:, pairs.rows]
 
@@ -99,8 +99,8 @@ def _aligned(runs: Sequence[Run], values: Sequence[NDArray[np.floating]]) -> _Al
     ]
     pairs = np.unique(np.concatenate(keys))
     columns = np.full((len(runs), len(pairs)), np.nan)
-    for column, of, value in zip(columns, keys, values, strict=True):
-        column[np.searchsorted(pairs, of)] = value
+    for column, pair_keys, value in zip(columns, keys, values, strict=True):
+        column[np.searchsorted(pairs, pair_keys)] = value
     return _Aligned(
         tuple(queries), tuple(passages), pairs // max(len(passages), 1), pairs % max(len(passages), 1), columns
     )

@@ -66,7 +66,11 @@ class Judgments:
         return Judgments({query_id: self._grades[query_id] for query_id in query_ids if query_id in self._grades})
 
     def __iter__(self) -> Iterator[Judgment]:
-        return (Judgment(query, passage, grade) for query, of in self._grades.items() for passage, grade in of.items())
+        return (
+            Judgment(query, passage, grade)
+            for query, grades in self._grades.items()
+            for passage, grade in grades.items()
+        )
 
     def __len__(self) -> int:
         return sum(map(len, self._grades.values()))

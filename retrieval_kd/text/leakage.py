@@ -11,15 +11,15 @@ def drop_known(splits: Mapping[str, Judgments], queries: Mapping[str, str]) -> t
     """The splits without those train queries whose words equal a dev or test query's, and how many those were."""
     if "train" not in splits:
         return dict(splits), 0
-    held, query_ids = held_words(splits, queries), list(splits["train"].queries)
-    unknown = [query_id for query_id in query_ids if words(queries[query_id]) not in held]
+    held_out, query_ids = held_out_words(splits, queries), list(splits["train"].queries)
+    unknown = [query_id for query_id in query_ids if words(queries[query_id]) not in held_out]
     return {**splits, "train": splits["train"].only(unknown)}, len(query_ids) - len(unknown)
 
 
-def held_words(splits: Mapping[str, Judgments], queries: Mapping[str, str]) -> frozenset[tuple[str, ...]]:
+def held_out_words(splits: Mapping[str, Judgments], queries: Mapping[str, str]) -> frozenset[tuple[str, ...]]:
     """The words of every dev and test query."""
-    held = (query_id for split, judgments in splits.items() if split != "train" for query_id in judgments.queries)
-    return frozenset(words(queries[query_id]) for query_id in held)
+    query_ids = (query_id for split, judgments in splits.items() if split != "train" for query_id in judgments.queries)
+    return frozenset(words(queries[query_id]) for query_id in query_ids)
 
 
 def carve_dev(

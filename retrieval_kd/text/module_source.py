@@ -67,15 +67,15 @@ def absolute(line: ast.ImportFrom, module: str) -> str:
 
 def code_digest(module: str) -> str:
     """SHA-256 of the source of a module and of all that it imports, directly or not, of its own top-level package."""
-    package, waiting, done = module.partition(".")[0], [module], dict[str, str]()
+    package, waiting, digests = module.partition(".")[0], [module], dict[str, str]()
     while waiting:
         name = waiting.pop()
         path = source_file(name)
-        if name in done or path is None:
+        if name in digests or path is None:
             continue
-        done[name] = file_digest(path)
+        digests[name] = file_digest(path)
         waiting += [other for other in _imports(name) if within(other, package)]
-    return hashlib.sha256(repr(sorted(done.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
 
 
 def _imports(module: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows
-from retrieval_kd.text.leakage import drop_known, held_words
+from retrieval_kd.text.leakage import drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
 from retrieval_kd.text.records import Judgment, Passage
 from retrieval_kd.text.split import words
@@ -86,19 +86,21 @@ class MsMarco(Source):
         texts: dict[str, str] = {}
         splits: dict[str, Judgments] = {}
         for split, path in self.queries.items():
-            own = _queries(path)
-            other = next((name for name in own if texts.get(name, own[name]) != own[name]), None)
+            file_queries = _queries(path)
+            other = next(
+                (name for name in file_queries if texts.get(name, file_queries[name]) != file_queries[name]), None
+            )
             if other is not None:
                 raise UserError(f"{path} gives query {other!r} another text than a file before it; give one text")
-            texts |= own
+            texts |= file_queries
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
             splits[split] = Judgments.of(rows)
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, texts)
-        held = held_words(splits, texts) if self.unjudged else frozenset()
-        unknown = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held)
+        held_out = held_out_words(splits, texts) if self.unjudged else frozenset()
+        unknown = (query_id for query_id in texts if query_id not in judged and words(texts[query_id]) not in held_out)
         unjudged = tuple(unknown) if self.unjudged else ()
-        queries = {query_id: texts[query_id] for of in splits.values() for query_id in of.queries}
+        queries = {query_id: texts[query_id] for judgments in splits.values() for query_id in judgments.queries}
         queries |= {query_id: texts[query_id] for query_id in unjudged}
         about = {"queries left out of train": str(dropped), **(titles.about() if titles else {})}
         return Questions(queries, splits, unjudged, about)

@@ -1,4 +1,4 @@
-"""Files as they are, or packed by gzip, zstandard or zip: told by their first bytes, unpacked on the way."""
+"""Files as they are, or packed by gzip, zstandard or zip: recognised by their first bytes, unpacked on the way."""
 
 import gzip
 import io

@@ -18,13 +18,13 @@ LINE_EVERY = 30.0  # seconds between two lines
 _log = logging.getLogger(__name__)
 
 
-def track(iterable: Iterable[Item], *, total: int | None, what: str) -> Iterator[Item]:
+def track(iterable: Iterable[Item], *, total: int | None, label: str) -> Iterator[Item]:
     """The items one by one; from the third second on with a bar (count, items/s, time left) on standard error. Where
     that is no terminal, a line says the same every half a minute.
 
-    `total` is the number of items, None where nobody knows it; `what` names them ("passages").
+    `total` is the number of items, None where nobody knows it; `label` names them ("passages").
     """
-    return _with_bar(iterable, total, what) if is_terminal() else _with_lines(iterable, total, what)
+    return _with_bar(iterable, total, label) if is_terminal() else _with_lines(iterable, total, label)
 
 
 def is_terminal() -> bool:
@@ -32,12 +32,12 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def progress_line(what: str, done: int, total: int | None, seconds: float) -> str:
+def progress_line(label: str, done: int, total: int | None, seconds: float) -> str:
     """One line of progress: the items done in these seconds, items per second, and the time left."""
     rate = done / seconds
     if total is None:
-        return f"{what}: {done} ({rate:.3g}/s)"
-    return f"{what}: {done} of {total} ({rate:.3g}/s, {duration((total - done) / rate)} left)"
+        return f"{label}: {done} ({rate:.3g}/s)"
+    return f"{label}: {done} of {total} ({rate:.3g}/s, {duration((total - done) / rate)} left)"
 
 
 def duration(seconds: float) -> str:
@@ -48,19 +48,19 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _with_lines(iterable: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
+def _with_lines(iterable: Iterable[Item], total: int | None, label: str) -> Iterator[Item]:
     started = last = time.monotonic()
     for done, item in enumerate(iterable, 1):
         yield item
         now = time.monotonic()
         if now - last >= LINE_EVERY:
             last = now
-            _log.info(progress_line(what, done, total, now - started))
+            _log.info(progress_line(label, done, total, now - started))
 
 
-def _with_bar(iterable: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
+def _with_bar(iterable: Iterable[Item], total: int | None, label: str) -> Iterator[Item]:
     started = drawn = time.monotonic()
-    shown: tuple[Progress, TaskID] | None = None
+    bar: tuple[Progress, TaskID] | None = None
     done = 0
     try:
         for done, item in enumerate(iterable, 1):
@@ -69,15 +69,15 @@ def _with_bar(iterable: Iterable[Item], total: int | None, what: str) -> Iterato
             if now - drawn < REDRAW or now - started < PATIENCE:
                 continue
             drawn = now
-            shown = shown or _bar(total=total, what=what)
-            shown[0].update(shown[1], completed=done)
+            bar = bar or _bar(total=total, label=label)
+            bar[0].update(bar[1], completed=done)
     finally:
-        if shown:
-            shown[0].update(shown[1], completed=done)
-            shown[0].stop()
+        if bar:
+            bar[0].update(bar[1], completed=done)
+            bar[0].stop()
 
 
-def _bar(*, total: int | None, what: str) -> "tuple[Progress, TaskID]":
+def _bar(*, total: int | None, label: str) -> "tuple[Progress, TaskID]":
     """A started bar; Rich is imported here, so that what is quick does not wait for it."""
     from rich.console import Console
     from rich.progress import (
@@ -104,4 +104,4 @@ def _bar(*, total: int | None, what: str) -> "tuple[Progress, TaskID]":
         console=Console(stderr=True),
     )
     bar.start()
-    return bar, bar.add_task(what, total=total)
+    return bar, bar.add_task(label, total=total)

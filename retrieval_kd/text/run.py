@@ -67,10 +67,17 @@ class Run:
         `passage_ids[number]` names a passage; only those that are listed are looked up, so `collection.ids` will do.
         """
         rows = np.repeat(np.arange(len(numbers), dtype=np.int32), numbers.shape[1])
-        there = numbers >= 0
-        if there.all():
+        has_passage = numbers >= 0
+        if has_passage.all():
             return Run._build(query_ids, rows, passage_ids, numbers.reshape(-1), scores.reshape(-1), searched=True)
-        return Run._build(query_ids, rows[there.reshape(-1)], passage_ids, numbers[there], scores[there], searched=True)
+        return Run._build(
+            query_ids,
+            rows[has_passage.reshape(-1)],
+            passage_ids,
+            numbers[has_passage],
+            scores[has_passage],
+            searched=True,
+        )
 
     @staticmethod
     def of_rows(

@@ -158,8 +158,8 @@ def _of_columns(path: Path, layout: str) -> Iterator[Row]:
 def _of_lists(path: Path) -> Iterator[Row]:
     for number, record in objects(path, holds=HOLDS):
         query, names, scores = record.get("query_id"), record.get("passage_ids"), record.get("scores")
-        whole = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
-        if not whole or not all(_is_name(name) for name in (query, *(names or ()))):
+        well_formed = isinstance(names, list) and isinstance(scores, list) and len(names) == len(scores)
+        if not well_formed or not all(_is_name(name) for name in (query, *(names or ()))):
             raise UserError(f"{path}:{number} is no list of scores; give {_LISTS}")
         for name, score in zip(names or (), scores or (), strict=True):
             yield number, str(query), str(name), score
@@ -174,12 +174,12 @@ def _each_once(pairs: NDArray[np.int64], scores: NDArray[np.float64], path: Path
     another score.
     """
     order = np.argsort(pairs, kind="stable")
-    again = pairs[order][1:] == pairs[order][:-1]
+    repeated = pairs[order][1:] == pairs[order][:-1]
     other = np.zeros(len(pairs), bool)
-    other[order[1:][again & (scores[order][1:] != scores[order][:-1])]] = True
+    other[order[1:][repeated & (scores[order][1:] != scores[order][:-1])]] = True
     _refuse(other, path, layout, "scores passage {passage!r} for query {query!r} again and differently; give one score")
     once = np.ones(len(pairs), bool)
-    once[order[1:][again]] = False
+    once[order[1:][repeated]] = False
     return once
 
 

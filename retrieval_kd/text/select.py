@@ -64,15 +64,15 @@ def confusing(
     _check(Window(*teacher_window))
     student_rank = _first_relevant(student_run, judgments)
     teacher_rank = _first_relevant(_of_its_lists(teacher_run, student_run), judgments)
-    to_go = {
-        query_id: _to_go(rank, student_window)
-        + _to_go(teacher_rank[query_id], teacher_window)
+    distance = {
+        query_id: _ranks_to_window(rank, student_window)
+        + _ranks_to_window(teacher_rank[query_id], teacher_window)
         + (max(teacher_rank[query_id] - rank + 1, 0) if teacher_ahead else 0)
         for query_id, rank in student_rank.items()
         if query_id in teacher_rank
     }
-    nearest = sorted(to_go, key=to_go.__getitem__)[:fewest]
-    confused = [query_id for query_id, ranks in to_go.items() if not ranks or query_id in nearest]
+    nearest = sorted(distance, key=distance.__getitem__)[:fewest]
+    confused = [query_id for query_id, ranks in distance.items() if not ranks or query_id in nearest]
     return without(student_run.only(confused), judgments).top(k)
 
 
@@ -82,18 +82,18 @@ def _of_its_lists(run: Run, listed: Run) -> Run:
         (listed.query_ids[row], listed.passage_ids[number])
         for row, number in zip(*_rows_and_numbers(listed), strict=True)
     }
-    here = [
+    is_listed = [
         (run.query_ids[row], run.passage_ids[number]) in pairs
         for row, number in zip(*_rows_and_numbers(run), strict=True)
     ]
-    return run.keep(np.array(here, dtype=bool))
+    return run.keep(np.array(is_listed, dtype=bool))
 
 
 def _rows_and_numbers(run: Run) -> tuple[list[int], list[int]]:
     return run.rows.tolist(), run.numbers.tolist()
 
 
-def _to_go(rank: int, window: tuple[int, int]) -> int:
+def _ranks_to_window(rank: int, window: tuple[int, int]) -> int:
     """How many ranks lie between a rank and a window; 0 within it."""
     return max(window[0] - rank, rank - window[1], 0)
 

@@ -13,9 +13,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # a scheduler's, Ctrl
 class Stopped(BaseException):
     """A signal ended the work; what is done is saved. No `Exception`, so that nothing takes it for a failure."""
 
-    def __init__(self, number: int, done: str = "") -> None:
+    def __init__(self, number: int, progress: str = "") -> None:
         self.number = number
-        super().__init__(f"stopped by {signal.Signals(number).name}{done}; the same command goes on from here")
+        super().__init__(f"stopped by {signal.Signals(number).name}{progress}; the same command goes on from here")
 
 
 @contextmanager

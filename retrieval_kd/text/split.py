@@ -36,7 +36,7 @@ def groups(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
 def equal_pairs(keys: Sequence[Iterable[Hashable]]) -> Iterator[tuple[int, int]]:
     """Pairs that connect all items which share a key; keys[item] are its keys."""
     first: dict[Hashable, int] = {}
-    return ((first.setdefault(key, item), item) for item, of in enumerate(keys) for key in of)
+    return ((first.setdefault(key, item), item) for item, item_keys in enumerate(keys) for key in item_keys)
 
 
 def share(seed: int, key: str) -> float:
@@ -61,18 +61,18 @@ def near_pairs(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     + 1 (prefix filter: Chaudhuri, Ganti & Kaushik 2006), and has more than half its size.
     """
     shingles = [_shingles(words(text)) for text in texts]
-    frequency = Counter(shingle for of in shingles for shingle in of)
+    frequency = Counter(shingle for own in shingles for shingle in own)
     holders: dict[tuple[str, ...], list[int]] = {}
-    for item, of in enumerate(shingles):
-        rare = sorted(of, key=lambda shingle: (frequency[shingle], shingle))[: len(of) - -(-len(of) // 2) + 1]
+    for item, own in enumerate(shingles):
+        rare = sorted(own, key=lambda shingle: (frequency[shingle], shingle))[: len(own) - -(-len(own) // 2) + 1]
         for other in {other for shingle in rare for other in holders.get(shingle, ())}:
-            common = len(of & shingles[other])
-            if common > NEAR * (len(of) + len(shingles[other]) - common):
+            common = len(own & shingles[other])
+            if common > NEAR * (len(own) + len(shingles[other]) - common):
                 yield other, item
         for shingle in rare:
             holders.setdefault(shingle, []).append(item)
 
 
-def _shingles(of: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+def _shingles(text: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     """All runs of four words."""
-    return frozenset(of[at : at + SHINGLE] for at in range(len(of) - SHINGLE + 1))
+    return frozenset(text[at : at + SHINGLE] for at in range(len(text) - SHINGLE + 1))

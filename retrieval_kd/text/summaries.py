@@ -39,7 +39,7 @@ class Task(NamedTuple):
     """What docstrings make: passages, judged queries, and (id, text) of queries that nobody judged."""
 
     passages: list[Passage]
-    asked: list[JudgedQuery]
+    judged: list[JudgedQuery]
     unjudged: Mapping[str, str]
 
 
@@ -53,20 +53,20 @@ def task_of(docstrings: Sequence[Docstring], *, lengths: Lengths) -> Task:
     """
     asking = _query_names(docstrings, lengths)
     passages: dict[Words, Passage] = {}
-    asked: dict[Words, list[Docstring]] = {}
+    by_words: dict[Words, list[Docstring]] = {}
     passage_of: dict[str, str] = {}
-    for of in docstrings:
-        text = body(of) if of.name in asking else of.text
-        passage_of[of.name] = passages.setdefault(words(text), Passage(of.name, "", text)).id
-        if of.name in asking:
-            asked.setdefault(words(summary(of)), []).append(of)
-    relevant = [tuple(dict.fromkeys(passage_of[of.name] for of in same)) for same in asked.values()]
-    splits = _splits(list(asked), relevant, {passage.id: passage.text for passage in passages.values()})
+    for docstring in docstrings:
+        text = body(docstring) if docstring.name in asking else docstring.text
+        passage_of[docstring.name] = passages.setdefault(words(text), Passage(docstring.name, "", text)).id
+        if docstring.name in asking:
+            by_words.setdefault(words(summary(docstring)), []).append(docstring)
+    relevant = [tuple(dict.fromkeys(passage_of[docstring.name] for docstring in alike)) for alike in by_words.values()]
+    splits = _splits(list(by_words), relevant, {passage.id: passage.text for passage in passages.values()})
     judged = [
-        JudgedQuery(f"{same[0].name}?", summary(same[0]), passage_ids, split)
-        for same, passage_ids, split in zip(asked.values(), relevant, splits, strict=True)
+        JudgedQuery(f"{alike[0].name}?", summary(alike[0]), passage_ids, split)
+        for alike, passage_ids, split in zip(by_words.values(), relevant, splits, strict=True)
     ]
-    return Task(list(passages.values()), judged, _unjudged(docstrings, asking, lengths, known=set(asked)))
+    return Task(list(passages.values()), judged, _unjudged(docstrings, asking, lengths, known=set(by_words)))
 
 
 def summary(docstring: Docstring) -> str:
@@ -86,29 +86,29 @@ def _query_names(docstrings: Sequence[Docstring], lengths: Lengths) -> frozenset
     does.
     """
     asking = {
-        of.name: words(summary(of))
-        for of in docstrings
-        if lengths.asks(summary(of)) and len(body(of).split()) >= lengths.passage
+        docstring.name: words(summary(docstring))
+        for docstring in docstrings
+        if lengths.asks(summary(docstring)) and len(body(docstring).split()) >= lengths.passage
     }
     while True:
-        texts = (words(body(of) if of.name in asking else of.text) for of in docstrings)
+        texts = (words(body(docstring) if docstring.name in asking else docstring.text) for docstring in docstrings)
         leaking = standing_in(frozenset(asking.values()), texts)
         if not leaking:
             return frozenset(asking)
         asking = {name: phrase for name, phrase in asking.items() if phrase not in leaking}
 
 
-def _splits(asked: Sequence[Words], relevant: Sequence[Sequence[str]], texts: Mapping[str, str]) -> list[str]:
+def _splits(queries: Sequence[Words], relevant: Sequence[Sequence[str]], texts: Mapping[str, str]) -> list[str]:
     """The split of each query: one for all that are connected by equal or near-equal relevant passages."""
-    names = list(dict.fromkeys(name for of in relevant for name in of))
+    names = list(dict.fromkeys(name for passage_ids in relevant for name in passage_ids))
     near = {
         name: number
         for number, group in enumerate(groups(len(names), near_pairs([texts[n] for n in names])))
         for name in (names[i] for i in group)
     }
-    split = [""] * len(asked)
-    for group in groups(len(asked), equal_pairs([{near[name] for name in of} for of in relevant])):
-        key = min(" ".join(asked[item]) for item in group)
+    split = [""] * len(queries)
+    for group in groups(len(queries), equal_pairs([{near[name] for name in passage_ids} for passage_ids in relevant])):
+        key = min(" ".join(queries[item]) for item in group)
         for item in group:
             split[item] = split_of(key, SHARES)
     return split
@@ -119,11 +119,11 @@ def _unjudged(
 ) -> dict[str, str]:
     """id → text of other summaries and of sentences of bodies, unless a query has the same words."""
     texts: dict[str, str] = {}
-    for of in docstrings:
-        for number, text in enumerate([summary(of), *_sentences(body(of))]):
+    for docstring in docstrings:
+        for number, text in enumerate([summary(docstring), *_sentences(body(docstring))]):
             if lengths.asks(text) and words(text) not in known:
                 known.add(words(text))
-                texts[f"{of.name}?{number}"] = text
+                texts[f"{docstring.name}?{number}"] = text
     return texts
 
 

@@ -34,9 +34,9 @@ def make(folder: str) -> Make:
     grades = pairs(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 5]), np.array([1, 2, 3, 1, 0]), collection=PASSAGES)
     texts = Source(Ragged.of([[6] * (q + 1) for q in range(4)]), Ragged.of([[7] * (p + 1) for p in range(PASSAGES)]))
 
-    def make(queries_per_step: int = 4, queries_per_pool: int = 4, layout: str = "apart", **given: Any) -> Collate:
+    def make(queries_per_step: int = 4, queries_per_pool: int = 4, layout: str = "apart", **options: Any) -> Collate:
         form = Tokenisation("t", layout=layout, folder=folder)
-        settings = {"stored": {}, **given}
+        settings = {"stored": {}, **options}
         order = settings.pop("order", "best")
         return Collate(
             Sampling(0, queries_per_step, (Window(2, 1, 6, order),)),

@@ -38,7 +38,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     forms = [Tokenisation("a", folder=folders[0]), Tokenisation("b", layout="joined", folder=folders[1])]
     sources = {form: Source(tokenise(WORDS[:4], form.folder), tokenise(WORDS, form.folder)) for form in forms}
 
-    def make(dark: Dark | None = DARK, *, queries_per_pool: int = 4, **given: Any) -> Collate:
+    def make(dark: Dark | None = DARK, *, queries_per_pool: int = 4, **options: Any) -> Collate:
         return Collate(
             Sampling(0, 4, (Window(LISTED - 1, 1, 6),)),
             lists=Lists(np.arange(5) * 6, np.tile(np.arange(4, 10), 4), np.ones(24)),
@@ -49,7 +49,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
             passages=PASSAGES,
             queries_per_pool=queries_per_pool,
             edits=None if dark is None else Edits(dark, 0, collection),
-            **given,
+            **options,
         )
 
     return make

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval_kd.batch.dark import Dark
-from retrieval_kd.batch.lists import Data, apart, drawable, has_list, judged, short, stored, with_copies, within
+from retrieval_kd.batch.lists import Data, apart, drawable, has_list, judged, short, stored_scores, with_copies, within
 from retrieval_kd.batch.sampling import Lists, Sampling, Window, draw
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
@@ -101,7 +101,7 @@ def scored(corpus: Corpus, missing: str, run: Run) -> list[list[float]]:
     """The stored scores of all candidates of q, r and s, NaN as -9."""
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
-    scores = stored(run, missing, QUERIES, corpus, lists, positives, file="scores.tsv").scores
+    scores = stored_scores(run, missing, QUERIES, corpus, lists, positives, file="scores.tsv").scores
     return np.nan_to_num(scores.look_up(np.arange(12).reshape(3, 4), np.nan), nan=-9).tolist()
 
 
@@ -132,7 +132,9 @@ def test_candidates_without_a_score_are_counted(corpus: Corpus) -> None:
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
     for missing in ("drop", "minimum"):
-        known = stored(Run.of({"q": [("d", 4.0)]}), missing, QUERIES, corpus, lists, positives, file="scores.tsv")
+        known = stored_scores(
+            Run.of({"q": [("d", 4.0)]}), missing, QUERIES, corpus, lists, positives, file="scores.tsv"
+        )
         assert (known.lacking, known.candidates) == (6, 7)
 
 
@@ -152,7 +154,9 @@ def test_a_missing_score_is_an_error_that_names_it(corpus: Corpus) -> None:
 def test_a_candidate_that_lacks_a_needed_score_is_not_drawn(corpus: Corpus) -> None:
     grades, positives = judged(corpus, QUERIES)
     lists = drawable(RUN, QUERIES, corpus, grades)
-    known = stored(Run.of({"q": [("d", 4.0)], "r": [("b", 1.0)]}), "drop", QUERIES, corpus, lists, positives, file="f")
+    known = stored_scores(
+        Run.of({"q": [("d", 4.0)], "r": [("b", 1.0)]}), "drop", QUERIES, corpus, lists, positives, file="f"
+    )
     assert rows(drawable(RUN, QUERIES, corpus, grades, [known.scores])) == [[3], [1], []]
 
 
@@ -189,7 +193,7 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         ({"candidates": None}, r"data\.negatives=1 are drawn from a run: give data\.candidates"),
         ({"candidates": None, "negatives": 0, "unjudged": True}, r"give data\.candidates"),
@@ -212,9 +216,9 @@ def test_the_planted_cases_are_planted(tmp_path: Path) -> None:
         ({"negatives": 0, "dark": DARK}, r"data\.dark\.reinforced_negatives=1 are made of listed negatives"),
     ],
 )
-def test_data_that_cannot_be_had_is_refused(given: dict[str, object], message: str) -> None:
+def test_data_that_cannot_be_had_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        Data(**{**SAMPLED, **given})
+        Data(**{**SAMPLED, **options})
 
 
 def test_in_batch_negatives_need_no_run() -> None:

@@ -111,7 +111,7 @@ def test_both_sides_of_a_pair_are_cut_to_their_own_length() -> None:
 
 def test_a_passage_without_words_that_is_there_makes_a_pair_with_its_frame() -> None:
     queries, passages = Ragged.of([[20], [21], [22]]), Ragged.of([[30, 31], [], []])
-    tokens = joined(queries, passages, (QUERY, PASSAGE), there=np.array([False, True, False]))
+    tokens = joined(queries, passages, (QUERY, PASSAGE), present=np.array([False, True, False]))
     assert ids(tokens)[1] == [CLS, 8, 21, SEP, 9, SEP, 0, 0]
     assert words(tokens)[1] == [0, 0, 1, 0, 0, 0, 0, 0]
     assert tokens.segment[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
@@ -196,12 +196,12 @@ def test_a_pair_has_the_pieces_that_transformers_itself_would_give_it(backbone: 
     folder = tiny if backbone == "tiny" else str(locate(backbone))
     queries, passages = ["a red fox", "it slept"], ["the dog , it slept unbelievably", "fox"]
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    theirs = tokenizer(queries, passages, padding=True, return_token_type_ids=True, return_tensors="pt")
+    expected = tokenizer(queries, passages, padding=True, return_token_type_ids=True, return_tensors="pt")
     words = vocabulary(folder)
     ours = joined(words.ragged(queries), words.ragged(passages), form(folder, layout="joined").frames())
-    assert ids(ours) == theirs["input_ids"].tolist()
-    assert real(ours) == theirs["attention_mask"].tolist()
-    assert ours.segment.tolist() == theirs["token_type_ids"].tolist()
+    assert ids(ours) == expected["input_ids"].tolist()
+    assert real(ours) == expected["attention_mask"].tolist()
+    assert ours.segment.tolist() == expected["token_type_ids"].tolist()
 
 
 @pytest.mark.parametrize("backbone", backbones())
@@ -276,9 +276,9 @@ def test_a_title_and_a_text_are_written_as_the_tokenizer_itself_writes_two_texts
     words, parted = vocabulary(folder), Tokenisation("x", join="separator", folder=folder)
     pieces = words.parted(["the red fox", "the fox"], ["the fox ran", ""])
     tokens = apart(pieces, parted.frames()[1])
-    theirs = AutoTokenizer.from_pretrained(folder)("the red fox", "the fox ran")["input_ids"]
-    assert tokens.ids[0].tolist() == theirs
-    assert tokens.word[0].tolist() == [piece not in {words.cls, words.sep} for piece in theirs]
+    expected = AutoTokenizer.from_pretrained(folder)("the red fox", "the fox ran")["input_ids"]
+    assert tokens.ids[0].tolist() == expected
+    assert tokens.word[0].tolist() == [piece not in {words.cls, words.sep} for piece in expected]
     alone = tokens.ids[1][tokens.mask[1]].tolist()
     assert alone == AutoTokenizer.from_pretrained(folder)("the fox")["input_ids"]
     assert not tokens.segment.any()

@@ -209,7 +209,7 @@ def test_a_twin_plans_without_the_hub_and_runs_only_with_it(
     msmarco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def away(name: str) -> Path:
-        raise weights.Unreached(f"backbone {name!r}: the hub did not answer")
+        raise weights.HubUnreachable(f"backbone {name!r}: the hub did not answer")
 
     monkeypatch.setattr(weights, "_from_hub", away)
     words = ["experiment=paper/adam", f"corpus.path={msmarco}", "machine=cpu", f"artifacts={tmp_path / 'artifacts'}"]

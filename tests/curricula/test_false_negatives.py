@@ -27,10 +27,10 @@ def scored(*shares: list[float]) -> torch.Tensor:
     return rows(*[[logit(share) for share in row] for row in shares])
 
 
-def filtering(**given: Any) -> FalseNegatives:
+def filtering(**options: Any) -> FalseNegatives:
     what = {"judge": "cross", "probability": "sigmoid", "statistic": "mean_positive", "quantile": 0.5}
     how = {"margin_first": 0.2, "margin_last": 0.0, "rounds": 2, "momentum": 0.5, "keep_at_least": 0}
-    return FalseNegatives(**{**what, **how, **given})
+    return FalseNegatives(**{**what, **how, **options})
 
 
 def kept_candidates(made: FalseNegatives, scores: torch.Tensor, batch: Candidates | None = None) -> list[list[bool]]:

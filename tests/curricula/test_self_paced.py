@@ -15,8 +15,10 @@ from tests.losses.test_objective import listwise
 from tests.steps import step
 
 
-def paced(**given: Any) -> SelfPaced:
-    return SelfPaced(**{"judge": "late", "first": 0.8, "last": 0.0, "schedule": "linear", "weighting": "hard", **given})
+def paced(**options: Any) -> SelfPaced:
+    return SelfPaced(
+        **{"judge": "late", "first": 0.8, "last": 0.0, "schedule": "linear", "weighting": "hard", **options}
+    )
 
 
 def weights_of(made: Curriculum, scores: torch.Tensor, progress: float, **batch: Any) -> torch.Tensor:

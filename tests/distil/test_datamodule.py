@@ -24,8 +24,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:User
 
 def lists(ground: Ground, folder: Path, **values: object) -> ListsDataModule:
     """The lists of a dual student, seven steps long."""
-    made = training.distiller("contrastive", training.scorer_node(ground, "dual"), optim=training.adamw(steps=STEPS))
-    return training.lists(ground, made, folder, **values)
+    distiller = training.distiller(
+        "contrastive", training.scorer_node(ground, "dual"), optim=training.adamw(steps=STEPS)
+    )
+    return training.lists(ground, distiller, folder, **values)
 
 
 def drawn(batch: Candidates) -> tuple[int, list[int], list[list[int]]]:
@@ -105,8 +107,8 @@ def stored(ground: Ground, folder: Path, missing: str, rows: dict[str, list[tupl
     """Lists with a stored teacher that knows these scores."""
     Run.of(rows).write(folder / "scores.trec")
     node = training.stored_node(folder / "scores.trec", missing=missing)
-    made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
-    return training.lists(ground, made, folder, queries_per_step=8, negatives=2)
+    distiller = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
+    return training.lists(ground, distiller, folder, queries_per_step=8, negatives=2)
 
 
 def with_scores(ground: Ground) -> dict[str, list[tuple[str, float]]]:
@@ -167,11 +169,11 @@ def test_only_what_the_windows_reach_needs_a_stored_score(ground: Ground, tmp_pa
         rows[name] = [(passage, 1.0) for passage in (*relevant, *others[:4], *others[6:8])]
     Run.of(rows).write(tmp_path / "scores.trec")
     node = training.stored_node(tmp_path / "scores.trec", missing="error")
-    made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
+    distiller = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"stored": node})
     reached = [{**FURTHER[0], "first": 7}]
-    assert bool(training.lists(ground, made, tmp_path, last=4, further=reached).collate()(0).listed.all())
+    assert bool(training.lists(ground, distiller, tmp_path, last=4, further=reached).collate()(0).listed.all())
     with pytest.raises(UserError, match="candidates have no score in"):
-        training.lists(ground, made, tmp_path, last=4, further=FURTHER).collate()
+        training.lists(ground, distiller, tmp_path, last=4, further=FURTHER).collate()
 
 
 @pytest.mark.slow
@@ -238,9 +240,9 @@ def test_each_scorer_of_a_training_reads_titles_as_its_form_says(ground: Ground,
     corpus = replace(ground.corpus, collection=Collection.write(tmp_path / "titled", titled))
     student = training.scorer_node(ground, "dual", join="separator")
     teachers = {"cross": training.scorer_node(ground, "cross")}
-    made = training.distiller("listwise_kl", student, teachers, optim=training.adamw(steps=STEPS))
-    collate = training.lists(replace(ground, corpus=corpus), made, tmp_path).collate()
-    (parted,), (blank,) = (made.scorer(role).tokenisations() for role in ("student", "cross"))
+    distiller = training.distiller("listwise_kl", student, teachers, optim=training.adamw(steps=STEPS))
+    collate = training.lists(replace(ground, corpus=corpus), distiller, tmp_path).collate()
+    (parted,), (blank,) = (distiller.scorer(role).tokenisations() for role in ("student", "cross"))
     words, number = vocabulary(parted.folder), int(collate(0).passage_id[0, 0])
     title, text = (words.ragged([part]).ids.tolist() for part in titled[number][1:])
     assert collate.sources[parted].passages[number].tolist() == [*title, words.sep, *text]

@@ -31,12 +31,12 @@ def echoed(ground: Ground, redraw: str, *, dropout: float) -> Distiller:
         "echoes": {"again": {"of": "student", "redraw": redraw}},
         "terms": {"agree": agreement},
     }
-    made = training.distiller(node, training.scorer_node(ground, "dual", dropout=dropout))
-    return made.train()
+    distiller = training.distiller(node, training.scorer_node(ground, "dual", dropout=dropout))
+    return distiller.train()
 
 
-def views(made: Distiller, batch: Candidates) -> tuple[View, View]:
-    result = made.look(batch, {"student": VECTORS, "again": VECTORS})
+def views(distiller: Distiller, batch: Candidates) -> tuple[View, View]:
+    result = distiller.look(batch, {"student": VECTORS, "again": VECTORS})
     return result["student"], result["again"]
 
 
@@ -44,42 +44,42 @@ def views(made: Distiller, batch: Candidates) -> tuple[View, View]:
     ("redraw", "fresh"), [("passage", {"passage"}), ("query", {"query"}), ("both", {"query", "passage"})]
 )
 def test_dropout_is_fresh_on_the_asked_side_alone(ground: Ground, tmp_path: Path, redraw: str, fresh: set[str]) -> None:
-    made = echoed(ground, redraw, dropout=0.1)
-    first, again = views(made, training.batch(ground, made, tmp_path))
+    distiller = echoed(ground, redraw, dropout=0.1)
+    first, again = views(distiller, training.batch(ground, distiller, tmp_path))
     different = {side for side in ("query", "passage") if not torch.equal(first.vectors[side], again.vectors[side])}
     assert different == fresh
 
 
 def test_without_dropout_an_echo_is_its_source(ground: Ground, tmp_path: Path) -> None:
-    made = echoed(ground, "both", dropout=0.0)
-    batch = training.batch(ground, made, tmp_path)
-    first, again = views(made, batch)
+    distiller = echoed(ground, "both", dropout=0.0)
+    batch = training.batch(ground, distiller, tmp_path)
+    first, again = views(distiller, batch)
     torch.testing.assert_close(first.vectors, again.vectors, rtol=1e-6, atol=1e-6)
-    assert training.loss_of(made, batch).item() == pytest.approx(0, abs=1e-9)
+    assert training.loss_of(distiller, batch).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_an_echo_costs_only_what_it_draws_anew(ground: Ground, tmp_path: Path) -> None:
-    made = echoed(ground, "passage", dropout=0.1)
-    batch = training.batch(ground, made, tmp_path)
-    made.look(batch, {"student": VECTORS})
-    alone = made.count
-    made.look(batch, {"student": VECTORS, "again": VECTORS})
+    distiller = echoed(ground, "passage", dropout=0.1)
+    batch = training.batch(ground, distiller, tmp_path)
+    distiller.look(batch, {"student": VECTORS})
+    alone = distiller.count
+    distiller.look(batch, {"student": VECTORS, "again": VECTORS})
     queries = int(next(iter(batch.texts.values())).query.mask.sum())
-    assert alone.real < made.count.real < 2 * alone.real
-    assert made.count.real == 2 * alone.real - queries
+    assert alone.real < distiller.count.real < 2 * alone.real
+    assert distiller.count.real == 2 * alone.real - queries
 
 
 def test_the_same_step_draws_the_same_dropout_and_another_step_another(ground: Ground, tmp_path: Path) -> None:
-    made = echoed(ground, "passage", dropout=0.1)
-    batch = training.batch(ground, made, tmp_path)
-    (first, _), (second, _) = views(made, batch), views(made, batch)
+    distiller = echoed(ground, "passage", dropout=0.1)
+    batch = training.batch(ground, distiller, tmp_path)
+    (first, _), (second, _) = views(distiller, batch), views(distiller, batch)
     assert torch.equal(first.vectors["query"], second.vectors["query"])
-    later = training.batch(ground, made, tmp_path, step=1)
-    assert not torch.equal(first.vectors["query"], views(made, later)[0].vectors["query"])
+    later = training.batch(ground, distiller, tmp_path, step=1)
+    assert not torch.equal(first.vectors["query"], views(distiller, later)[0].vectors["query"])
 
 
 def test_an_echo_is_no_scorer_of_its_own(ground: Ground) -> None:
-    made = echoed(ground, "passage", dropout=0.1)
-    assert set(made.scorers) == {"student"}
-    assert made.objective.learners == {"student"}
-    assert made.scorer("again") is made.scorer("student")
+    distiller = echoed(ground, "passage", dropout=0.1)
+    assert set(distiller.scorers) == {"student"}
+    assert distiller.objective.learners == {"student"}
+    assert distiller.scorer("again") is distiller.scorer("student")

@@ -17,9 +17,9 @@ def test_a_forecast_is_reported_once_and_changes_no_weight(ground: Ground, tmp_p
     messages: list[str] = []
     trained = {}
     for name, tell in (("silent", None), ("reporting", messages.append)):
-        made = distiller("contrastive", scorer_node(ground, "dual", dropout=0.2))
-        train(ground, made, tmp_path / name, tell=tell)
-        trained[name] = weights(made)
+        module = distiller("contrastive", scorer_node(ground, "dual", dropout=0.2))
+        train(ground, module, tmp_path / name, tell=tell)
+        trained[name] = weights(module)
     assert all(torch.equal(trained["silent"][name], value) for name, value in trained["reporting"].items())
     (sentence_said,) = messages
     assert re.match(r"a step needs about \S+ GB of memory: \S+ GB weights, gradients and AdamW, ", sentence_said)

@@ -48,23 +48,23 @@ class Mortal(Distiller):
 
 def student(ground: Ground, *, dies_at: int | None = None, kind: type[Mortal] = Mortal) -> Mortal:
     """Self on-the-fly distillation with dropout, five steps long."""
-    made = training.distiller(
+    distiller = training.distiller(
         "self_otf",
         training.scorer_node(ground, "dual", dropout=0.1),
         {"late": training.scorer_node(ground, "late", projection=8)},
         optim=training.adamw(steps=STEPS, lr=1e-3),
         kind=kind,
     )
-    assert isinstance(made, Mortal)
-    made.dies_at = dies_at
-    return made
+    assert isinstance(distiller, Mortal)
+    distiller.dies_at = dies_at
+    return distiller
 
 
-def miner(ground: Ground, made: Distiller, mined: list[Run]) -> Callable[[], Run]:
+def miner(ground: Ground, distiller: Distiller, mined: list[Run]) -> Callable[[], Run]:
     """Mines the train queries with the student as it is, and keeps what it found in a list too."""
 
     def mine_now() -> Run:
-        scorer: Any = made.scorer("student")
+        scorer: Any = distiller.scorer("student")
         ranker = Dense(scorer=scorer, artifacts=ground.artifacts, tokens_per_group=512)
         queries = {name: ground.corpus.queries[name] for name in ground.corpus.splits["train"]}
         select = Hard(first=1, last=5, drop_judged=False)
@@ -123,10 +123,10 @@ def test_a_training_killed_around_a_save_and_resumed_logs_every_step_once(
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
 
 
-def logged(ground: Ground, made: Mortal, folder: Path) -> None:
+def logged(ground: Ground, distiller: Mortal, folder: Path) -> None:
     """A training that saves every two steps and logs to a file."""
     loggers = [JsonLines(folder / "metrics.jsonl")]
-    training.train(ground, made, folder, save_every=2, loggers=loggers, options={"log_every_n_steps": 1})
+    training.train(ground, distiller, folder, save_every=2, loggers=loggers, options={"log_every_n_steps": 1})
 
 
 def test_a_finished_training_leaves_no_half_written_state(ground: Ground, tmp_path: Path) -> None:
@@ -165,11 +165,11 @@ def test_a_training_whose_states_are_all_damaged_starts_again(ground: Ground, tm
 
 
 def test_a_state_that_lacks_a_learning_tensor_is_refused(ground: Ground, tmp_path: Path) -> None:
-    made = student(ground)
-    saved = {name: value for name, value in made.state_dict().items() if "word_embeddings" not in name}
+    distiller = student(ground)
+    saved = {name: value for name, value in distiller.state_dict().items() if "word_embeddings" not in name}
     with pytest.raises(UserError, match=r"lacks scorers\.student\..*word_embeddings.*fresh="):
         SaveStates(tmp_path, 1).on_load_checkpoint(
-            pl.Trainer(accelerator="cpu", logger=False), made, {"state_dict": saved}
+            pl.Trainer(accelerator="cpu", logger=False), distiller, {"state_dict": saved}
         )
 
 
@@ -211,23 +211,23 @@ def test_a_training_that_is_asked_to_stop_ends_its_step_saves_it_and_goes_on_fro
 
 
 def refreshed(
-    ground: Ground, made: Mortal, folder: Path, *, save_every: int, mined: list[Run], relisted: list[Run]
+    ground: Ground, distiller: Mortal, folder: Path, *, save_every: int, mined: list[Run], relisted: list[Run]
 ) -> None:
     """A training that mines anew every two steps."""
-    values = {"refresh_every": 2, "mine": miner(ground, made, mined), "relisted": relisted.append}
-    training.train(ground, made, folder, save_every=save_every, **values)
+    values = {"refresh_every": 2, "mine": miner(ground, distiller, mined), "on_new_run": relisted.append}
+    training.train(ground, distiller, folder, save_every=save_every, **values)
 
 
 def test_every_two_steps_the_student_mines_its_own_candidates_anew(ground: Ground, tmp_path: Path) -> None:
-    made, mined, relisted = student(ground), list[Run](), list[Run]()
-    refreshed(ground, made, tmp_path, save_every=100, mined=mined, relisted=relisted)
-    assert [step for step, *_ in made.seen] == [0, 1, 2, 3, 4]
+    distiller, mined, relisted = student(ground), list[Run](), list[Run]()
+    refreshed(ground, distiller, tmp_path, save_every=100, mined=mined, relisted=relisted)
+    assert [step for step, *_ in distiller.seen] == [0, 1, 2, 3, 4]
     assert len(mined) == len(relisted) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mined-2.trec", "mined-4.trec"]
     assert mined[0].lists != mined[1].lists
-    names = training.lists(ground, made, tmp_path).queries
+    names = training.lists(ground, distiller, tmp_path).queries
     runs = [Run.read(ground.candidates), *mined]
-    for step, queries, passages in made.seen:
+    for step, queries, passages in distiller.seen:
         for query, listed in zip(queries, passages, strict=True):
             there = {row.passage_id for row in runs[step // 2].lists[names[query]]}
             assert {ground.corpus.collection.id_at(number) for number in listed[1:] if number >= 0} <= there

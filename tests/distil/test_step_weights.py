@@ -28,9 +28,9 @@ def taught(ground: Ground, curriculum: Any, loss: Any = "listwise_kl", steps: in
 
 
 def filtering(**values: Any) -> FalseNegatives:
-    made = build({**option("curriculum", "false_negatives"), "judge": "dual", **values}, "curriculum")
-    assert isinstance(made, FalseNegatives)
-    return made
+    distiller = build({**option("curriculum", "false_negatives"), "judge": "dual", **values}, "curriculum")
+    assert isinstance(distiller, FalseNegatives)
+    return distiller
 
 
 @pytest.mark.slow
@@ -44,9 +44,9 @@ def test_a_moving_bar_survives_a_break(ground: Ground, tmp_path: Path) -> None:
             return super().weigh(batch, views, progress)
 
     def trained(curriculum: FalseNegatives, folder: Path) -> None:
-        made = taught(ground, curriculum)
-        options = {"mine": lambda: mined, "relisted": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
-        training.train(ground, made, folder, save_every=1, refresh_every=2, negatives=4, **options)
+        distiller = taught(ground, curriculum)
+        options = {"mine": lambda: mined, "on_new_run": lambda run: curriculum.refresh(run, ground.corpus.judgments)}
+        training.train(ground, distiller, folder, save_every=1, refresh_every=2, negatives=4, **options)
 
     values = {key: value for key, value in option("curriculum", "false_negatives").items() if key != "_target_"}
     whole, broken, resumed = filtering(), Broken(**{**values, "judge": "dual"}), filtering()
@@ -70,10 +70,10 @@ def test_a_control_shows_the_judge_shuffled_and_the_student_as_it_is(ground: Gro
 
     curriculum = Noting()
     node = {**training.loss_node("listwise_kl", {"dual": {}}), "shuffle": 7}
-    made = taught(ground, curriculum, node)
-    batch = training.batch(ground, made, tmp_path, negatives=4)
-    loss = training.loss_of(made, batch)
-    views = made.look(batch, made.objective.wants(0))
+    distiller = taught(ground, curriculum, node)
+    batch = training.batch(ground, distiller, tmp_path, negatives=4)
+    loss = training.loss_of(distiller, batch)
+    views = distiller.look(batch, distiller.objective.wants(0))
     expected = shuffled(7, views, batch)["dual"].scores
     assert torch.equal(curriculum.views["dual"].scores, expected)
     assert not torch.equal(expected, views["dual"].scores)
@@ -93,8 +93,8 @@ def test_a_control_shows_the_judge_shuffled_and_the_student_as_it_is(ground: Gro
 def test_a_bar_that_lets_all_through_trains_as_no_curriculum_does(
     ground: Ground, tmp_path: Path, curriculum: Any
 ) -> None:
-    made, plain = taught(ground, curriculum, steps=2), taught(ground, Constant(), steps=2)
-    for folder, one in (("made", made), ("plain", plain)):
+    distiller, plain = taught(ground, curriculum, steps=2), taught(ground, Constant(), steps=2)
+    for folder, one in (("made", distiller), ("plain", plain)):
         training.train(ground, one, tmp_path / folder, negatives=4)
-    one, two = training.weights(made), training.weights(plain)
+    one, two = training.weights(distiller), training.weights(plain)
     assert all(torch.equal(one[name], two[name]) for name in two)

@@ -12,12 +12,12 @@ from tests.distil.training import Ground
 
 
 def distiller(ground: Ground, teacher: str, loss: str, teacher_cache: TeacherCache | None) -> Distiller:
-    made = training.distiller(
+    module = training.distiller(
         loss, training.scorer_node(ground, "dual"), {teacher: training.scorer_node(ground, teacher)}
     )
-    made.teacher_cache = teacher_cache or TeacherCache()
-    made.train()
-    return made
+    module.teacher_cache = teacher_cache or TeacherCache()
+    module.train()
+    return module
 
 
 @pytest.mark.slow
@@ -41,12 +41,12 @@ def test_a_second_step_over_the_same_texts_asks_the_frozen_teacher_nothing(
 
 
 def test_what_learns_is_never_recalled(ground: Ground, tmp_path: Path) -> None:
-    made = distiller(ground, "late", "layers", TeacherCache(tmp_path / "memory"))
-    batch = training.batch(ground, made, tmp_path / "lists")
-    training.loss_of(made, batch).backward()
-    made.teacher_cache.write()
+    module = distiller(ground, "late", "layers", TeacherCache(tmp_path / "memory"))
+    batch = training.batch(ground, module, tmp_path / "lists")
+    training.loss_of(module, batch).backward()
+    module.teacher_cache.write()
     assert not list(tmp_path.glob("memory/*/*"))
-    assert all(value.grad is not None for value in made.scorer("late").parameters() if value.requires_grad)
+    assert all(value.grad is not None for value in module.scorer("late").parameters() if value.requires_grad)
 
 
 @pytest.mark.slow
@@ -55,21 +55,21 @@ def test_another_way_of_scoring_is_not_recalled(other: dict[str, object], ground
     losses = []
     for folder, values in ((None, other), (tmp_path / "memory", {}), (tmp_path / "memory", other)):
         node = training.scorer_node(ground, "cross", **values)
-        made = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"cross": node})
-        made.teacher_cache = TeacherCache(folder)
-        losses.append(training.loss_of(made, training.batch(ground, made, tmp_path / "lists")).item())
-        made.teacher_cache.write()
+        module = training.distiller("listwise_kl", training.scorer_node(ground, "dual"), {"cross": node})
+        module.teacher_cache = TeacherCache(folder)
+        losses.append(training.loss_of(module, training.batch(ground, module, tmp_path / "lists")).item())
+        module.teacher_cache.write()
     assert losses[2] == pytest.approx(losses[0])
     assert losses[1] != pytest.approx(losses[0])
 
 
 def test_other_weights_have_a_memory_of_their_own(ground: Ground, tmp_path: Path) -> None:
     for change in (0.0, 0.1):
-        made = distiller(ground, "cross", "listwise_kl", TeacherCache(tmp_path / "memory"))
+        module = distiller(ground, "cross", "listwise_kl", TeacherCache(tmp_path / "memory"))
         with torch.no_grad():
-            for parameter in made.scorer("cross").parameters():
+            for parameter in module.scorer("cross").parameters():
                 parameter.add_(change)
-        batch = training.batch(ground, made, tmp_path / f"lists-{change}")
-        training.loss_of(made, batch)
-        made.teacher_cache.write()
+        batch = training.batch(ground, module, tmp_path / f"lists-{change}")
+        training.loss_of(module, batch)
+        module.teacher_cache.write()
     assert len(list((tmp_path / "memory").iterdir())) == 2

@@ -22,15 +22,15 @@ def trained(
     ground: Ground, folder: Path, options: Mapping[str, Any], callbacks: Sequence[Callback] = ()
 ) -> tuple[Rows, Mapping[str, torch.Tensor]]:
     """The rows that five steps with dropout log, and the weights that come of them."""
-    made = training.distiller(
+    distiller = training.distiller(
         "contrastive",
         training.scorer_node(ground, "dual", dropout=0.1),
         optim=training.adamw(steps=5, lr=1e-3, warmup=0.0),
     )
     loggers = [JsonLines(folder / "metrics.jsonl")]
-    training.train(ground, made, folder, loggers=loggers, options=options, callbacks=callbacks)
+    training.train(ground, distiller, folder, loggers=loggers, options=options, callbacks=callbacks)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return rows, training.weights(made)
+    return rows, training.weights(distiller)
 
 
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled:UserWarning")

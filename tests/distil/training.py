@@ -110,20 +110,20 @@ def distiller(
     """The scorers of all roles, opened as the train stage opens them, under an objective and a curriculum."""
     teachers = teachers or {}
     aim = objective(loss, teachers)
-    everyone = {"student", *teachers}  # a frozen head may be noise here, where nobody is to learn anything
-    scorers: Mapping[str, Scorer] = open_all(student, teachers, tied=aim.tied, learners=everyone, seed=seed)
+    roles = {"student", *teachers}  # a frozen head may be noise here, where nobody is to learn anything
+    scorers: Mapping[str, Scorer] = open_all(student, teachers, tied=aim.tied, learners=roles, seed=seed)
     return kind(scorers, objective=aim, curriculum=taught_by or curriculum(), optim=optim or adamw(), seed=seed)
 
 
 def lists(
     ground: Ground,
-    made: Distiller,
+    module: Distiller,
     folder: Path,
     *,
     seed: int = 0,
     workers: int = 0,
     mine: Callable[[], Run] | None = None,
-    relisted: Callable[[Run], None] | None = None,
+    on_new_run: Callable[[Run], None] | None = None,
     **values: Any,
 ) -> ListsDataModule:
     """The data module of a distiller; `values` go into the data option."""
@@ -131,33 +131,33 @@ def lists(
     return ListsDataModule(
         ground.corpus,
         data(ground, **values),
-        forms=list(dict.fromkeys(form for one in made.scorers.values() for form in one.tokenisations())),
+        forms=list(dict.fromkeys(form for one in module.scorers.values() for form in one.tokenisations())),
         seed=seed,
-        steps=made.optim.steps,
+        steps=module.optim.steps,
         artifacts=ground.artifacts,
         folder=folder,
         workers=workers,
-        scores=stored_scores({role: made.scorer(role) for role in made.scorers}),
+        scores=stored_scores({role: module.scorer(role) for role in module.scorers}),
         mine=mine,
-        relisted=relisted,
+        on_new_run=on_new_run,
     )
 
 
-def batch(ground: Ground, made: Distiller, folder: Path, *, step: int = 0, **values: Any) -> Candidates:
+def batch(ground: Ground, module: Distiller, folder: Path, *, step: int = 0, **values: Any) -> Candidates:
     """One step's batch."""
-    return lists(ground, made, folder, **values).collate()(step)
+    return lists(ground, module, folder, **values).collate()(step)
 
 
-def loss_of(made: Distiller, batch: Candidates) -> Tensor:
+def loss_of(module: Distiller, batch: Candidates) -> Tensor:
     """A step's loss, outside a Trainer: what is logged goes nowhere."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="You are trying to `self.log")
-        return made.training_step(batch)
+        return module.training_step(batch)
 
 
 def train(
     ground: Ground,
-    made: Distiller,
+    module: Distiller,
     folder: Path,
     *,
     save_every: int = 100,
@@ -170,8 +170,8 @@ def train(
 ) -> None:
     """Trains to the end, in `folder`; `values` go into `lists`."""
     fit(
-        made,
-        lists(ground, made, folder, **values),
+        module,
+        lists(ground, module, folder, **values),
         folder=folder,
         save_every=save_every,
         loggers=loggers,
@@ -184,6 +184,6 @@ def train(
     )
 
 
-def weights(made: Distiller) -> dict[str, Tensor]:
+def weights(module: Distiller) -> dict[str, Tensor]:
     """A copy of every parameter by name, a shared one under its first name."""
-    return {name: value.detach().clone() for name, value in made.named_parameters()}
+    return {name: value.detach().clone() for name, value in module.named_parameters()}

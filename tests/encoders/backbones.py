@@ -44,14 +44,14 @@ FAMILIES = {  # family → how its tokenizers break words up
 }
 
 
-def write_backbone(folder: Path, family: str, **given: Any) -> Path:
+def write_backbone(folder: Path, family: str, **options: Any) -> Path:
     """A backbone of this family in a folder, six blocks deep."""
     from transformers import AutoConfig, AutoModel
 
     tokenizer = _tokenizer(FAMILIES.get(family, "bytes"))
     sizes = {**_SIZES, **_OTHER.get(family, {}), "vocab_size": len(tokenizer), "pad_token_id": 0}
     torch.manual_seed(len(family))
-    model = AutoModel.from_config(AutoConfig.for_model(family, **{**sizes, **given}))
+    model = AutoModel.from_config(AutoConfig.for_model(family, **{**sizes, **options}))
     with torch.no_grad():
         for value in model.parameters():
             if value.dim() > 1:

@@ -42,14 +42,14 @@ FAMILIES = (
 )
 
 
-def write_classifier(folder: Path, backbone: Path, family: str, *, labels: int = 1, **given: Any) -> Path:
+def write_classifier(folder: Path, backbone: Path, family: str, *, labels: int = 1, **options: Any) -> Path:
     """A sequence classifier of this family with the tokenizer of another folder, its head far from zero."""
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(backbone)
     sizes = {**SIZES, **_OTHER.get(family, {}), "vocab_size": len(tokenizer), "pad_token_id": 0, "num_labels": labels}
     torch.manual_seed(len(family))
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **{**sizes, **given}))
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **{**sizes, **options}))
     with torch.no_grad():
         for name, value in model.named_parameters():
             if value.dim() > 1:

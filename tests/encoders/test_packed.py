@@ -56,7 +56,7 @@ def looked(made: TextEncoder, text: Tokens, *, packs: bool) -> tuple[Encoded, di
 @pytest.mark.parametrize(("dtype", "forward", "backward"), [(torch.float32, 1e-5, 1e-4), (torch.float64, 1e-12, 1e-10)])
 def test_packed_is_padded(family: str, pairs: Tokens, dtype: torch.dtype, forward: float, backward: float) -> None:
     made = encoder(family).to(dtype)
-    assert packed.offered(made.backbone)
+    assert packed.can_pack(made.backbone)
     padded, expected = looked(made, pairs, packs=False)
     outputs, gradients = looked(made, pairs, packs=True)
     real = pairs.mask[..., None]
@@ -89,7 +89,7 @@ def test_what_mixes_neighbours_or_turns_positions_is_not_offered() -> None:
     turned = AutoConfig.for_model("modernbert", vocab_size=64, pad_token_id=0, **SIZES)
     mixed = AutoConfig.for_model("mobilebert", vocab_size=64, **{**SIZES, "intra_bottleneck_size": 16})
     for config in (turned, mixed):
-        assert not packed.offered(AutoModel.from_config(config))
+        assert not packed.can_pack(AutoModel.from_config(config))
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_it_is_chosen_where_the_kernel_is(
 ) -> None:
     made = encoder("bert", attention_probs_dropout_prob=dropout).train()
     gpu = torch.device("cuda", 0)
-    assert not packed.faster(made.backbone, torch.device("cpu"), dtype)
+    assert not packed.has_kernel(made.backbone, torch.device("cpu"), dtype)
     packed._kernel.cache_clear()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert packed.faster(made.backbone, gpu, dtype) is chosen
-    assert packed.faster(made.eval().backbone, gpu, dtype) is (chosen or dropout > 0)
+    assert packed.has_kernel(made.backbone, gpu, dtype) is chosen
+    assert packed.has_kernel(made.eval().backbone, gpu, dtype) is (chosen or dropout > 0)
     packed._kernel.cache_clear()

@@ -101,12 +101,10 @@ def test_a_folder_without_a_configuration_is_refused(backbone: Path, tmp_path: P
         locate(str(folder))
 
 
-@pytest.mark.parametrize(
-    "given", ["/nowhere/at/all", "./nowhere", "~/nowhere", "no/such/folder", "artifacts/train-1/x"]
-)
-def test_a_folder_that_is_not_there_is_refused(given: str) -> None:
+@pytest.mark.parametrize("name", ["/nowhere/at/all", "./nowhere", "~/nowhere", "no/such/folder", "artifacts/train-1/x"])
+def test_a_folder_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
-        locate(given)
+        locate(name)
 
 
 def test_a_hub_that_does_not_answer_is_one_error() -> None:

@@ -23,10 +23,10 @@ def words(*lists: list[list[list[float]]]) -> Tensor:
 LEARNER, GUIDE = words([[[0.5, 0.5], [0.5, 0.5]]]), words([[[0.75, 0.25], [0.5, 0.5]]])
 
 
-def distance(learner: Tensor, guide: Tensor, *, kind: Any = "kl", per: Any = "row", **given: Any) -> float:
+def distance(learner: Tensor, guide: Tensor, *, kind: Any = "kl", per: Any = "row", **options: Any) -> float:
     """With everything else as the plain divergence has it."""
     plain = {"present": None, "soften_guide": False, "query_weight": None}
-    return attention_distance(learner, guide, distance=kind, per=per, **{**plain, **given}).item()
+    return attention_distance(learner, guide, distance=kind, per=per, **{**plain, **options}).item()
 
 
 TERM: dict[str, Any] = {

@@ -64,9 +64,9 @@ def test_its_gradient_is_the_shares_less_the_positive() -> None:
     assert scores.grad.tolist() == [pytest.approx([-0.25, 0.25])]
 
 
-def term(over: str, **given: object) -> Contrastive:
+def term(over: str, **options: object) -> Contrastive:
     return Contrastive(
-        **{"learner": "student", "over": over, "temperature": 1.0, "paced": False, "weight": 1.0, **given}
+        **{"learner": "student", "over": over, "temperature": 1.0, "paced": False, "weight": 1.0, **options}
     )
 
 

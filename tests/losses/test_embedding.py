@@ -29,9 +29,9 @@ def test_absent_texts_are_left_out_and_texts_weigh_by_pace() -> None:
     assert embedding(learner, guide, present=present, query_weight=query_weight).item() == pytest.approx(2 / 4)
 
 
-def term(**given: Any) -> Embedding:
+def term(**options: Any) -> Embedding:
     rest = {"detach_guide": True, "paced": True, "weight": 1.0}
-    return Embedding(**{"learner": "student", "guide": "dual", "normalize": False, **rest, **given})
+    return Embedding(**{"learner": "student", "guide": "dual", "normalize": False, **rest, **options})
 
 
 def vectors(query: list[list[float]], passage: list[list[list[float]]]) -> View:

@@ -83,7 +83,7 @@ def test_without_any_positive_the_blocks_weigh_alike() -> None:
     assert layer_kl(learner, guide, torch.tensor([-1])).item() == pytest.approx(expected)
 
 
-def term(depths: tuple[int, int] | None = (6, 12), **given: Any) -> LayerKL:
+def term(depths: tuple[int, int] | None = (6, 12), **options: Any) -> LayerKL:
     ends = {"learner": "student", "guide": "late", "over": "pool", "pairs": 3, "choose": "random", "every": 10}
     rest = {
         "seed": 0,
@@ -93,7 +93,7 @@ def term(depths: tuple[int, int] | None = (6, 12), **given: Any) -> LayerKL:
         "paced": True,
         "weight": 1.0,
     }
-    made = LayerKL(**{**ends, **rest, **given})
+    made = LayerKL(**{**ends, **rest, **options})
     if depths is not None:
         made.setup({"student": Size(depths[0], 32), "late": Size(depths[1], 64)})
     return made

@@ -79,10 +79,10 @@ def test_logits_of_ten_thousand_stay_finite() -> None:
     assert learner.grad.tolist() == [[1, -1]]
 
 
-def term(**given: object) -> ListwiseKL:
+def term(**options: object) -> ListwiseKL:
     temperatures = {"learner_temperature": 1.0, "guide_temperature": 1.0, "scale": 1.0}
     roles = {"learner": "student", "guide": "late", "over": "pool"}
-    return ListwiseKL(**{**temperatures, **roles, "detach_guide": True, "paced": True, "weight": 1.0, **given})
+    return ListwiseKL(**{**temperatures, **roles, "detach_guide": True, "paced": True, "weight": 1.0, **options})
 
 
 @pytest.mark.parametrize("detach", [True, False])

@@ -16,8 +16,8 @@ def test_it_is_half_the_mean_square_over_what_is_present() -> None:
 
 
 def test_the_term_reads_the_own_list_or_the_pool() -> None:
-    given = {"learner": "student", "guide": "cross", "detach_guide": True, "paced": True, "weight": 1.0}
-    own, pool = LogitMSE(over="list", **given), LogitMSE(over="pool", **given)
+    options = {"learner": "student", "guide": "cross", "detach_guide": True, "paced": True, "weight": 1.0}
+    own, pool = LogitMSE(over="list", **options), LogitMSE(over="pool", **options)
     lists = {"student": View(scores=rows(LEARNER)), "cross": View(scores=rows(GUIDE))}
     pools = {"student": View(pool=rows(LEARNER)), "cross": View(pool=rows(GUIDE))}
     assert own(lists, step([[1, 1, 0]])).item() == pytest.approx(5 / 4)

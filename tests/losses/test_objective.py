@@ -20,16 +20,16 @@ from tests.losses.numbers import LN2, LN3, kl, rows
 from tests.steps import step
 
 
-def contrastive(learner: str, **given: Any) -> Term:
+def contrastive(learner: str, **options: Any) -> Term:
     return Contrastive(
-        **{"learner": learner, "over": "pool", "temperature": 1.0, "paced": False, "weight": 1.0, **given}
+        **{"learner": learner, "over": "pool", "temperature": 1.0, "paced": False, "weight": 1.0, **options}
     )
 
 
-def listwise(learner: str, guide: str, **given: Any) -> Term:
+def listwise(learner: str, guide: str, **options: Any) -> Term:
     temperatures = {"learner_temperature": 1.0, "guide_temperature": 1.0, "scale": 1.0}
     rest = {"over": "pool", "detach_guide": True, "paced": True, "weight": 1.0}
-    return ListwiseKL(**{"learner": learner, "guide": guide, **temperatures, **rest, **given})
+    return ListwiseKL(**{"learner": learner, "guide": guide, **temperatures, **rest, **options})
 
 
 def agree(learner: str, guide: str) -> Term:
@@ -150,11 +150,11 @@ def test_an_echo_of_a_learner_may_be_moved() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"tied": ["student", "late"]}, {"echoes": {"again": {"of": "late", "redraw": "passage"}}}]
+    "options", [{"tied": ["student", "late"]}, {"echoes": {"again": {"of": "late", "redraw": "passage"}}}]
 )
-def test_a_role_that_no_term_reads_cannot_be_tied_or_echoed(given: dict[str, Any]) -> None:
+def test_a_role_that_no_term_reads_cannot_be_tied_or_echoed(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"ties or echoes 'late'.* give one of \['student'\]"):
-        Objective({"hard": contrastive("student")}, **given)
+        Objective({"hard": contrastive("student")}, **options)
 
 
 def test_the_parameters_of_terms_are_the_objectives() -> None:

@@ -36,9 +36,9 @@ def test_what_is_absent_reaches_no_gradient_and_nobody_is_zero_with_a_graph() ->
     assert none.item() == 0
 
 
-def term(**given: Any) -> PairState:
+def term(**options: Any) -> PairState:
     made = PairState(
-        **{"learner": "student", "guide": "cross", "detach_guide": True, "paced": True, "weight": 1.0, **given}
+        **{"learner": "student", "guide": "cross", "detach_guide": True, "paced": True, "weight": 1.0, **options}
     )
     made.setup({"student": Size(3, 1), "cross": Size(6, 2)})
     return made

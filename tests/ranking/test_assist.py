@@ -252,5 +252,5 @@ def test_a_helper_stops_where_the_folder_was_put_away(tmp_path: Path) -> None:
     assist(shards, and_goes, within=tmp_path)
     assert calls == [[4, 5], [2, 3]], "the last ones first, then no more"
     assert not shards.folder.exists()
-    whole = np.concatenate([block for _, block in fill(shards, make, what="rows").blocks(6)])
+    whole = np.concatenate([block for _, block in fill(shards, make, label="rows").blocks(6)])
     assert whole[:, 0].tolist() == [0, 1, 2, 3, 4, 5]

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def passages(tmp_path: Path) -> Shards:
-    return fill(Shards(tmp_path / "vectors", 300, 70), lambda rows: PASSAGES[rows], what="rows")
+    return fill(Shards(tmp_path / "vectors", 300, 70), lambda rows: PASSAGES[rows], label="rows")
 
 
 def brute(depth: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,10 @@ def texts(lengths: list[int], seed: int) -> TokenVectors:
     return TokenVectors(tokens, torch.tensor([0, *lengths]).cumsum(0))
 
 
-def padded(given: TokenVectors) -> tuple[torch.Tensor, torch.Tensor]:
-    mask = torch.arange(int(given.lengths.max())) < given.lengths[:, None]
+def padded(vectors: TokenVectors) -> tuple[torch.Tensor, torch.Tensor]:
+    mask = torch.arange(int(vectors.lengths.max())) < vectors.lengths[:, None]
     tokens = torch.full((*mask.shape, 6), 9.0)
-    tokens[mask] = given.tokens
+    tokens[mask] = vectors.tokens
     return tokens, mask
 
 

@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 CONFIG = "config_sentence_transformers.json"
 
 
-def write_dual(folder: Path, backbone: Path, *modules: Any, length: int = 12, **given: Any) -> Path:
+def write_dual(folder: Path, backbone: Path, *modules: Any, length: int = 12, **options: Any) -> Path:
     """A SentenceTransformer of these modules behind its Transformer."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Transformer
 
     torch.manual_seed(5)
-    model = SentenceTransformer(modules=[Transformer(str(backbone), max_seq_length=length), *modules], **given)
+    model = SentenceTransformer(modules=[Transformer(str(backbone), max_seq_length=length), *modules], **options)
     model.save_pretrained(str(folder))
     return folder
 

@@ -46,24 +46,24 @@ APART = {
 }
 
 
-def dual(backbone: Path, **given: Any) -> Dual:
+def dual(backbone: Path, **values: Any) -> Dual:
     options = {**READ, **APART, "pooling": "mean", "normalize": True, "scale": 20.0}
-    return Dual(**{**options, "backbone": str(backbone), **given}).eval()
+    return Dual(**{**options, "backbone": str(backbone), **values}).eval()
 
 
-def late(backbone: Path, **given: Any) -> Late:
+def late(backbone: Path, **values: Any) -> Late:
     norms = {"normalize_query": True, "normalize_passage": True}
     left_open = {"skip": None, "attend_padding": None}
     options = {**READ, **APART, **norms, **left_open, "over": "real", "average": True, "scale": 20.0}
-    return Late(**{**options, "backbone": str(backbone), **given}).eval()
+    return Late(**{**options, "backbone": str(backbone), **values}).eval()
 
 
-def cross(backbone: Path, **given: Any) -> Cross:
+def cross(backbone: Path, **values: Any) -> Cross:
     attention = {"word_attention": False, "attention_layer": -1}
     lengths = {"query_length": 16, "passage_length": 16}
     left_open = dict.fromkeys(("label", "activation", "segments", "close", "join", "head_dropout"))
     options = {**READ, **attention, **left_open, **lengths, "pooling": "cls", "scale": 1.0}
-    return Cross(**{**options, "backbone": str(backbone), **given}).eval()
+    return Cross(**{**options, "backbone": str(backbone), **values}).eval()
 
 
 def moved(scorer: Some) -> Some:

@@ -37,8 +37,8 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("narrow"), WORDS, layers=2, dim=8, heads=2, seed=4)
 
 
-def asymmetric(backbone: Path, passages: Dual | None, **given: Any) -> Asymmetric:
-    return moved_tower(Asymmetric(**{**TOWER, "backbone": str(backbone), "passages": passages, **given})).eval()
+def asymmetric(backbone: Path, passages: Dual | None, **options: Any) -> Asymmetric:
+    return moved_tower(Asymmetric(**{**TOWER, "backbone": str(backbone), "passages": passages, **options})).eval()
 
 
 def moved_tower(scorer: Asymmetric) -> Asymmetric:
@@ -106,8 +106,8 @@ def test_texts_are_written_once_where_both_towers_want_them_alike(backbone: Path
 def test_the_passages_scorer_is_no_parameter_of_its_own(backbone: Path, narrow: Path) -> None:
     scorer = asymmetric(narrow, dual(backbone))
     assert {name.split(".")[0] for name, _ in scorer.own()} == {"tower", "projection"}
-    theirs = {id(value) for value in scorer.passages.parameters()}
-    assert not theirs & {id(value) for _, value in scorer.own()}
+    of_passages = {id(value) for value in scorer.passages.parameters()}
+    assert not of_passages & {id(value) for _, value in scorer.own()}
 
 
 def test_passages_are_moved_only_where_their_owner_is(backbone: Path) -> None:
@@ -141,12 +141,13 @@ def test_training_mode_is_its_own_parts_and_eval_mode_the_wholes(backbone: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "given", [{}, {"shared": False}, {"projection": 5}, {"pooling": "cls", "normalize": False, "passage_marker": "[D]"}]
+    "options",
+    [{}, {"shared": False}, {"projection": 5}, {"pooling": "cls", "normalize": False, "passage_marker": "[D]"}],
 )
 def test_saved_whole_it_is_opened_from_its_folder_alone(
-    backbone: Path, narrow: Path, tmp_path: Path, given: dict[str, Any]
+    backbone: Path, narrow: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    passages = moved(dual(backbone, **given))
+    passages = moved(dual(backbone, **options))
     scorer = asymmetric(narrow, passages, dropout=0.1)
     scorer.save(tmp_path / "saved")
     again = Asymmetric(**{**TOWER, "backbone": "/nowhere", "checkpoint": str(tmp_path / "saved")})

@@ -43,8 +43,8 @@ def scores(scorer: Cross) -> Tensor:
     return result.detach()
 
 
-def opened(folder: Path, **given: Any) -> Cross:
-    return cross(folder, **{**OPEN, "word_attention": True, **given})
+def opened(folder: Path, **options: Any) -> Cross:
+    return cross(folder, **{**OPEN, "word_attention": True, **options})
 
 
 def equal(scorer: Cross, folder: Path, *, label: int = 0, times: float = 1.0) -> bool:
@@ -131,8 +131,8 @@ def test_several_labels_need_a_choice(backbone: Path, tmp_path: Path) -> None:
     folder = write_classifier(tmp_path / "three", backbone, "distilbert", labels=3, **names)
     with pytest.raises(UserError, match=r"has 3 labels, 0 \(no\), 1 \(maybe\), 2 \(yes\): give label="):
         opened(folder)
-    for given in (2, "2", "yes"):
-        scorer = opened(folder, label=given)
+    for label in (2, "2", "yes"):
+        scorer = opened(folder, label=label)
         assert scorer.form["label"] == "2"
         assert equal(scorer, folder, label=2)
     with pytest.raises(UserError, match="label=perhaps"):

@@ -52,8 +52,8 @@ def test_without_segments_a_pair_is_all_of_segment_0_and_its_sides_are_known(bac
 def test_a_pair_that_is_not_closed_ends_with_a_word_and_an_empty_passage_is_scored(backbone: Path) -> None:
     scorer, words = cross(backbone, close=False), vocabulary(str(backbone))
     frames = scorer.tokenisation.frames()
-    there = np.ones(2, dtype=bool)
-    pairs = joined(words.ragged(["red fox"] * 2), words.ragged(["it ran", ""]), frames, there=there)
+    present = np.ones(2, dtype=bool)
+    pairs = joined(words.ragged(["red fox"] * 2), words.ragged(["it ran", ""]), frames, present=present)
     asked = words.ragged(["red fox"]).ids.tolist()
     alone = [words.cls, *asked, words.sep]
     assert [row[mask].tolist() for row, mask in zip(pairs.ids, pairs.mask, strict=True)] == [

@@ -31,8 +31,8 @@ def shown(scorer: Scorer, **scores: Tensor) -> View:
     return look(scorer, step, features("scores"))
 
 
-def two(**given: object) -> Ensemble:
-    return ensemble(one=stored("one"), other=stored("other"), **given)
+def two(**options: object) -> Ensemble:
+    return ensemble(one=stored("one"), other=stored("other"), **options)
 
 
 def test_a_score_is_the_mean_of_its_members_standardised_scores() -> None:

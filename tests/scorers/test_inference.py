@@ -17,18 +17,18 @@ PASSAGES = [text for listed in LISTS for text in listed]
 PAIRED = [query for query, listed in zip(QUERIES, LISTS, strict=True) for _ in listed]
 
 
-def cross_words(backbone: Path, **given: object) -> Scorer:
-    return cross(backbone, word_attention=True, pooling="pooler", scale=2.0, **given)
+def cross_words(backbone: Path, **values: object) -> Scorer:
+    return cross(backbone, word_attention=True, pooling="pooler", scale=2.0, **values)
 
 
-def late_words(backbone: Path, **given: object) -> Scorer:
+def late_words(backbone: Path, **values: object) -> Scorer:
     options = {"over": "words", "average": False, "pad_queries": True, "query_marker": "[Q]", "projection": 4}
-    return late(backbone, normalize_query=False, **options, **given)
+    return late(backbone, normalize_query=False, **options, **values)
 
 
-@pytest.mark.parametrize("given", [{}, {"shared": False, "projection": 3, "normalize": False, "query_marker": "[Q]"}])
-def test_vectors_are_those_of_the_training_view(backbone: Path, given: dict[str, object]) -> None:
-    scorer = moved(dual(backbone, **given))
+@pytest.mark.parametrize("values", [{}, {"shared": False, "projection": 3, "normalize": False, "query_marker": "[Q]"}])
+def test_vectors_are_those_of_the_training_view(backbone: Path, values: dict[str, object]) -> None:
+    scorer = moved(dual(backbone, **values))
     view = look(scorer, batch(scorer), features("vectors"))
     query = vectors(scorer, "query", ragged(scorer, QUERIES), tokens_per_group=64)
     passage = vectors(scorer, "passage", ragged(scorer, PASSAGES), tokens_per_group=20)

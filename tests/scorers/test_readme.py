@@ -87,8 +87,8 @@ def asymmetric(backbone: Path, folder: Path) -> None:
     passages = {"pooling": "cls", "projection": 6, "normalize": False, "passage_length": 8, "passage_marker": "[D]"}
     teacher = {**option("scorer", "dual"), "backbone": str(backbone), **passages}
     student = {**option("student", "asymmetric"), "backbone": str(backbone), "layers": [0], "pooling": "mean_words"}
-    given = {"tied": (), "learners": {"student", "dual"}, "seed": 0}
-    moved(open_all(student, {"dual": teacher}, **given)["student"]).save(folder)
+    options = {"tied": (), "learners": {"student", "dual"}, "seed": 0}
+    moved(open_all(student, {"dual": teacher}, **options)["student"]).save(folder)
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_readmes_code_scores_as_the_package_does(backbone: Path, tmp_path: Path,
     node = {**option("student", kind), "layers": None, "checkpoint": str(folder)}
     made, ours = readme(folder), ranked(open_scorer(node, seed=0), tmp_path)
     query, passage = made["query"], made["passage"]
-    theirs = query.form["scale"] * query(QUERIES) @ passage(titled()).T
-    torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-4)
-    assert theirs[:, 1].tolist() == [0, 0, 0]  # the empty passage
+    expected = query.form["scale"] * query(QUERIES) @ passage(titled()).T
+    torch.testing.assert_close(expected, ours, rtol=1e-5, atol=1e-4)
+    assert expected[:, 1].tolist() == [0, 0, 0]  # the empty passage
     assert made["scores"].shape == (1, 2)

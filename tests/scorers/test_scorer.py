@@ -34,8 +34,8 @@ def scores(scorer: Scorer) -> torch.Tensor:
     return view.scores.detach()
 
 
-def reopened(make: Make, folder: Path, **given: object) -> Scorer:
-    scorer = make(Path("/nowhere"), checkpoint=str(folder), **given)
+def reopened(make: Make, folder: Path, **options: object) -> Scorer:
+    scorer = make(Path("/nowhere"), checkpoint=str(folder), **options)
     scorer.load_head(folder)
     return scorer
 
@@ -43,20 +43,20 @@ def reopened(make: Make, folder: Path, **given: object) -> Scorer:
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_saved_scorer_scores_the_same_when_read_back(backbone: Path, tmp_path: Path, form: str) -> None:
-    make, given = FORMS[form]
-    scorer = moved(make(backbone, **given))
+    make, options = FORMS[form]
+    scorer = moved(make(backbone, **options))
     scorer.save(tmp_path / "saved")
-    again = reopened(make, tmp_path / "saved", **given)
+    again = reopened(make, tmp_path / "saved", **options)
     assert torch.equal(scores(again), scores(scorer))
-    assert not torch.allclose(scores(scorer), scores(make(backbone, **given)), atol=1e-2)
+    assert not torch.allclose(scores(scorer), scores(make(backbone, **options)), atol=1e-2)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_saved_scorer_is_a_transformers_folder_and_holds_no_pickle(backbone: Path, tmp_path: Path, form: str) -> None:
     from transformers import AutoModel, AutoTokenizer
 
-    make, given = FORMS[form]
-    scorer = moved(make(backbone, **given))
+    make, options = FORMS[form]
+    scorer = moved(make(backbone, **options))
     scorer.save(tmp_path)
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".txt"}
     for number, (name, encoder) in enumerate(scorer.encoders().items()):
@@ -150,16 +150,16 @@ def test_equal_weights_read_from_other_places_have_one_digest(backbone: Path, tm
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [{"pooling": "cls"}, {"normalize": False}, {"passage_length": 9}, {"passage_marker": "[D]"}, {"layers": [0, 1]}],
 )
-def test_whatever_changes_a_vector_changes_its_digest(backbone: Path, given: dict[str, object]) -> None:
-    assert dual(backbone, **given).weights_digest("passage") != dual(backbone).weights_digest("passage")
+def test_whatever_changes_a_vector_changes_its_digest(backbone: Path, options: dict[str, object]) -> None:
+    assert dual(backbone, **options).weights_digest("passage") != dual(backbone).weights_digest("passage")
 
 
-@pytest.mark.parametrize("given", [{"over": "words"}, {"normalize_passage": False}])
-def test_whatever_changes_a_token_vector_changes_its_digest(backbone: Path, given: dict[str, object]) -> None:
-    assert late(backbone, **given).weights_digest("passage") != late(backbone).weights_digest("passage")
+@pytest.mark.parametrize("options", [{"over": "words"}, {"normalize_passage": False}])
+def test_whatever_changes_a_token_vector_changes_its_digest(backbone: Path, options: dict[str, object]) -> None:
+    assert late(backbone, **options).weights_digest("passage") != late(backbone).weights_digest("passage")
 
 
 def test_any_weight_changes_the_digest_of_what_it_reads_alone(backbone: Path) -> None:
@@ -202,8 +202,8 @@ def test_a_block_that_is_not_there_is_refused(layer: int) -> None:
 
 @pytest.mark.parametrize("form", ["dual projected", "late projected", "cross with a pooler"])
 def test_scores_are_float32_where_the_encoder_computes_in_half(backbone: Path, form: str) -> None:
-    make, given = FORMS[form]
-    scorer = make(backbone, **given)
+    make, options = FORMS[form]
+    scorer = make(backbone, **options)
     expected = scores(scorer)
     wants = features(*({"scores", "pool", "vectors"} & scorer.offers))
     with torch.autocast("cpu", torch.bfloat16):

@@ -15,9 +15,9 @@ from tests.scorers.reading import batch, features, look
 SCORES = torch.arange(12.0).view(4, 3)
 
 
-def stored(**given: object) -> Stored:
+def stored(**options: object) -> Stored:
     node = {"file": "scores.trec", "layout": "auto", "given": "scores", "missing": "drop", "scale": 1.0}
-    return Stored(**{**node, **given})
+    return Stored(**{**node, **options})
 
 
 def test_its_scores_are_the_files_times_its_scale() -> None:

@@ -16,8 +16,8 @@ def attentive(backbone: Path) -> Scorer:
     return cross(backbone, word_attention=True)
 
 
-def attention(scorer: Scorer, **given: object) -> View:
-    return look(scorer, batch(scorer, **given), features("attention"))
+def attention(scorer: Scorer, **options: object) -> View:
+    return look(scorer, batch(scorer, **options), features("attention"))
 
 
 def test_words_are_moved_to_the_front_in_their_order() -> None:

@@ -22,13 +22,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_items_pass_through_and_what_is_quick_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    assert list(track(iter("abc"), total=3, what="letters")) == ["a", "b", "c"]
+    assert list(track(iter("abc"), total=3, label="letters")) == ["a", "b", "c"]
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.usefixtures("impatient", "terminal")
 def test_what_is_slow_shows_count_and_speed_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    assert list(track(range(40), total=40, what="numbers")) == list(range(40))
+    assert list(track(range(40), total=40, label="numbers")) == list(range(40))
     out, err = capfd.readouterr()
     assert out == ""
     assert "numbers" in err
@@ -37,17 +37,17 @@ def test_what_is_slow_shows_count_and_speed_on_standard_error(capfd: pytest.Capt
 
 @pytest.mark.usefixtures("impatient", "terminal")
 def test_a_bar_ends_with_the_loop_that_breaks() -> None:
-    for number in track(range(10), total=None, what="numbers"):
+    for number in track(range(10), total=None, label="numbers"):
         if number == 3:
             break
-    assert list(track(range(3), total=3, what="again")) == [0, 1, 2]
+    assert list(track(range(3), total=3, label="again")) == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("impatient")
 def test_without_a_terminal_what_is_slow_says_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert not sys.stderr.isatty()
-    assert list(track(range(3), total=3, what="numbers")) == [0, 1, 2]
+    assert list(track(range(3), total=3, label="numbers")) == [0, 1, 2]
     assert [line.split(" (")[0] for line in caplog.messages] == [f"numbers: {done} of 3" for done in (1, 2, 3)]
 
 

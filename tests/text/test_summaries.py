@@ -15,7 +15,7 @@ def texts(of: Task) -> dict[str, str]:
 
 
 def relevant(of: Task) -> dict[str, tuple[str, ...]]:
-    return {asked.id: asked.relevant for asked in of.asked}
+    return {query.id: query.relevant for query in of.judged}
 
 
 def test_a_docstring_is_a_paragraph_and_the_rest() -> None:
@@ -25,46 +25,46 @@ def test_a_docstring_is_a_paragraph_and_the_rest() -> None:
 
 
 def test_a_summary_looks_for_the_rest_and_every_other_docstring_is_a_passage() -> None:
-    made = task(
+    result = task(
         f="Say it\nto everybody.\n\nOne two three four five.",
         short="Too short, it.\n\nOne two three four seven.",
         long="Much too long to be asked.\n\nOne two three four eight.",
         thin="Say it to somebody.\n\nOne two three four.",
         alone="Nothing else is said.",
     )
-    assert [(asked.id, asked.text, asked.relevant) for asked in made.asked] == [
+    assert [(query.id, query.text, query.relevant) for query in result.judged] == [
         ("f?", "Say it to everybody.", ("f",)),
         ("long?", "Much too long to be asked.", ("long",)),
     ]
-    assert texts(made) == {
+    assert texts(result) == {
         "f": "One two three four five.",
         "short": "Too short, it.\n\nOne two three four seven.",
         "long": "One two three four eight.",
         "thin": "Say it to somebody.\n\nOne two three four.",
         "alone": "Nothing else is said.",
     }
-    assert {passage.title for passage in made.passages} == {""}
+    assert {passage.title for passage in result.passages} == {""}
 
 
 def test_a_summary_that_stands_in_its_own_body_is_no_query() -> None:
-    made = task(f="Say it to everybody.\n\nFirst say it, to everybody, twice.")
-    assert made.asked == []
-    assert texts(made) == {"f": "Say it to everybody.\n\nFirst say it, to everybody, twice."}
+    result = task(f="Say it to everybody.\n\nFirst say it, to everybody, twice.")
+    assert result.judged == []
+    assert texts(result) == {"f": "Say it to everybody.\n\nFirst say it, to everybody, twice."}
 
 
 def test_a_summary_that_stands_in_a_foreign_passage_is_no_query() -> None:
-    made = task(f="Say it to everybody.\n\nOne two three four five.", g="Now say it to everybody!")
-    assert relevant(made) == {}
+    result = task(f="Say it to everybody.\n\nOne two three four five.", g="Now say it to everybody!")
+    assert relevant(result) == {}
 
 
 def test_a_leak_may_make_another_one() -> None:
-    made = task(
+    result = task(
         f="Say it to everybody.\n\nOne two three four five.",
         g="Now say it to everybody.\n\nOne two three four six.",
         h="Well, now say it to everybody.",
     )
     # h holds g's summary, so g stays whole; g then holds f's
-    assert relevant(made) == {}
+    assert relevant(result) == {}
     assert relevant(
         task(
             f="Say it to everybody.\n\nOne two three four five.",
@@ -77,13 +77,13 @@ def test_a_leak_may_make_another_one() -> None:
 
 
 def test_equal_bodies_are_one_passage_and_equal_queries_one_query() -> None:
-    made = task(
+    result = task(
         f="Say it to everybody.\n\nOne two three four five.",
         g="Say it to nobody.\n\nOne two three\nfour five!",
         h="say it to everybody\n\nSix seven eight nine ten.",
     )
-    assert relevant(made) == {"f?": ("f", "h"), "g?": ("f",)}
-    assert set(texts(made)) == {"f", "h"}
+    assert relevant(result) == {"f?": ("f", "h"), "g?": ("f",)}
+    assert set(texts(result)) == {"f", "h"}
 
 
 def test_queries_with_equal_or_near_equal_bodies_fall_in_one_split() -> None:
@@ -92,18 +92,18 @@ def test_queries_with_equal_or_near_equal_bodies_fall_in_one_split() -> None:
         for number in range(40)
     }
     apart = {f"g{number}": f"Tell number {number} there.\n\n" + f"w{number} " * 8 for number in range(40)}
-    splits = {asked.id: asked.split for asked in task(**numbered, **apart).asked}
+    splits = {query.id: query.split for query in task(**numbered, **apart).judged}
     assert len({splits[f"{name}?"] for name in numbered}) == 1
     assert {splits[f"{name}?"] for name in apart} == {"train", "dev", "test"}
 
 
 def test_others_are_what_nobody_was_asked() -> None:
-    made = task(
+    result = task(
         f="Say it to everybody.\n\nOne two three four five. Tell it to nobody here!\n\nSee there. A B C D",
         g="Nothing else is said.",
         h="Tell it to nobody here.",
     )
-    assert made.unjudged == {
+    assert result.unjudged == {
         "f?1": "One two three four five.",
         "f?2": "Tell it to nobody here!",
         "f?4": "A B C D",

@@ -31,16 +31,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "marco"
 
 
-def source(folder: Path, **given: Any) -> MsMarco:
-    return MsMarco(path=folder, queries={"train": "queries.tsv"}, qrels={"train": "qrels.tsv"}, **given)
+def source(folder: Path, **options: Any) -> MsMarco:
+    return MsMarco(path=folder, queries={"train": "queries.tsv"}, qrels={"train": "qrels.tsv"}, **options)
 
 
-def opened(folder: Path, **given: Any) -> Corpus:
-    return open_corpus(source(folder, **given), folder.parent / "artifacts")
+def opened(folder: Path, **options: Any) -> Corpus:
+    return open_corpus(source(folder, **options), folder.parent / "artifacts")
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {"titles": "titles.tsv"},
         {"collection": "three.tsv", "columns": "id title text"},
@@ -48,10 +48,10 @@ def opened(folder: Path, **given: Any) -> Corpus:
     ],
 )
 def test_passages_have_their_titles_and_those_without_are_counted_and_reported(
-    folder: Path, given: dict[str, str], caplog: pytest.LogCaptureFixture
+    folder: Path, options: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        corpus = opened(folder, **given)
+        corpus = opened(folder, **options)
     assert list(corpus.collection.values()) == EXPECTED
     assert corpus.about["passages without a title"] == "1"
     assert [record.getMessage() for record in caplog.records] == ["1 of 3 passages have no title"]

@@ -59,4 +59,4 @@ def _on_disk(folder: Path, settings: dict[str, Any]) -> Shards:
     """The passages' vectors as encoding leaves them."""
     shards = Shards(folder / "vectors", settings["passages"], 32_768)
     given = vectors(settings, "passages")
-    return fill(shards, lambda rows: given[rows], what="vectors")
+    return fill(shards, lambda rows: given[rows], label="vectors")

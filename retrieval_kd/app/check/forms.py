@@ -22,7 +22,7 @@ from retrieval_kd.app.plan.forms import (
 )
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.app.plan.stage import Stage
-from retrieval_kd.encoders.weights import Unreached
+from retrieval_kd.encoders.weights import HubUnreachable
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign_cross import is_classifier
 from retrieval_kd.scorers.record import ASYMMETRIC, CROSS, HEAD_FILE, RECORD, encoder_folder, resolved
@@ -37,7 +37,7 @@ def form_problems(config: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
         try:
             start = starting_point(node, config, role, made_by)
             resolved(class_of(node).FORM, start.form, node)
-        except Unreached:
+        except HubUnreachable:
             continue  # reported once for all scorers that begin with it
         except UserError as error:
             yield f"{path}: {error}"

@@ -43,7 +43,7 @@ def _number_problems(path: str, node: Node) -> Iterator[str]:
 
 def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:
     """What a backbone or checkpoint does not have: room for so long a text, or layers, where it is there already."""
-    from retrieval_kd.encoders.weights import Unreached, layers_to_keep, locate
+    from retrieval_kd.encoders.weights import HubUnreachable, layers_to_keep, locate
     from retrieval_kd.scorers.record import encoder_folder
 
     weights = _initial_weights(node, made_by)
@@ -54,7 +54,7 @@ def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> It
         yield from _length_problems(path, node, weights, folder)
         if weights == _source(node):
             yield from _attention_layer_problems(path, node, len(layers_to_keep(folder, node["layers"])[0]))
-    except Unreached:
+    except HubUnreachable:
         return  # reported once for all scorers that begin with it
     except UserError as error:
         message = str(error)

@@ -17,7 +17,7 @@ from retrieval_kd.app.plan.instantiate import SCORER, build, class_of
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.encoders.weights import locate
 from retrieval_kd.errors import UserError
-from retrieval_kd.scorers.record import held
+from retrieval_kd.scorers.record import kind_and_form
 
 Node = Mapping[str, Any]
 
@@ -156,7 +156,7 @@ def _brings_its_head(node: Node) -> bool:
     if not node.get("backbone"):
         return False
     try:
-        return bool(held(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
+        return bool(kind_and_form(locate(str(node["backbone"])))[0] == class_of(node, SCORER).saved_as())
     except UserError:
         return False  # refused by a check of its own
 

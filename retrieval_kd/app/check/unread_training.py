@@ -85,7 +85,7 @@ def _of_query_weights(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unre
         for name in loss.terms:
             yield f"loss.terms.{name}.paced", "the curriculum gives every query the weight 1; set curriculum=self_paced"
     if data.refresh_every is None:
-        for key in curriculum.moved:
+        for key in curriculum.refresh_options:
             yield f"curriculum.{key}", "the bar moves at a re-mining alone; give data.refresh_every"
     shown = any(term.guide is not None or term.reads_labels for term in loss.terms.values())
     if not shown and curriculum.judge is None:

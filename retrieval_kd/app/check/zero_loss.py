@@ -21,7 +21,7 @@ def zero_loss_notes(stages: Sequence[Stage]) -> Iterator[str]:
         optim, data, curriculum = (build(stage.config[group], group) for group in ("optim", "data", "curriculum"))
         if optim.warmup and not optim.num_warmup_steps:
             yield f"{stage.name}: optim.warmup={warmup_message(optim)}"
-        for sentence in curriculum.unreached(_ranks(data)):
+        for sentence in curriculum.unused_parts(_ranks(data)):
             yield f"{stage.name}: {sentence}"
         if not _has_single_candidates(data):
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.plan.stage_kinds import KINDS
-from retrieval_kd.io.intact import damaged_files, files_in, is_intact, summed
+from retrieval_kd.io.intact import damaged_files, files_in, files_with_sums, is_intact
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _cache_damage(folder: Path, kind: str) -> str | None:
 
 
 def _damaged_singles(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in summed(folder) if not is_intact(path)]
+    return [path.relative_to(folder).as_posix() for path in files_with_sums(folder) if not is_intact(path)]
 
 
 def _damaged_segments(folder: Path) -> list[str]:

@@ -31,13 +31,13 @@ def with_digests(config: dict[str, Any], corpora: dict[str, str]) -> dict[str, A
 
 def unreached(configs: Iterable[dict[str, Any]]) -> list[str]:
     """A sentence for each of the weights named in these configs that lie at a hub which does not answer."""
-    from retrieval_kd.encoders.weights import Unreached, locate
+    from retrieval_kd.encoders.weights import HubUnreachable, locate
 
     sentences = {}
     for name in dict.fromkeys(name for config in configs for name in _named_weights(config)):
         try:
             locate(name)
-        except Unreached as error:
+        except HubUnreachable as error:
             sentences[name] = str(error)
         except UserError:
             continue  # reported where the digest is asked for
@@ -77,11 +77,11 @@ def _digested(key: str, value: Any, where: str) -> Any:
 
 
 def _weights_digest(name: str, where: str) -> str:
-    from retrieval_kd.encoders.weights import Unreached, digest
+    from retrieval_kd.encoders.weights import HubUnreachable, digest
 
     try:
         return digest(name)
-    except Unreached:
+    except HubUnreachable:
         return f"unreached {name}"
     except UserError as error:
         raise UserError(f"{where}={name}: {error}") from None

@@ -11,7 +11,15 @@ from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.signatures import parameters
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
 from retrieval_kd.errors import UserError
-from retrieval_kd.scorers.record import WRITING, Form, carried, encoder_folder, held, resolved, saved_form
+from retrieval_kd.scorers.record import (
+    WRITING,
+    Form,
+    encoder_folder,
+    form_for_kind,
+    kind_and_form,
+    resolved,
+    saved_form,
+)
 from retrieval_kd.scorers.unexpressed import Unexpressed
 
 Node = Mapping[str, Any]
@@ -92,11 +100,11 @@ def starting_point(node: Node, config: Node, role: str, made_by: Mapping[str, No
         if "_target_" not in maker:
             return StartingPoint(None, {}, {})
         whole, maker_kind = form_of(maker, maker_config, maker_role, made_by), class_of(maker).saved_as()
-        return StartingPoint(maker_kind, whole, carried(whole, maker_kind, kind))
+        return StartingPoint(maker_kind, whole, form_for_kind(whole, maker_kind, kind))
     if source is None:
         return StartingPoint(None, {}, {})
     folder = locate(source)
-    return StartingPoint(*held(folder), saved_form(folder, kind), folder=folder)
+    return StartingPoint(*kind_and_form(folder), saved_form(folder, kind), folder=folder)
 
 
 Layers = tuple[list[int], int]  # the blocks that a scorer has, as indices of the original backbone; how many that has

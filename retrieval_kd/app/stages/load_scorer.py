@@ -14,7 +14,7 @@ from retrieval_kd.app.plan.roles import SAVED
 from retrieval_kd.app.stages.open_rankers import placed, tokens_per_group
 from retrieval_kd.app.stages.open_scorers import open_scorer
 from retrieval_kd.errors import UserError
-from retrieval_kd.scorers.record import ASYMMETRIC, held
+from retrieval_kd.scorers.record import ASYMMETRIC, kind_and_form
 from retrieval_kd.text.lines import at_home
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _node(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder}: there is no such folder; give that of a saved scorer, {_AS_IN}")
     if (folder / "manifest.json").exists():
         raise UserError(f"{folder} is an artifact, which may hold several scorers; give one of them, {_AS_IN}")
-    kind, _ = held(folder)
+    kind, _ = kind_and_form(folder)
     if kind is None:
         raise UserError(f"{folder} holds no scorer, or a backbone alone; give a folder that a scorer was saved in")
     if kind in _OPTIONS:

@@ -41,7 +41,7 @@ def ranker_of(
     wanted = inspect.signature(make.func).parameters
     available = {"named": named, **arguments}
     ranker: Ranker = make(**inner, **{key: value for key, value in available.items() if key in wanted})
-    return excluding_query(ranker, asked=but_itself and not inner)
+    return excluding_query(ranker, drop_same_id=but_itself and not inner)
 
 
 def placed(scorer: Scorer, config: Mapping[str, Any], machine: Mapping[str, Any]) -> Scorer:
@@ -76,9 +76,9 @@ def teacher_ranker(
     arguments: dict[str, Any] = {"scorer": scorer, "artifacts": work.artifacts, "tokens_per_group": tokens}
     places: dict[str, Any] = {"scratch": work.scratch, "named": role}
     if scorer.exhaustive == "always":
-        return excluding_query(Dense(**arguments, **places), asked=but_itself)
+        return excluding_query(Dense(**arguments, **places), drop_same_id=but_itself)
     if scorer.exhaustive == "small" and passages <= evaluation["exhaustive"]:
-        return excluding_query(Late(**arguments, **places), asked=but_itself)
+        return excluding_query(Late(**arguments, **places), drop_same_id=but_itself)
     place, inner = f"{role}.candidates", {**arguments, "scratch": work.scratch}
     candidates = {
         "candidates": ranker_of(evaluation["candidates"], inner, but_itself=but_itself, named=place),

@@ -56,7 +56,7 @@ def train(config: DictConfig, work: Work) -> dict[str, Any]:
         forms=forms_of(scorers),
         scores=stored_scores(scorers),
         mine=_miner(plain, data.windows, corpus, scorers["student"], work),
-        relisted=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
+        on_new_run=lambda run: distiller.curriculum.refresh(run, corpus.judgments),
     )
     _report_what_lacks(module)
     began = time.perf_counter()
@@ -170,7 +170,7 @@ def _miner(
                 passages_per_shard=32768,
                 queries_per_block=4096,
             )
-            excluding = excluding_query(ranker, asked=corpus.drop_same_id)
+            excluding = excluding_query(ranker, drop_same_id=corpus.drop_same_id)
             copies = list[int]()
             run = mine(excluding, queries, corpus.collection, corpus.judgments, select=select, copies=copies.append)
             for sentence in copies_message(sum(copies)):

@@ -12,13 +12,13 @@ _PAIRS_AT_ONCE = 1024  # what an encoder sorts by length together
 _PAIRS_PER_SHARD = 16384  # what a kill may cost
 
 
-def scores_of(make: Make, count: int, folder: Path | None, *, what: str, at_once: int | None = None) -> np.ndarray:
-    """The one column that `make` makes of some pairs at once, [pair]; `what` names the pairs on the bar."""
+def scores_of(make: Make, count: int, folder: Path | None, *, label: str, at_once: int | None = None) -> np.ndarray:
+    """The one column that `make` makes of some pairs at once, [pair]; `label` names the pairs on the bar."""
     if folder is not None:
-        shards = fill(_shards(count, folder, at_once), make, what=what)
+        shards = fill(_shards(count, folder, at_once), make, label=label)
         parts = [block for _, block in shards.blocks(_PAIRS_PER_SHARD)]
     else:
-        pairs = track(range(count), total=count, what=what)
+        pairs = track(range(count), total=count, label=label)
         parts = [make(np.array(block)) for block in blocks(pairs, at_once or _PAIRS_AT_ONCE)]
     return np.concatenate([np.zeros((0, 1), np.float32), *parts])[:, 0]
 

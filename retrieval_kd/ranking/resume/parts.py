@@ -30,32 +30,32 @@ class Parts:
     passages: int
     depth: int
 
-    def best(self, best_of: TopKOf, *, what: str) -> TopK:
-        """The best of all passages; `what` names them on the bar. The parts are removed as soon as they are merged."""
+    def best(self, best_of: TopKOf, *, label: str) -> TopK:
+        """The best of all passages; `label` names them on the bar. The parts are removed as soon as they are merged."""
         best = TopK(self.queries, self.depth)
-        if is_intact(self._whole):
-            _add(best, np.load(self._whole))
+        if is_intact(self._merged_file):
+            _add(best, np.load(self._merged_file))
         else:
-            parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), what=what)
+            parts = fill(self._shards, Whole(lambda rows: _packed(best_of(rows))), label=label)
             for part in range(parts.shards):
                 _add(best, parts.shard(part))
-            locked_write(self._whole, lambda file: np.save(file, _packed(best)), wait=True)
+            locked_write(self._merged_file, lambda file: np.save(file, _packed(best)), wait=True)
         shutil.rmtree(self._shards.folder, ignore_errors=True)
         return best
 
     def assist(self, best_of: TopKOf) -> None:
         """Takes over some of the parts of another process that is at `best`."""
-        if not is_intact(self._whole):
+        if not is_intact(self._merged_file):
             assist(self._shards, Whole(lambda rows: _packed(best_of(rows))), within=self.scratch.within)
 
     @property
     def _shards(self) -> Shards:
         fewest, most = _PASSAGES_PER_PART
         size = min(max(self.passages // _PARTS, fewest), most)
-        return Shards(self._whole.with_suffix(""), self.passages, size, "int32", height=self.queries)
+        return Shards(self._merged_file.with_suffix(""), self.passages, size, "int32", height=self.queries)
 
     @property
-    def _whole(self) -> Path:
+    def _merged_file(self) -> Path:
         return self.scratch.folder / f"{self.name}-{self.depth}.npy"
 
 
@@ -63,6 +63,6 @@ def _packed(best: TopK) -> np.ndarray:
     return packed(best.scores.cpu().numpy(), best.positions.cpu().numpy())
 
 
-def _add(best: TopK, held: np.ndarray) -> None:
-    scores, positions = unpacked(np.array(held))
+def _add(best: TopK, columns: np.ndarray) -> None:
+    scores, positions = unpacked(np.array(columns))
     best.add(torch.from_numpy(scores), torch.from_numpy(positions))

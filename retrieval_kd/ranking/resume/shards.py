@@ -84,10 +84,10 @@ class Shards:
         """
         within = range(self.count) if within is None else within
         for shard in range(within.start // self.rows_per_shard, -(-within.stop // self.rows_per_shard)):
-            held, whole = self.shard(shard), self.rows(shard)
-            rows = range(max(whole.start, within.start), min(whole.stop, within.stop))
+            array, shard_rows = self.shard(shard), self.rows(shard)
+            rows = range(max(shard_rows.start, within.start), min(shard_rows.stop, within.stop))
             for first in range(rows.start, rows.stop, rows_per_block):
-                block = held[first - whole.start : min(first + rows_per_block, rows.stop) - whole.start]
+                block = array[first - shard_rows.start : min(first + rows_per_block, rows.stop) - shard_rows.start]
                 yield first, np.asarray(block, dtype=np.float32)
 
     def sample(self, most: int) -> Array:
@@ -96,16 +96,16 @@ class Shards:
         return np.concatenate([block[-first % step :: step] for first, block in self.blocks(self.rows_per_shard)])
 
 
-def fill(shards: Shards, make: Make | Whole, *, what: str) -> Shards:
-    """Make the shards that are missing or cut short; `what` names the rows on the bar.
+def fill(shards: Shards, make: Make | Whole, *, label: str) -> Shards:
+    """Make the shards that are missing or cut short; `label` names the rows on the bar.
 
     Each is written aside and renamed, so a kill costs one shard at most. Processes that do this at once share the work:
     a shard that another is making is passed over, and waited for at the end.
     """
     shards.folder.mkdir(parents=True, exist_ok=True)
     missing = [shard for shard in range(shards.shards) if not shards.is_whole(shard)]
-    left = sum(len(shards.rows(shard)) for shard in missing)
-    stream = track((row for shard in missing for row in shards.rows(shard)), total=left, what=what)
+    total = sum(len(shards.rows(shard)) for shard in missing)
+    stream = track((row for shard in missing for row in shards.rows(shard)), total=total, label=label)
     for shard in missing:
         rows = islice(stream, len(shards.rows(shard)))
         _make_one(shards, shard, rows, make, wait=False)

@@ -1,4 +1,4 @@
-"""Which column of a table holds what, guessed from its names; a user's own words go before."""
+"""Which column of a table holds what, guessed from its names; what the user gives goes before."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,42 +68,44 @@ class Columns(NamedTuple):
     title: str | None = None
     text: str | None = None
 
-    def told(self) -> str:
+    def description(self) -> str:
         """Which column is what, in words."""
         named = {role: column for role, column in self._asdict().items() if column and role != "negatives"}
         named |= {"negatives": ", ".join(self.negatives)} if self.negatives else {}
         return ", ".join(role if role == column else f"{role}: {column}" for role, column in named.items())
 
 
-def guessed(names: Sequence[str], given: Mapping[str, str | Sequence[str]], *, where: str) -> Columns:
-    """What the columns hold: what the user says, else what their names tell. Raises UserError where they tell of no
+def guessed(names: Sequence[str], by_user: Mapping[str, str | Sequence[str]], *, where: str) -> Columns:
+    """What the columns hold: what the user gives, else what their names tell. Raises UserError where they tell of no
     text, and for a column that is not there.
     """
-    _check(names, given, where)
+    _check(names, by_user, where)
     plain = {_plain(name): name for name in reversed(names)}
-    free = {key: name for key, name in plain.items() if name not in _listed(given.values())}
+    free = {key: name for key, name in plain.items() if name not in _listed(by_user.values())}
 
-    def of(role: str) -> str | None:
-        if role in given:
-            return str(given[role]) if given[role] else None
+    def column_of(role: str) -> str | None:
+        if role in by_user:
+            return str(by_user[role]) if by_user[role] else None
         return next((free.pop(name) for name in _NAMES[role] if name in free), None)
 
-    query, identified = of("query"), {role: of(role) for role in ("query_id", "passage_id", "title")}
-    own_id = of("id")
+    query, identified = column_of("query"), {role: column_of(role) for role in ("query_id", "passage_id", "title")}
+    own_id = column_of("id")
     if query is None:
-        text = str(given["text"]) if given.get("text") else next((free[name] for name in _TEXTS if name in free), None)
+        text = (
+            str(by_user["text"]) if by_user.get("text") else next((free[name] for name in _TEXTS if name in free), None)
+        )
         text = text or identified["title"]
         if text is None:
-            raise UserError(_nothing(names, where))
+            raise UserError(_no_text_message(names, where))
         title = None if text == identified["title"] else identified["title"]
         return Columns(text=text, title=title, passage_id=identified["passage_id"] or own_id)
-    positive = of("positive")
-    negatives = tuple(_listed([given["negative"]])) if given.get("negative") else _negatives(free)
+    positive = column_of("positive")
+    negatives = tuple(_listed([by_user["negative"]])) if by_user.get("negative") else _negatives(free)
     return Columns(
         query,
         positive,
         negatives,
-        of("score"),
+        column_of("score"),
         identified["query_id"] or own_id,
         identified["passage_id"],
         identified["title"],
@@ -122,17 +124,17 @@ def _listed(values: Iterable[str | Sequence[str]]) -> list[str]:
     return [name for value in values for name in ([value] if isinstance(value, str) else value or [])]
 
 
-def _check(names: Sequence[str], given: Mapping[str, str | Sequence[str]], where: str) -> None:
-    if unknown := [role for role in given if role not in ROLES]:
+def _check(names: Sequence[str], by_user: Mapping[str, str | Sequence[str]], where: str) -> None:
+    if unknown := [role for role in by_user if role not in ROLES]:
         raise UserError(f"corpus.columns.{unknown[0]}: a column holds one of {', '.join(ROLES)}")
-    if absent := [name for name in _listed(given.values()) if name not in names]:
+    if absent := [name for name in _listed(by_user.values()) if name not in names]:
         raise UserError(f"{where} has no column {absent[0]!r}; it has {', '.join(names) or 'none'}")
 
 
-def _nothing(names: Sequence[str], where: str) -> str:
-    shown = ", ".join(name[:40] for name in names[:12]) or "none"
+def _no_text_message(names: Sequence[str], where: str) -> str:
+    listed = ", ".join(name[:40] for name in names[:12]) or "none"
     return (
-        f"{where}: no column's name tells of a query or a text; its columns are: {shown}. Say which is which, as in "
+        f"{where}: no column's name tells of a query or a text; its columns are: {listed}. Say which is which, as in "
         "'corpus.columns={query: my_column, positive: other}' or 'corpus.columns={text: my_column}'; a CSV or TSV "
         "without a first line of names: corpus.header=[query,positive]"
     )

@@ -31,12 +31,12 @@ def example(row: Row, columns: Columns) -> Example | None:
     query = _text(row, columns.query).strip()
     if not query:
         return None
-    given = _text(row, columns.query_id) if columns.query_id else ""
+    query_id = _text(row, columns.query_id) if columns.query_id else ""
     grade = 1 if columns.score is None else _grade(row, columns.score)
     passages = [(passage, grade) for passage in _passages(row, columns.positive, columns)]
     for name in columns.negatives:
         passages += [(passage, 0) for passage in _passages(row, name, columns._replace(passage_id=None, title=None))]
-    return Example(given.strip().replace(" ", "_") or named("q", query), query, tuple(passages))
+    return Example(query_id.strip().replace(" ", "_") or named("q", query), query, tuple(passages))
 
 
 def named(letter: str, *texts: str) -> str:
@@ -56,14 +56,14 @@ def _passages(row: Row, column: str | None, columns: Columns) -> Iterator[Passag
 def _passage(row: Row, value: Any, columns: Columns) -> Passage | None:
     if isinstance(value, Mapping):
         text = _first(value, _TEXTS)
-        title, given = str(value.get("title") or ""), _first(value, _IDS)
+        title, passage_id = str(value.get("title") or ""), _first(value, _IDS)
     else:
         text = _as_text(row, value, "a passage")
         title = _text(row, columns.title) if columns.title else ""
-        given = _text(row, columns.passage_id) if columns.passage_id else ""
+        passage_id = _text(row, columns.passage_id) if columns.passage_id else ""
     if not text.strip() and not title.strip():
         return None
-    return Passage(given.strip().replace(" ", "_") or named("p", title, text), title.strip(), text.strip())
+    return Passage(passage_id.strip().replace(" ", "_") or named("p", title, text), title.strip(), text.strip())
 
 
 def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -74,7 +74,7 @@ def _text(row: Row, column: str) -> str:
     return _as_text(row, row.values.get(column), f'"{column}"')
 
 
-def _as_text(row: Row, value: Any, what: str) -> str:
+def _as_text(row: Row, value: Any, cell: str) -> str:
     """A value as text: whole numbers are written out, nothing is an empty text."""
     if value is None:
         return ""
@@ -82,7 +82,7 @@ def _as_text(row: Row, value: Any, what: str) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise UserError(f"{row.where}: {what} is {str(value)[:60]!r}; give a text")
+    raise UserError(f"{row.where}: {cell} is {str(value)[:60]!r}; give a text")
 
 
 def _grade(row: Row, column: str) -> int:

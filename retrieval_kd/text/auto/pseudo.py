@@ -1,8 +1,8 @@
 """Queries made of passages, for a collection that brings none: several ways, mixed by share.
 
 Mixed kinds of queries train better students than one kind (arXiv 2505.19274). A span of a passage as its query is the
-inverse cloze task (Lee, Chang & Toutanova 2019, ACL, section 4). Nobody judges what is made here: a teacher says what
-is relevant.
+inverse cloze task (Lee, Chang & Toutanova 2019, ACL, section 4). Nobody judges these queries: a teacher's scores are
+all that there is to learn from.
 """
 
 import re
@@ -31,7 +31,7 @@ class Frequencies(NamedTuple):
     """How many of the counted passages have a word."""
 
     passages: int
-    of: Mapping[str, int]
+    passages_with: Mapping[str, int]
 
 
 Way = Callable[[Passage, Frequencies, float], str]
@@ -105,7 +105,7 @@ def _keywords(passage: Passage, frequencies: Frequencies, chance: float) -> str:
     counted = Counter(words(passage.words))
     telling = sorted(
         (word for word in counted if len(word) > 2 and not word.isdigit()),
-        key=lambda word: (-counted[word] / (1 + frequencies.of.get(word, 0)), word),
+        key=lambda word: (-counted[word] / (1 + frequencies.passages_with.get(word, 0)), word),
     )
     fewest, most = _KEYWORDS
     chosen = set(telling[: fewest + int(chance * (most - fewest + 1))])

@@ -1,4 +1,4 @@
-"""What a path holds, told by looking at it: names of files and, of tables, the first rows."""
+"""What a path holds, recognised by the names of its files and, of tables, by their first rows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Table(NamedTuple):
 
 class Recognised(NamedTuple):
     """`kind` is beir, msmarco, tables or documents; `tables` by split, "" where the files tell of none; `files` are
-    those of a folder of documents; `because` says what it was told by.
+    those of a folder of documents; `because` says what it was recognised by.
     """
 
     kind: str
@@ -45,9 +45,9 @@ def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[
         return _tables([path], path, layout, columns)
     if not path.is_dir():
         raise UserError(f"corpus.path={path} is neither a file nor a folder; give one of them")
-    if _there(path, "corpus.jsonl") and _there(path, "queries.jsonl"):
+    if _has_file(path, "corpus.jsonl") and _has_file(path, "queries.jsonl"):
         return Recognised("beir", "corpus.jsonl and queries.jsonl")
-    if _there(path, "collection.tsv") and any(_MSMARCO.search(one.name) for one in path.iterdir()):
+    if _has_file(path, "collection.tsv") and any(_MSMARCO.search(one.name) for one in path.iterdir()):
         return Recognised("msmarco", "collection.tsv and queries.*.tsv")
     listed = sorted(one for one in path.rglob("*") if one.is_file() and _is_table(one, path))
     documents = files_of(path)
@@ -62,7 +62,7 @@ def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[
     )
 
 
-def _there(folder: Path, name: str) -> bool:
+def _has_file(folder: Path, name: str) -> bool:
     return (folder / name).is_file()
 
 
@@ -80,15 +80,17 @@ def _tables(
     for file in files:
         by_split.setdefault(_split_of(file, path), []).append(file)
     if len(by_split) > 1 and "" in by_split:
-        others = ", ".join(file.name for file in by_split[""][:3])
-        raise UserError(f"{path} holds files of splits and others ({others}); give one file, or take those away")
+        of_no_split = ", ".join(file.name for file in by_split[""][:3])
+        raise UserError(f"{path} holds files of splits and others ({of_no_split}); give one file, or take those away")
     tables: dict[str, Table] = {
         split: _table(by_split[split], layout, columns) for split in (*SPLITS, "") if split in by_split
     }
     one = next(iter(tables.values()))
     endings = ", ".join(sorted({plain_suffix(file) for file in files}))
-    told = f"{len(files)} {'table' if len(files) == 1 else 'tables'} ({endings}) with {one.columns.told()}"
-    return Recognised("tables", told, tables)
+    description = (
+        f"{len(files)} {'table' if len(files) == 1 else 'tables'} ({endings}) with {one.columns.description()}"
+    )
+    return Recognised("tables", description, tables)
 
 
 def _table(files: Sequence[Path], layout: Layout, columns: Mapping[str, str | Sequence[str]]) -> Table:
@@ -96,12 +98,18 @@ def _table(files: Sequence[Path], layout: Layout, columns: Mapping[str, str | Se
     if not first:
         raise UserError(f"{files[0]} has no row; give one with a query or a text in each")
     names = columns_of(first)
-    found = guessed(names, columns, where=str(files[0]))
+    roles = guessed(names, columns, where=str(files[0]))
     for other in files[1:]:
-        there = columns_of(first_rows(other, layout, count=1))
-        if there and set(there) != set(columns_of(first[:1])) and guessed(there, columns, where=str(other)) != found:
-            raise UserError(f"{other} has other columns ({', '.join(there)}) than {files[0]}; give files of one form")
-    return Table(tuple(files), found)
+        other_names = columns_of(first_rows(other, layout, count=1))
+        if (
+            other_names
+            and set(other_names) != set(columns_of(first[:1]))
+            and guessed(other_names, columns, where=str(other)) != roles
+        ):
+            raise UserError(
+                f"{other} has other columns ({', '.join(other_names)}) than {files[0]}; give files of one form"
+            )
+    return Table(tuple(files), roles)
 
 
 def _split_of(file: Path, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A corpus from a path of which nothing else is said."""
+"""A corpus from a path alone: what lies there is recognised."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.judgments import Judgments
-from retrieval_kd.text.leakage import carve_dev, drop_known, held_words
+from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
 from retrieval_kd.text.lines import at_home
 from retrieval_kd.text.msmarco import MsMarco
 from retrieval_kd.text.records import Judgment, Passage
@@ -79,7 +79,7 @@ class Auto(Source):
         try:
             layout = Layout(node["encoding"], tuple(node["header"]))
             holds = recognised(at_home(str(node["path"])), layout, node["columns"])
-        except UserError:  # told where the corpus is looked at
+        except UserError:  # reported where the corpus is looked at
             return {}
         why = f"{node['path']} is {holds.because}"
         idle = set() if holds.kind == "documents" else {"passage_words"}
@@ -103,7 +103,7 @@ class Auto(Source):
         return [*(file for table in self.holds.tables.values() for file in table.files), *self.holds.files]
 
     def options(self) -> Mapping[str, Any]:
-        own = {
+        options = {
             "kind": self.holds.kind,
             "tables": {split: [table.columns, len(table.files)] for split, table in self.holds.tables.items()},
             "layout": self.layout,
@@ -111,7 +111,11 @@ class Auto(Source):
             "passage_words": self.passage_words if self.holds.kind == "documents" else None,
             "pseudo": [self.pseudo, self.pseudo_most],
         }
-        return own if self._inner is None else {**own, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
+        return (
+            options
+            if self._inner is None
+            else {**options, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
+        )
 
     def read(self) -> Parsed:
         _log.info("%s: %s", self.path, self.holds.because)
@@ -169,32 +173,32 @@ class Auto(Source):
             yield from (passage for passage, _ in one.passages)
 
     def _examples(self) -> Iterator[tuple[str, Example]]:
-        """(split, example) of every row that says something."""
+        """(split, example) of every row that has a query or a text."""
         for split, table in self.holds.tables.items():
-            yield from ((split, one) for one in _said(table, self.layout))
+            yield from ((split, one) for one in _examples_of(table, self.layout))
 
     def _questions(self, collection: Collection) -> Questions:
         """Queries, judgments and splits; queries without judgments are to be distilled from."""
         queries, judged, skipped = self._read_queries()
         pseudo = MIXED if self.pseudo is None and not queries else self.pseudo or {}
-        made = dict(pseudo_queries(collection, pseudo, most=self.pseudo_most, seed=self.seed)) if pseudo else {}
-        if not queries and not made:
+        pseudo_texts = dict(pseudo_queries(collection, pseudo, most=self.pseudo_most, seed=self.seed)) if pseudo else {}
+        if not queries and not pseudo_texts:
             raise UserError(f"corpus.path={self.path} brings no query, and corpus.pseudo makes none of its passages")
         splits, dropped = drop_known(self._splits(judged, queries, collection), queries)
-        held = held_words(splits, queries)
-        have = {query_id for judgments in judged.values() for query_id in judgments.queries}
-        unjudged = [name for name in queries if name not in have and words(queries[name]) not in held]
-        unjudged += [name for name in made if words(made[name]) not in held]
+        held_out = held_out_words(splits, queries)
+        judged_ids = {query_id for judgments in judged.values() for query_id in judgments.queries}
+        unjudged = [name for name in queries if name not in judged_ids and words(queries[name]) not in held_out]
+        unjudged += [name for name in pseudo_texts if words(pseudo_texts[name]) not in held_out]
         about = {
             "recognised": self.holds.because,
             "queries left out of train": str(dropped),
-            "rows without a query or passage": str(skipped),
-            "queries made of passages": str(len(made)),
+            "rows with a query and no passage": str(skipped),
+            "queries made of passages": str(len(pseudo_texts)),
         }
-        return Questions({**queries, **made}, splits, tuple(unjudged), about)
+        return Questions({**queries, **pseudo_texts}, splits, tuple(unjudged), about)
 
     def _read_queries(self) -> tuple[dict[str, str], dict[str, Judgments], int]:
-        """id → text, split → judgments, and how many rows said nothing."""
+        """id → text, split → judgments, and how many rows have a query and no passage."""
         queries: dict[str, str] = {}
         grades: dict[str, dict[tuple[str, str], int]] = {}
         empty = 0
@@ -236,7 +240,7 @@ class Auto(Source):
 _MSMARCO = {"train": "train", "dev": "dev.small", "test": "test"}  # split → the middle of its files' names
 
 
-def _said(table: Table, layout: Layout) -> Iterator[Example]:
+def _examples_of(table: Table, layout: Layout) -> Iterator[Example]:
     for file in table.files:
         for row in rows(file, layout):
             one = example(row, table.columns)

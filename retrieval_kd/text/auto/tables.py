@@ -27,8 +27,8 @@ class Row(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a table's text is read: `encoding`, null: by its byte order mark, else UTF-8; `header`: whether the first row
-    of a CSV or TSV names its columns, else they are named by `names`.
+    """How a table's text is read: `encoding`, null: by its byte order mark, else UTF-8; `names` of the columns of a CSV
+    or TSV whose first row is data already (none: the first row names them).
     """
 
     encoding: str | None = None
@@ -64,9 +64,9 @@ def _csv_rows(path: Path, layout: Layout) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise _not_decoded(path, layout.encoding, error) from None
     delimiter = _delimiter(head, tabs=plain_suffix(path) == ".tsv")
-    bare = delimiter == "\t" and not _quoted(head, delimiter)
+    unquoted = delimiter == "\t" and not _quoted(head, delimiter)
     with _text(path, layout.encoding) as file:
-        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE if bare else csv.QUOTE_MINIMAL)
+        reader = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL)
         try:
             names = list(layout.names) or [name.strip() for name in next(reader, [])]
             if len(set(names)) != len(names):
@@ -140,28 +140,30 @@ def _json_lines(path: Path, layout: Layout) -> Iterator[Row]:
 
 
 def _json(path: Path, layout: Layout) -> Iterator[Row]:
-    """A list of objects, or an object that holds one under `data` or `rows`; else JSON lines under another name."""
+    """A list of objects, an object that holds one under `data`, `rows` or `examples`, or one object alone; or JSON
+    lines under this ending.
+    """
     with unpacked(path) as file:
         start = file.read(1 << 12).lstrip(b"\xef\xbb\xbf \t\r\n")
-        more = file.read(1)
     if start.startswith(b"{") and b"\n{" in start.replace(b"\r\n", b"\n"):
         yield from _json_lines(path, layout)
         return
     try:
         with unpacked(path) as file:
-            whole = json.loads((file.read()).decode("utf-8-sig"))
+            parsed = json.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _not_decoded(path, None, error) from None
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path} is no JSON ({str(error)[:80]}); give a list of objects, or one object a line"
         ) from None
-    listed = whole
-    if isinstance(whole, dict):
-        listed = next((whole[key] for key in ("data", "rows", "examples") if isinstance(whole.get(key), list)), [whole])
+    listed = parsed
+    if isinstance(parsed, dict):
+        listed = next(
+            (parsed[key] for key in ("data", "rows", "examples") if isinstance(parsed.get(key), list)), [parsed]
+        )
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise UserError(f"{path} is JSON but no list of objects; give one, or one object a line")
-    del more
     yield from (Row(f"{path}: object {number}", one) for number, one in enumerate(listed, 1))
 
 
@@ -176,8 +178,8 @@ def _arrow(path: Path, layout: Layout) -> Iterator[Row]:
 
     def batches() -> Iterator[Any]:
         with path.open("rb") as file:
-            whole = file.read(6) == b"ARROW1"
-        if not whole:
+            is_file_format = file.read(6) == b"ARROW1"
+        if not is_file_format:
             with ipc.open_stream(str(path)) as stream:
                 yield from stream
             return

@@ -113,7 +113,7 @@ def test_single_files_and_segments_are_verified_too(tmp_path: Path) -> None:
     from retrieval_kd.ranking.resume.shards import Shards, fill
     from retrieval_kd.scorers.embedding_cache import EmbeddingCache
 
-    fill(Shards(tmp_path / "vectors-0", 8, 4), lambda rows: np.zeros((len(rows), 2), np.float32), what="rows")
+    fill(Shards(tmp_path / "vectors-0", 8, 4), lambda rows: np.zeros((len(rows), 2), np.float32), label="rows")
     cache = EmbeddingCache(tmp_path / "memory-0")
     cache.add([b"0" * 16], np.ones((1, 2), np.float32))
     cache.write()

@@ -192,7 +192,7 @@ def test_rows_that_come_twice_are_one_and_empty_ones_say_nothing(tmp_path: Path)
     corpus = corpus_of(tmp_path / "faq.csv", tmp_path)
     assert asked(corpus) == EXPECTED
     assert [corpus.queries[name] for name in corpus.unjudged] == ["a question without an answer"]
-    assert corpus.about["rows without a query or passage"] == "1"
+    assert corpus.about["rows with a query and no passage"] == "1"
 
 
 def test_ids_are_kept_whole_numbers_and_blanks_among_them(tmp_path: Path) -> None:
