@@ -1,4 +1,4 @@
-"""A folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/train.tsv, qrels/dev.tsv, qrels/test.tsv; or no qrels."""
+"""A folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/train.tsv, qrels/dev.tsv, qrels/test.tsv (or none)."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -107,9 +107,9 @@ class Beir(Source):
         queries = _queries(self.path / "queries.jsonl")
         where = partial(line_at, self.path / "queries.jsonl")
         if not self.has_judgments():
-            asked, held = part_unjudged(queries, fraction=self.held_out, seed=self.seed)
-            said = {"judgments": "none", "queries held out": f"{len(held)}, by seed {self.seed}"}
-            return Questions(queries, {}, asked, said, where, held)
+            asked, held_out = part_unjudged(queries, fraction=self.held_out, seed=self.seed)
+            said = {"judgments": "none", "queries held out": f"{len(held_out)}, by seed {self.seed}"}
+            return Questions(queries, {}, asked, said, where, held_out)
         splits = {
             split: Judgments.of(known_rows(judgment_rows(path), path, queries=queries, passages=collection))
             for split, path in self._qrels().items()

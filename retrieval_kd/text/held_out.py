@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.split import equal_pairs, groups, share, words
 
+HELD_OUT = "held_out"  # in the place of a split's name: queries that nobody judged and training never sees
 MOST = 500  # queries held out: the half-width of a 95 % interval is then 0.03 for a standard deviation of 0.3
 
 
@@ -14,9 +15,7 @@ def check_held_out(fraction: float) -> None:
         raise UserError(f"corpus.held_out is {fraction}; give the share of the queries, above 0 and below 1")
 
 
-def part_unjudged(
-    queries: Mapping[str, str], *, fraction: float, seed: int
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def part_unjudged(queries: Mapping[str, str], *, fraction: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(queries to distil from, queries held out to measure agreement by), both in the order that they came in.
 
     `fraction` of the queries is held out, at least 1 and at most 500, in whole groups of equal words, so that training

@@ -121,7 +121,7 @@ class MsMarco(Source):
         if not self.qrels:
             asked, held_out = part_unjudged(texts, fraction=self.held_out, seed=self.seed)
             said = {"judgments": "none", "queries held out": f"{len(held_out)}, by seed {self.seed}"}
-            return Questions(texts, {}, asked, said | of_titles, held_out=held_out)
+            return Questions(texts, {}, asked, {**said, **of_titles}, held_out=held_out)
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, texts)
         held = held_words(splits, texts) if self.unjudged else frozenset()
