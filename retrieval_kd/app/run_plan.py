@@ -26,7 +26,7 @@ def show_plans(plans: Sequence[Plan]) -> None:
 
 
 def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> float | None:
-    """Makes what the plan lacks and prints what came of it; the dev measure of the student. Raises UserError."""
+    """Makes what the plan lacks and prints what came of it; what a sweeper gets of it. Raises UserError."""
     from retrieval_kd.app.report.results import objective
     from retrieval_kd.app.report.tables import remarks, show
 
@@ -46,6 +46,7 @@ def make_artifacts(plan: Plan) -> None:
         if ranks().first:
             _refuse_bad_collections(plan)
             _refuse_unmeasurable(plan)
+            _refuse_nothing_to_learn_from(plan)
         execute_plan(plan)
 
 
@@ -70,7 +71,10 @@ def _refuse_bad_collections(plan: Plan) -> None:
 
 
 def _refuse_unmeasurable(plan: Plan) -> None:
-    """Refuses measures that the judgments do not allow before anything trains. Raises UserError."""
+    """Refuses measures that the judgments do not allow, or nothing to measure by, before anything trains. Raises
+    UserError.
+    """
+    from retrieval_kd.app.stages.evaluate import refuse_nothing_held_out
     from retrieval_kd.measures.evaluate import parse
     from retrieval_kd.measures.names import cannot_measure
     from retrieval_kd.text.corpus import open_corpus
@@ -78,15 +82,33 @@ def _refuse_unmeasurable(plan: Plan) -> None:
     for stage in unsealed_stages(plan):
         if stage.kind.evaluates:
             corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
-            measures = parse(stage.config["evaluation"]["measures"])
+            refuse_nothing_held_out(corpus)
+            measures = parse(stage.config["evaluation"]["measures"]) if corpus.is_judged else {}
             for problem in cannot_measure(measures, corpus.judgments):
                 raise UserError(problem)
 
 
+def _refuse_nothing_to_learn_from(plan: Plan) -> None:
+    """Refuses a training that would draw judged queries alone where there are none. Raises UserError."""
+    from retrieval_kd.text.corpus import open_corpus
+
+    for stage in unsealed_stages(plan):
+        if stage.kind.trains and not stage.config["data"].get("unjudged"):
+            corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
+            if not corpus.splits.get("train"):
+                offer = "" if corpus.unjudged else ", and corpus.unjudged=true where the collection offers some"
+                raise UserError(
+                    f"stage {stage.name}: the corpus {corpus.name} has no judged training query; to learn from queries "
+                    f"without judgments set data.unjudged=true{offer}"
+                )
+
+
 def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
+    from retrieval_kd.app.report.agreement import kept_of_teachers, lacking_teacher
     from retrieval_kd.app.report.results import rows
     from retrieval_kd.app.report.significance import comparisons
     from retrieval_kd.app.report.tables import queries_of, results_table, show
+    from retrieval_kd.text.held_out import HELD_OUT
 
     evaluated = rows(plan)
     if evaluated:
@@ -94,17 +116,27 @@ def _show_results(plan: Plan, overrides: Sequence[str]) -> None:
             "",
             results_table(evaluated, title=f"{plan.recipe}, {queries_of(evaluated)}"),
             *comparisons(plan),
+            *kept_of_teachers(plan),
         )
-    show("", f"artifacts: {plan.artifacts.resolve()}", f"next: {_next(overrides)}")
+    again = any(row.split == HELD_OUT for row in evaluated)
+    show(
+        *lacking_teacher(plan),
+        "",
+        f"artifacts: {plan.artifacts.resolve()}",
+        f"next: {_next(overrides, again=again)}",
+    )
 
 
-def _next(overrides: Sequence[str]) -> str:
-    """The command to try next: another teacher after the main job, else the same with other seeds."""
+def _next(overrides: Sequence[str], *, again: bool) -> str:
+    """The command to try next: another teacher after the main job, else, or if it is to be done `again`, the same with
+    other seeds.
+    """
     if (
-        any(override.startswith(("seed=", "experiment=")) for override in overrides)
+        again
+        or any(override.startswith(("seed=", "experiment=")) for override in overrides)
         or "teacher=cross_encoder" in overrides
     ):
-        again = (override for override in overrides if not override.startswith("seed="))
-        return f"{program()} -m seed=0,1,2 {' '.join(again)}".strip()
+        same = (override for override in overrides if not override.startswith("seed="))
+        return f"{program()} -m seed=0,1,2 {' '.join(same)}".strip()
     others = [override for override in overrides if not override.lstrip("+~").startswith(("teacher", "loss", "at."))]
     return " ".join([program(), "teacher=cross_encoder", "loss=listwise_kl", *others])

@@ -69,6 +69,11 @@ class DecoupledKL(GuidedTerm):
             "beta": from_zero("beta", beta),
         }
 
+    @property
+    def needs_positive(self) -> bool:
+        """Whether it says nothing of a query that has no judged passage."""
+        return True
+
     def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
         positive = batch.positive if self.over == "pool" else batch.own_positive
         return decoupled_kl(

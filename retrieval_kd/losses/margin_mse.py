@@ -56,6 +56,11 @@ class MarginMSE(GuidedTerm):
         super().__init__(learner=learner, guide=guide, weight=weight, paced=paced, detach_guide=detach_guide)
         self.pairs: MarginPairs = pairs
 
+    @property
+    def needs_positive(self) -> bool:
+        """Whether it says nothing of a query that has no judged passage."""
+        return self.pairs == "positive"
+
     def loss(self, learner: PoolScores, guide: PoolScores, batch: Candidates) -> Scalar:
         if self.pairs == "all":
             return margin_mse_of_all(learner, guide, present=self.present(batch), query_weight=self.query_weight(batch))

@@ -60,6 +60,11 @@ class Term(nn.Module, ABC):
         """Whether it goes by the curriculum's labels."""
         return False
 
+    @property
+    def needs_positive(self) -> bool:
+        """Whether it says nothing of a query that has no judged passage; labels are a matter of `reads_labels`."""
+        return self.guide is None and not self.reads_labels
+
     def setup(self, sizes: Mapping[str, Size]) -> None:
         """Called once, before the first step, with the size of every role's scorer. Most terms need not know."""
         return

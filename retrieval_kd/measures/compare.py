@@ -88,6 +88,16 @@ def interval(difference: float, detectable: float, queries: int) -> tuple[float,
     return difference - half, difference + half
 
 
+def margin(values: Sequence[float]) -> float:
+    """Half the width of the 95 % confidence interval of a mean over queries: t_(1 − alpha/2) · deviation / √queries,
+    with queries − 1 degrees of freedom; 0 for one query, which shows no deviation.
+    """
+    if len(values) < 2:
+        return 0.0
+    bar = stats.t.ppf(1 - ALPHA / 2, len(values) - 1)
+    return float(bar * np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
 def holm(ps: Sequence[float]) -> list[float]:
     """The p-values corrected for their number: (m − rank + 1) · p, never falling along the ranks, at most 1.
 

@@ -53,6 +53,12 @@ class Hybrid(Ranker):
         fixed = {} if node["alpha"] is None else dict.fromkeys(("grid", "tuning_queries"), f"set {at}.alpha=null")
         return {"k": f"scores are fused; set {at}.how=reciprocal_rank", **fixed}
 
+    @staticmethod
+    def tunes(node: Mapping[str, Any], at: str) -> str | None:
+        if node["how"] == "reciprocal_rank" or node["alpha"] is not None:
+            return None
+        return f"{at}.alpha=null is chosen on judged training queries (give a number, or set {at}.how=reciprocal_rank)"
+
     def rank(self, queries: Mapping[str, str], collection: Collection, depth: int) -> Run:
         longest = max(self.list_depth, depth)
         sparse, dense = self._lists(queries, collection, longest)

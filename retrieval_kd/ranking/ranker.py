@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from retrieval_kd.ranking.mining import Selection
 from retrieval_kd.text.collection import Collection
@@ -29,6 +29,11 @@ class Ranker(ABC):
         """Takes over some of what another process encodes, which ranks for these queries at the same time; most encode
         nothing that could be shared.
         """
+
+    @staticmethod
+    def tunes(node: Mapping[str, Any], at: str) -> str | None:
+        """What its option leaves open to be chosen on judged queries, and what to give instead; most leave nothing."""
+        return None
 
     def tuned(self, queries: Mapping[str, str], collection: Collection, judgments: Judgments) -> "Ranker":
         """The ranker with what its option leaves open chosen on these training queries; most leave nothing open."""

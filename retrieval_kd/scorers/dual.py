@@ -54,6 +54,7 @@ class Dual(Scorer):
     kind: ClassVar[str] = "dual"
     ranker: ClassVar[str | None] = "dense"
     exhaustive: ClassVar[Literal["always", "small", "never"]] = "always"
+    teaches_by: ClassVar[str | None] = "aligned"
     passage_tower: ClassVar[bool] = True
     FORM: ClassVar[Form] = {
         "shared": True,

@@ -45,6 +45,7 @@ class Scorer(nn.Module, ABC):
     teacher: `always`, of a `small` one (evaluation.exhaustive), or `never`, so that it orders proposed lists.
     `reads_texts`: it can be asked about any passage. `reads_pairs`: it reads a query and a passage as one text.
     `passage_tower`: its passages are one vector each, so that another scorer's queries can be compared with them.
+    `teaches_by`: the option of conf/loss by which it teaches a student of its kind, where nobody names one.
     """
 
     kind: ClassVar[str]
@@ -55,6 +56,7 @@ class Scorer(nn.Module, ABC):
     reads_texts: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = False
     passage_tower: ClassVar[bool] = False
+    teaches_by: ClassVar[str | None] = None
     FORM: ClassVar[Form] = {}
     HEAD: ClassVar[str] = "projection"
     ACTS_ON: ClassVar[Mapping[str, frozenset[Feature]]] = {}

@@ -1,4 +1,4 @@
-"""A folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/train.tsv, qrels/dev.tsv, qrels/test.tsv."""
+"""A folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/train.tsv, qrels/dev.tsv, qrels/test.tsv (or none)."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
+from retrieval_kd.text.held_out import check_held_out, part_unjudged
 from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
 from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, objects
@@ -27,29 +28,50 @@ class Beir(Source):
     connected by equal words or by relevant passages with equal words, drawn by `seed`. `unjudged` adds the queries
     that no qrels file names. `drop_same_id` asks rankings to leave out the passage whose id is the query's.
 
-    Raises UserError if `dev_fraction` is not in [0, 1).
+    Where there is no folder qrels, nobody judged: all queries may be distilled from, but for `held_out` of them (a
+    share, drawn by `seed`), by which agreement with a teacher is measured.
+
+    Raises UserError if `dev_fraction` is not in [0, 1), or `held_out` not in (0, 1).
     """
 
     REVISION: ClassVar[int] = 1
 
     def __init__(
-        self, *, path: str | Path, drop_same_id: bool, dev_fraction: float = 0.1, seed: int = 0, unjudged: bool = False
+        self,
+        *,
+        path: str | Path,
+        drop_same_id: bool,
+        dev_fraction: float = 0.1,
+        seed: int = 0,
+        unjudged: bool = False,
+        held_out: float = 0.1,
     ) -> None:
+        check_held_out(held_out)
         if not 0 <= dev_fraction < 1:
             raise UserError(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
-        self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
+        self.dev_fraction, self.seed, self.unjudged, self.held_out = dev_fraction, seed, unjudged, held_out
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
-        published = at_home(str(node["path"])) / "qrels" / "dev.tsv"
+        qrels = at_home(str(node["path"])) / "qrels"
+        if not _is_filled(qrels):
+            return {"dev_fraction": f"there is no {qrels}, and so no dev split; give {at}.held_out"}
+        judged = {"held_out": f"{qrels} judges, and what is judged measures; take it away to do without"}
+        published = qrels / "dev.tsv"
         if published.exists():
-            return dict.fromkeys(("dev_fraction", "seed"), f"{published} is the dev split; take it away to carve one")
-        return {} if node["dev_fraction"] else {"seed": f"no dev split is carved; give {at}.dev_fraction"}
+            why = f"{published} is the dev split; take it away to carve one"
+            return judged | dict.fromkeys(("dev_fraction", "seed"), why)
+        return judged if node["dev_fraction"] else judged | {"seed": f"no dev split is carved; give {at}.dev_fraction"}
+
+    def has_judgments(self) -> bool:
+        return _is_filled(self.path / "qrels")
 
     def options(self) -> Mapping[str, Any]:
+        if not self.has_judgments():
+            return {"held_out": self.held_out, "seed": self.seed, "splits": []}
         return {
             "dev_fraction": self.dev_fraction,
             "seed": self.seed,
@@ -59,7 +81,7 @@ class Beir(Source):
 
     def files(self) -> Iterable[Path]:
         if not self.path.is_dir():
-            raise UserError(f"{self.path} is no folder; give one that holds corpus.jsonl, queries.jsonl and qrels/")
+            raise UserError(f"{self.path} is no folder; give one that holds corpus.jsonl and queries.jsonl")
         texts = [
             check_file(self.path / "corpus.jsonl", holds=CORPUS),
             check_file(self.path / "queries.jsonl", holds=QUERIES),
@@ -71,17 +93,23 @@ class Beir(Source):
         return Parsed(_passages(corpus), self._questions, partial(line_at, corpus))
 
     def _qrels(self) -> Mapping[str, Path]:
-        """split → file, for those that are there. Raises UserError if none is."""
+        """split → file, for those that are there; none where nobody judged. Raises UserError if others are there."""
         paths = {split: path for split in SPLITS if (path := self.path / "qrels" / f"{split}.tsv").exists()}
-        if not paths:
+        if not paths and self.has_judgments():
             raise UserError(
-                f"{self.path / 'qrels'} holds none of train.tsv, dev.tsv, test.tsv; give at least one, with {HOLDS}"
+                f"{self.path / 'qrels'} holds none of train.tsv, dev.tsv, test.tsv; give at least one, with {HOLDS}, "
+                "or take the folder away to do without judgments"
             )
         return paths
 
     def _questions(self, collection: Collection) -> Questions:
         """Queries, judgments and splits."""
         queries = _queries(self.path / "queries.jsonl")
+        where = partial(line_at, self.path / "queries.jsonl")
+        if not self.has_judgments():
+            trained_on, kept_out = part_unjudged(queries, fraction=self.held_out, seed=self.seed)
+            origin = {"judgments": "none", "queries held out": f"{len(kept_out)}, by seed {self.seed}"}
+            return Questions(queries, {}, trained_on, origin, where, kept_out)
         splits = {
             split: Judgments.of(known_rows(judgment_rows(path), path, queries=queries, passages=collection))
             for split, path in self._qrels().items()
@@ -101,8 +129,12 @@ class Beir(Source):
         unjudged = (
             query_id for query_id in queries if query_id not in judged and words(queries[query_id]) not in held_out
         )
-        where = partial(line_at, self.path / "queries.jsonl")
         return Questions(queries, splits, tuple(unjudged) if self.unjudged else (), about, where)
+
+
+def _is_filled(folder: Path) -> bool:
+    """Whether there is a folder with something in it."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _passages(path: Path) -> Iterator[Passage]:

@@ -26,7 +26,8 @@ _LEFT_OUT = 2  # revision of how lists leave a query's own passage out, where `d
 class Questions(NamedTuple):
     """The queries of a collection: id → text, split → judgments, ids of unjudged queries, and notes (`about`).
 
-    `where(position)` names the place a query came from, for errors.
+    `where(position)` names the place a query came from, for errors; `held_out` are ids of unjudged queries that
+    training never sees.
     """
 
     queries: Mapping[str, str]
@@ -34,6 +35,7 @@ class Questions(NamedTuple):
     unjudged: tuple[str, ...]
     about: Mapping[str, str]
     where: Callable[[int], str] = "query {}".format
+    held_out: tuple[str, ...] = ()
 
 
 class Parsed(NamedTuple):
@@ -68,6 +70,10 @@ class Source(ABC):
     def read(self) -> Parsed:
         """Parse. Raises UserError naming file and line, while passages are streamed too."""
 
+    def has_judgments(self) -> bool:
+        """Whether somebody judged, so far as the options and the names of files say; nothing is parsed."""
+        return True
+
     @staticmethod
     def untitled(node: Mapping[str, Any]) -> str | None:
         """Why no passage has a title where an option has these values, and what would give some; None: some may."""
@@ -98,9 +104,9 @@ class Corpus:
     """Passages, queries and who is relevant to whom.
 
     `queries` maps id to text; `splits` maps train, dev, test (those there are) to the ids of queries with a relevant
-    passage; `unjudged` are queries without judgments that may be distilled from; `drop_same_id` asks rankings to
-    leave out the passage whose id is the query's; `digest` covers all of it; `about` says where it came from, with
-    counts.
+    passage; `unjudged` are queries without judgments that may be distilled from, `held_out` those that training never
+    sees, by which agreement with a teacher is measured; `drop_same_id` asks rankings to leave out the passage whose id
+    is the query's; `digest` covers all of it; `about` says where it came from, with counts.
     """
 
     name: str
@@ -112,6 +118,12 @@ class Corpus:
     digest: str
     about: Mapping[str, str]
     drop_same_id: bool
+    held_out: tuple[str, ...] = ()
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether some query has a relevant passage."""
+        return any(self.splits.values())
 
 
 class Queries(Mapping[str, str]):
@@ -164,6 +176,7 @@ def _seal(source: Source, fingerprint: str, folder: Path) -> None:
         "about": origin | {key: str(count) for key, count in counts.items()} | dict(questions.about),
         "splits": splits,
         "unjudged": questions.unjudged,
+        **({"held_out": questions.held_out} if questions.held_out else {}),
     }
     written = json.dumps(record | {"digest": _digest(passages, queries, folder, record)}, ensure_ascii=False)
     (folder / "corpus.json").write_text(f"{written}\n", encoding="utf-8")
@@ -183,6 +196,7 @@ def _refuse_two_grades(splits: Mapping[str, Judgments]) -> None:
 def _digest(passages: Collection, queries: Collection, folder: Path, record: Mapping[str, Any]) -> str:
     """SHA-256 of all that was read; `name` and `about` do not count."""
     parts = [passages.digest, queries.digest, record["drop_same_id"], record["unjudged"], list(record["splits"])]
+    parts += [record["held_out"]] if "held_out" in record else []
     digest = hashlib.sha256(json.dumps(parts).encode())
     for split in record["splits"]:
         digest.update((folder / "qrels" / f"{split}.tsv").read_bytes())
@@ -203,4 +217,5 @@ def _reopen(folder: Path) -> Corpus:
         digest=record["digest"],
         about=record["about"],
         drop_same_id=record["drop_same_id"],
+        held_out=tuple(record.get("held_out", ())),  # only a corpus that holds some out says so
     )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
+from retrieval_kd.text.held_out import check_held_out, part_unjudged
 from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows
 from retrieval_kd.text.leakage import drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
@@ -28,7 +29,11 @@ class MsMarco(Source):
     train, dev, test to files there (or anywhere, by a whole path). A train query whose words equal a dev or test
     query's is left out of train. `unjudged` adds the queries of those files that nobody judged (300 thousand in train).
 
-    Raises UserError if a split has queries without qrels, or qrels without queries, or titles are given twice.
+    Where `qrels` is null, nobody judged: all queries may be distilled from, but for `held_out` of them (a share, drawn
+    by `seed`), by which agreement with a teacher is measured.
+
+    Raises UserError if a split has queries without qrels, or qrels without queries, or titles are given twice, or
+    `held_out` is not in (0, 1).
     """
 
     REVISION: ClassVar[int] = 1
@@ -41,12 +46,15 @@ class MsMarco(Source):
         columns: Columns = "id text",
         titles: str | None = None,
         queries: Mapping[str, str],
-        qrels: Mapping[str, str],
+        qrels: Mapping[str, str] | None,
         unjudged: bool = False,
+        held_out: float = 0.1,
+        seed: int = 0,
     ) -> None:
-        if not queries or set(queries) != set(qrels) or set(queries) - set(SPLITS):
+        check_held_out(held_out)
+        if not queries or (qrels and set(queries) != set(qrels)) or set(queries) - set(SPLITS):
             raise UserError(
-                f"corpus.queries has {sorted(queries)}, corpus.qrels {sorted(qrels)}; give them the same splits"
+                f"corpus.queries has {sorted(queries)}, corpus.qrels {sorted(qrels or ())}; give them the same splits"
             )
         if titles is not None and columns != "id text":
             raise UserError(
@@ -56,7 +64,19 @@ class MsMarco(Source):
         self.collection = self.path / at_home(collection)
         self.columns, self.titles = columns, None if titles is None else self.path / at_home(titles)
         self.queries = {split: self.path / at_home(queries[split]) for split in SPLITS if split in queries}
-        self.qrels = {split: self.path / at_home(qrels[split]) for split in self.queries}
+        self.qrels = {split: self.path / at_home(qrels[split]) for split in self.queries} if qrels else {}
+        self.held_out, self.seed = held_out, seed
+
+    @staticmethod
+    def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
+        """Keys without effect → why, and what would make them act."""
+        if not node["qrels"]:
+            return {}
+        why = f"{at}.qrels judges, and what is judged measures; set {at}.qrels=null to do without"
+        return dict.fromkeys(("held_out", "seed"), why)
+
+    def has_judgments(self) -> bool:
+        return bool(self.qrels)
 
     @staticmethod
     def untitled(node: Mapping[str, Any]) -> str | None:
@@ -66,6 +86,8 @@ class MsMarco(Source):
     def options(self) -> Mapping[str, Any]:
         titled: dict[str, str] = {} if self.columns == "id text" else {"columns": self.columns}
         titled |= {} if self.titles is None else {"titles": "a file"}
+        if not self.qrels:
+            return {"splits": list(self.queries), "qrels": None, "held_out": self.held_out, "seed": self.seed, **titled}
         return {"splits": list(self.queries), "unjudged": self.unjudged, **titled}
 
     def files(self) -> Iterable[Path]:
@@ -93,8 +115,15 @@ class MsMarco(Source):
             if other is not None:
                 raise UserError(f"{path} gives query {other!r} another text than a file before it; give one text")
             texts |= file_queries
+            if not self.qrels:
+                continue
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
             splits[split] = Judgments.of(rows)
+        of_titles = titles.about() if titles else {}
+        if not self.qrels:
+            trained_on, kept_out = part_unjudged(texts, fraction=self.held_out, seed=self.seed)
+            origin = {"judgments": "none", "queries held out": f"{len(kept_out)}, by seed {self.seed}"}
+            return Questions(texts, {}, trained_on, {**origin, **of_titles}, held_out=kept_out)
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, texts)
         held_out = held_out_words(splits, texts) if self.unjudged else frozenset()
@@ -102,7 +131,7 @@ class MsMarco(Source):
         unjudged = tuple(unknown) if self.unjudged else ()
         queries = {query_id: texts[query_id] for judgments in splits.values() for query_id in judgments.queries}
         queries |= {query_id: texts[query_id] for query_id in unjudged}
-        about = {"queries left out of train": str(dropped), **(titles.about() if titles else {})}
+        about = {"queries left out of train": str(dropped), **of_titles}
         return Questions(queries, splits, unjudged, about)
 
 

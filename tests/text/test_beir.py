@@ -231,14 +231,49 @@ def test_what_cannot_be_read_is_found_without_parsing(folder: Path) -> None:
         Beir(path=folder / "elsewhere", drop_same_id=False).fingerprint()
 
 
-def test_judgments_there_must_be(folder: Path) -> None:
+def test_judgments_of_no_split_are_refused(folder: Path) -> None:
     for split in ("train", "dev", "test"):
         missing(f"qrels/{split}.tsv")(folder)
+    (folder / "qrels" / "validation.tsv").write_text(HEADER + "q1\tp1\t1\n")
     with pytest.raises(UserError, match=r"qrels holds none of train.tsv, dev.tsv, test.tsv"):
         opened(folder)
     (folder / "qrels" / "test.tsv").write_text(HEADER + "q1\tp1\t0\n")
     with pytest.raises(UserError, match=r"test\.tsv judges no passage relevant"):
         opened(folder)
+
+
+def without_judgments(folder: Path, count: int = 30) -> Path:
+    """Queries of nobody's judgment, the last of them in the words of the first; and no folder qrels."""
+    queries = {f"q{number}": f"query {number}" for number in range(count)} | {f"q{count}": "Query: 0"}
+    (fill(folder, PASSAGES, queries) / "qrels").rmdir()
+    return folder
+
+
+def test_a_folder_without_judgments_offers_its_queries_and_holds_some_out(tmp_path: Path) -> None:
+    folder = without_judgments(tmp_path / "f")
+    corpus = opened(folder)
+    assert (dict(corpus.splits), len(corpus.judgments.queries), corpus.is_judged) == ({}, 0, False)
+    assert (len(corpus.unjudged), len(corpus.held_out)) == (28, 3)
+    assert {*corpus.unjudged, *corpus.held_out} == set(corpus.queries)
+    assert corpus.about["judgments"] == "none"
+    assert opened(folder).held_out == corpus.held_out
+    assert opened(folder, seed=1).held_out != corpus.held_out
+    (folder / "qrels").mkdir()
+    assert opened(folder).held_out == corpus.held_out, "an empty folder judges nothing either"
+
+
+def test_what_is_read_of_judged_queries_does_not_depend_on_the_share_held_out(folder: Path) -> None:
+    one, other = (Beir(path=folder, drop_same_id=False, held_out=share) for share in (0.1, 0.5))
+    assert one.fingerprint() == other.fingerprint()
+    assert opened(folder).held_out == ()
+
+
+def test_too_few_queries_to_hold_one_out_are_refused(tmp_path: Path) -> None:
+    (fill(tmp_path / "f", PASSAGES, {"q1": "Who walks?", "q2": "who walks"}) / "qrels").rmdir()
+    with pytest.raises(UserError, match="nobody judged these 2 queries, of 1 different wordings"):
+        opened(tmp_path / "f")
+    with pytest.raises(UserError, match=r"corpus\.held_out is 1\.0; give the share"):
+        Beir(path=tmp_path / "f", drop_same_id=False, held_out=1.0)
 
 
 def test_a_fraction_of_one_or_more_is_refused(folder: Path) -> None:

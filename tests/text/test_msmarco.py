@@ -89,3 +89,11 @@ def test_an_empty_or_missing_file_is_named(folder: Path) -> None:
 def test_queries_and_judgments_come_in_pairs(folder: Path) -> None:
     with pytest.raises(UserError, match="give them the same splits"):
         MsMarco(path=folder, queries=files("queries"), qrels={"train": "qrels.train.tsv"})
+
+
+def test_files_without_judgments_offer_their_queries_and_hold_some_out(folder: Path) -> None:
+    source = MsMarco(path=folder, queries=files("queries"), qrels=None, held_out=0.3)
+    corpus = open_corpus(source, folder.parent / "artifacts")
+    assert (source.has_judgments(), corpus.is_judged, dict(corpus.splits)) == (False, False, {})
+    assert len(corpus.held_out) >= 1
+    assert {*corpus.unjudged, *corpus.held_out} == set(corpus.queries)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from retrieval_kd.app.check.forms import form_notes
 from retrieval_kd.app.check.problems import root_problems, stage_problems, unread_student_problems
+from retrieval_kd.app.check.unjudged import unjudged_notes, unjudged_problems
 from retrieval_kd.app.check.unread_overrides import WithoutEffect, overrides_without_effect
 from retrieval_kd.app.check.zero_loss import zero_loss_notes
 from retrieval_kd.app.cli.user_errors import refuse
@@ -41,6 +42,7 @@ def problems(draft: Draft) -> list[str]:
     overrides, root = draft.overrides, resolved_config.resolved(draft.root)
     sentences = unused_override_problems(overrides, draft.composed, draft.stages, draft.root, draft.options)
     sentences += stage_problems(draft.stages, root, overrides, draft.options)
+    sentences += unjudged_problems(draft.stages, overrides) if not sentences else []
     sentences += [problem for key, value in root.items() for problem in root_problems(key, value)]
     return sentences
 
@@ -49,7 +51,14 @@ def _notes(draft: Draft, unread: Sequence[str]) -> list[str]:
     guessed = (
         f"{weights}: planned without a look at it, and under keys of its name alone" for weights in draft.unreached
     )
-    return [*form_notes(draft.stages), *zero_loss_notes(draft.stages), *unread, *guessed, *_unread_plugins(draft)]
+    return [
+        *form_notes(draft.stages),
+        *zero_loss_notes(draft.stages),
+        *unjudged_notes(draft.stages, draft.overrides),
+        *unread,
+        *guessed,
+        *_unread_plugins(draft),
+    ]
 
 
 def _unread_plugins(draft: Draft) -> list[str]:

@@ -10,8 +10,10 @@ from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.roles import SAVED, reads_text
 from retrieval_kd.app.plan.stage_kinds import StageKind, whom
+from retrieval_kd.app.plan.unjudged import judges
 
 Node = Mapping[str, Any]
+LEAST_MEASURE = "P@10"  # as deep as the shallowest look at agreement with a teacher, which needs no judgments
 
 
 def depth_problems(name: str, kind: StageKind, config: Node, made_by: EarlierStages) -> Iterator[str]:
@@ -27,7 +29,8 @@ def depth_problems(name: str, kind: StageKind, config: Node, made_by: EarlierSta
 
 def _evaluation_problems(name: str, config: Node, made_by: EarlierStages) -> Iterator[str]:
     evaluation = config["evaluation"]
-    depth, deepest = evaluation["depth"], _deepest(evaluation["measures"], evaluation["depth"])
+    measures = evaluation["measures"] if judges(config.get("corpus")) else [LEAST_MEASURE]
+    depth, deepest = evaluation["depth"], _deepest(measures, evaluation["depth"])
     if not isinstance(depth, int) or deepest is None:
         return
     measure, ranks_read = deepest

@@ -7,6 +7,7 @@ from retrieval_kd.app.check.unread_training import dropouts, unread_beside_passa
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
 from retrieval_kd.app.plan.stage_kinds import StageKind
+from retrieval_kd.app.plan.unjudged import judges
 
 Node = Mapping[str, Any]
 Unread = Iterator[tuple[str, str]]  # (key, why it has no effect and what would make it act)
@@ -41,6 +42,9 @@ def _group(names: list[str]) -> str:
 def unread_across_groups(kind: StageKind, config: Node, *, ranked: bool = True) -> Unread:
     """What the other groups of a stage leave without effect; `ranked`: a training's teachers are evaluated later."""
     yield from _of_titles(config)
+    if kind.evaluates and not judges(config.get("corpus")):
+        for key in ("splits", "measures"):
+            yield f"evaluation.{key}", "without judgments agreement with the teacher is measured; give judgments"
     if kind.trains:
         yield from unread_in_training(config, ranked=ranked)
         return

@@ -17,6 +17,7 @@ from retrieval_kd.app.plan.options import ROOT_KEYS, Options
 from retrieval_kd.app.plan.recipe import Composed, commands
 from retrieval_kd.app.plan.stage import LeftOut, Stage, corpus_fits, keyed, needed_stages, stages
 from retrieval_kd.app.plan.trainer_options import TRAINER, unknown_key
+from retrieval_kd.app.plan.unjudged import DRAWN, OFFERED, adapted, implied
 from retrieval_kd.app.plan.unused_overrides import notes
 from retrieval_kd.text.lines import at_home
 
@@ -75,14 +76,19 @@ def draft_of(texts: Sequence[str], options: Options) -> Draft:
     overrides = overrides_of(texts, options)
     root = root_of(overrides, options)
     listed = commands(root.stages, options)
-    composed_stages, problems = composed(listed, overrides, options)
+    offered = implied(overrides, root)
+    composed_stages, problems = composed(listed, [*overrides, *offered], options)
     problems += _unknown_stages(overrides, root, [command.name for command in listed])
     problems += _unknown_keys(overrides, root, options)
     problems += _foreign_plugins(root)
     refuse(problems)
+    set_here = adapted(composed_stages, offered=bool(offered))
     in_plan, left_out = needed_stages(stages(composed_stages), asked=root.stage)
     keyed_stages, unkeyed = keyed([stage for stage in in_plan if corpus_fits(stage)])
     remarks = notes(overrides, composed_stages, in_plan)
+    remarks += [f"{OFFERED}=true, which {DRAWN}=true asks for"] if offered else []
+    names = {stage.name for stage in in_plan}
+    remarks += dict.fromkeys(note.sentence for note in set_here if note.stage in names)
     plan = _plan(texts, resolved_config.resolved(root), keyed_stages, left_out, remarks)
     unreached_weights = unreached(stage.config for stage in in_plan)
     return Draft(

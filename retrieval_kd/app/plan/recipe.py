@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from retrieval_kd.app.cli.overrides import Override, has, read
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan.apply_overrides import apply
+from retrieval_kd.app.plan.fitting_loss import fitting_loss
 from retrieval_kd.app.plan.fitting_ranker import fitting_ranker
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
 from retrieval_kd.app.plan.plugins import KEY
@@ -49,7 +50,7 @@ class Command:
 class Composed:
     """A command's config with all overrides in it. Of the user's overrides, those that were `applied`, those `ignored`
     as the stage names an option of its own, those of a student `wired` to an earlier stage's. `defaults` is what stood
-    where overrides set values; `ranker` the one that nobody names and that follows from the student.
+    where overrides set values; `ranker` and `loss` those that nobody names and that follow from student and teacher.
     """
 
     command: Command
@@ -59,6 +60,7 @@ class Composed:
     wired: tuple[Override, ...]
     defaults: Mapping[str, Any]
     ranker: str | None = None
+    loss: str | None = None
 
 
 def commands(stages: DictConfig, options: Options) -> list[Command]:
@@ -104,6 +106,8 @@ def composed(command: Command, overrides: Sequence[Override], options: Options) 
     base = options.compose(choices)
     ranker = fitting_ranker(base) if KINDS[command.run].ranks and "ranker" not in chosen else None
     base = options.compose([*choices, f"ranker={ranker}"]) if ranker else base
+    loss = None if {"loss", "experiment"} & set(chosen) else fitting_loss(base)
+    base = options.compose([*choices, f"loss={loss}"]) if loss else base
     verdicts = [(override, _verdict(override, command, base)) for override in of_all_stages if not override.chooses]
     value_overrides = [override for override, verdict in verdicts if verdict == "applied"] + [
         override for override in of_this_stage if not override.chooses
@@ -126,6 +130,7 @@ def composed(command: Command, overrides: Sequence[Override], options: Options) 
         wired=tuple(override for override, verdict in verdicts if verdict == "wired"),
         defaults=defaults,
         ranker=ranker,
+        loss=loss,
     )
 
 

@@ -86,6 +86,9 @@ def notes(overrides: Sequence[Override], composed: Sequence[Composed], stages: S
     """Which overrides a stage ignores, and which teachers are chosen and read by no stage."""
     names = {stage.name for stage in stages}
     sentences = list(_ranker_notes(composed, {stage.name for stage in stages if "ranker" in stage.config}))
+    fitted = {entry.command.name: entry.loss for entry in composed if entry.loss}
+    trained = [stage.name for stage in stages if stage.kind.trains and stage.name in fitted]
+    sentences += [f"{name}: loss={fitted[name]}, by which such a teacher teaches" for name in trained]
     for override in overrides:
         ignoring = [
             entry.command.name for entry in composed if override in entry.ignored and entry.command.name in names

@@ -8,6 +8,7 @@ from typing import Any
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
+from retrieval_kd.app.report.agreement import measured_by_agreement
 from retrieval_kd.app.report.record_table import with_table
 from retrieval_kd.app.report.results import OBJECTIVE, SPLITS
 from retrieval_kd.errors import UserError
@@ -24,7 +25,7 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
     its run measured beside it, with other students of the recipe and those of the baseline, and renders the table into
     the README beside it.
 
-    Raises UserError where the folder or its README is not there, or nothing is sealed.
+    Raises UserError where the folder or its README is not there, nothing is sealed, or nobody judged the collection.
     """
     folder = experiments / plan.recipe
     readme = folder / "README.md"
@@ -33,6 +34,8 @@ def record(plan: Plan, overrides: Sequence[str], *, experiments: Path = EXPERIME
             f"{readme}: there is no such file; record from the root of a checkout, a recipe that has its README"
         )
     words = " ".join(override for override in overrides if not override.startswith(_LEFT_OUT))
+    if any(measured_by_agreement(plan.artifacts / stage.artifact) for stage in _sealed(plan)):
+        raise UserError("a record holds what judgments measure, and this collection has none; give one with judgments")
     measured = [row for stage in _sealed(plan) for row in _rows(plan, stage, words)]
     if not measured:
         raise UserError(f"none of {plan.recipe}'s evaluations is there: run the same overrides without `record` first")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,7 @@ def table_rows(summaries: Sequence[dict[str, Any]]) -> list[Row]:
             overrides_by_artifact.setdefault(row.artifact, []).append(overrides)
     everywhere = len(summaries)
     return [
-        Row(
-            f"{row.title} · {_label(overrides_by_artifact[name], everywhere)}",
-            row.split,
-            row.means,
-            row.queries,
-            row.artifact,
-        )
+        replace(row, title=f"{row.title} · {_label(overrides_by_artifact[name], everywhere)}")
         for name, row in first.items()
     ]
 

@@ -9,6 +9,7 @@ from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import descendants
 from retrieval_kd.app.report.results import Row
+from retrieval_kd.text.held_out import HELD_OUT
 
 
 def plan_table(plan: Plan) -> Table:
@@ -40,14 +41,25 @@ def results_table(rows: Sequence[Row], *, title: str) -> Table:
     for name in [*measures, "queries"]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        numbers = [f"{row.means[name]:.3f}" if name in row.means else "" for name in measures]
+        numbers = [_number(row, name) for name in measures]
         table.add_row(row.title, *numbers, str(row.queries) if row.queries else "")
     return table
 
 
+def _number(row: Row, name: str) -> str:
+    if name not in row.means:
+        return ""
+    return f"{row.means[name]:.3f}" + (f" ±{row.margins[name]:.3f}" if name in row.margins else "")
+
+
 def queries_of(rows: Sequence[Row]) -> str:
-    """Which queries the rows are means over."""
+    """Which queries the rows are means over; of queries without judgments, what it is that they tell."""
     splits = list(dict.fromkeys(row.split for row in rows))
+    if splits == [HELD_OUT]:
+        return (
+            f"agreement with the teacher over {max(row.queries for row in rows)} held-out queries without judgments: "
+            "what was kept of the teacher, not how good either is"
+        )
     note = "" if "test" in splits else " (this collection has no test judgments)"
     return f"{' and '.join(splits)} queries{note}"
 

@@ -19,13 +19,16 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import evaluate as measured
 from retrieval_kd.ranking.ranker import Ranker
 from retrieval_kd.text.corpus import Corpus, open_corpus
+from retrieval_kd.text.held_out import HELD_OUT
 from retrieval_kd.text.run import Run
 
 
 def evaluate(config: DictConfig, work: Work) -> dict[str, Any]:
     """Split → measures and number of queries; for one teacher, its `role` beside it; for several, role → that.
 
-    Beside the metrics lie run.trec and per_query-<split>.jsonl; for several teachers in a folder for each role.
+    Beside the metrics lie run.trec and per_query-<split>.jsonl; for several teachers in a folder for each role. Where
+    nobody judged, run.trec ranks for the queries held out, and `held_out` says how many those are: how far it agrees
+    with a teacher's is a matter of both (measures/agreement.py).
     """
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     evaluation = plain["evaluation"]
@@ -80,19 +83,34 @@ def _ranker(role: str, node: dict[str, Any], plain: dict[str, Any], corpus: Corp
 
 
 def _queries(corpus: Corpus, splits: list[str]) -> dict[str, str]:
+    """Those of the splits; of a collection that nobody judged, those held out."""
+    if not corpus.is_judged:
+        return {name: corpus.queries[name] for name in corpus.held_out}
     return {name: corpus.queries[name] for split in splits for name in corpus.splits[split]}
 
 
 def _splits(corpus: Corpus, evaluation: dict[str, Any]) -> list[str]:
-    """Those that are asked for and there. Raises UserError if there is none, or for an unknown measure, before
-    ranking.
+    """Those that are asked for and there; none where nobody judged. Raises UserError if there is none, or for an
+    unknown measure, before ranking.
     """
+    if not corpus.is_judged:
+        refuse_nothing_held_out(corpus)
+        return []
     splits = [split for split in evaluation["splits"] if corpus.splits.get(split)]
     if not splits:
         there = ", ".join(split for split, queries in corpus.splits.items() if queries)
         raise UserError(f"evaluation.splits={evaluation['splits']}: the corpus {corpus.name} has only {there}")
     measured(Run.of({}), corpus.judgments, evaluation["measures"], queries=corpus.splits[splits[0]])
     return splits
+
+
+def refuse_nothing_held_out(corpus: Corpus) -> None:
+    """Raises UserError for a corpus by which neither quality nor agreement can be measured."""
+    if not corpus.is_judged and not corpus.held_out:
+        raise UserError(
+            f"the corpus {corpus.name} has no judgments and holds out no queries, so nothing can be measured: give "
+            "judgments, or a reader that holds some queries out"
+        )
 
 
 def _teachers(payload: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -118,7 +136,7 @@ def _metrics_of(
     tuned = {"chosen": dict(ranker.chosen)} if ranker.chosen else {}
     run = ranker.rank(queries, corpus.collection, evaluation["depth"])
     run.write(folder / "run.trec")
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, Any] = {} if splits else {HELD_OUT: {"queries": len(queries)}}
     for split in splits:
         report = measured(run, corpus.judgments, evaluation["measures"], queries=corpus.splits[split])
         report.write(folder / f"per_query-{split}.jsonl")

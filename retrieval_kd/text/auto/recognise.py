@@ -118,3 +118,15 @@ def _split_of(file: Path, path: Path) -> str:
         return ""
     names = _SPLIT.findall(file.relative_to(path).as_posix().lower())
     return _SPLITS[names[0]] if names else ""
+
+
+def unread_options(holds: Recognised, *, judged: bool) -> list[str]:
+    """The options of corpus=auto that say nothing of what lies there."""
+    unread = {"held_out"} if judged else {"test_fraction", "dev_fraction"}
+    unread |= set() if holds.kind == "documents" else {"passage_words"}
+    unread |= set() if holds.kind == "tables" else {"columns", "header"}
+    unread |= set() if holds.kind in ("tables", "documents") else {"encoding", "pseudo", "pseudo_most"}
+    unread |= set() if "" in holds.tables else {"test_fraction"}
+    unread |= {"dev_fraction", "seed", "drop_same_id"} if holds.kind == "msmarco" else set()
+    unread |= {"dev_fraction"} if "dev" in holds.tables else set()
+    return sorted(unread)

@@ -10,13 +10,15 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.auto.documents import passages_of
 from retrieval_kd.text.auto.examples import Example, example
 from retrieval_kd.text.auto.pseudo import MIXED, check_ways, pseudo_queries
-from retrieval_kd.text.auto.recognise import Recognised, Table, recognised
+from retrieval_kd.text.auto.recognise import Recognised, Table, recognised, unread_options
+from retrieval_kd.text.auto.splits import Fractions, splits_of
 from retrieval_kd.text.auto.tables import Layout, rows
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.collection import Collection
-from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
+from retrieval_kd.text.corpus import Parsed, Questions, Source
+from retrieval_kd.text.held_out import check_held_out, part_unjudged
 from retrieval_kd.text.judgments import Judgments
-from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
+from retrieval_kd.text.leakage import drop_known, held_out_words
 from retrieval_kd.text.lines import at_home
 from retrieval_kd.text.msmarco import MsMarco
 from retrieval_kd.text.records import Judgment, Passage
@@ -35,7 +37,8 @@ class Auto(Source):
     else UTF-8). Where the path tells of no splits, `test_fraction` and `dev_fraction` of the judged queries, in whole
     groups that share words or a relevant passage, become test and dev. `passage_words` is the most that a passage cut
     from a document has. `pseudo` makes queries of passages, way → share (null: of every kind where the path brings no
-    query; {}: none), at most `pseudo_most`.
+    query; {}: none), at most `pseudo_most`. Where nobody judged, `held_out` of the queries (500 at most) are kept from
+    training, to measure agreement by.
 
     Raises UserError for fractions that leave nothing, and a way of making queries that there is none of.
     """
@@ -55,6 +58,7 @@ class Auto(Source):
         passage_words: int = 180,
         pseudo: Mapping[str, float] | None = None,
         pseudo_most: int = 20_000,
+        held_out: float = 0.1,
         drop_same_id: bool = False,
     ) -> None:
         if min(test_fraction, dev_fraction) < 0 or not test_fraction + dev_fraction < 1:
@@ -67,30 +71,24 @@ class Auto(Source):
                 f"corpus.passage_words={passage_words}, corpus.pseudo_most={pseudo_most}: give positive numbers"
             )
         check_ways(pseudo or {})
+        check_held_out(held_out)
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.columns, self.layout = dict(columns or {}), Layout(encoding, tuple(header))
-        self.test_fraction, self.dev_fraction, self.seed = test_fraction, dev_fraction, seed
+        self.fractions, self.seed = Fractions(test_fraction, dev_fraction), seed
         self.passage_words, self.pseudo, self.pseudo_most = passage_words, pseudo, pseudo_most
+        self.held_out = held_out
 
     @staticmethod
     def unread(node: Mapping[str, Any], at: str) -> Mapping[str, str]:
         """Keys without effect → why, and what would make them act."""
         try:
-            layout = Layout(node["encoding"], tuple(node["header"]))
-            holds = recognised(at_home(str(node["path"])), layout, node["columns"])
-        except UserError:  # reported where the corpus is looked at
+            source = Auto(**{key: value for key, value in node.items() if key != "_target_"})
+            holds, judged = source.holds, source.has_judgments()
+        except UserError:  # told where the corpus is looked at
             return {}
-        why = f"{node['path']} is {holds.because}"
-        idle = set() if holds.kind == "documents" else {"passage_words"}
-        idle |= set() if holds.kind == "tables" else {"columns", "header"}
-        idle |= set() if holds.kind in ("tables", "documents") else {"encoding", "pseudo", "pseudo_most"}
-        idle |= set() if "" in holds.tables else {"test_fraction"}
-        if holds.kind == "msmarco":
-            idle |= {"dev_fraction", "seed", "drop_same_id"}
-        if holds.kind == "documents" or "dev" in holds.tables:
-            idle |= {"dev_fraction"}
-        return {key: f"{why}, which has no use for it; leave {at}.{key} out" for key in sorted(idle)}
+        why = f"{node['path']} is {holds.because}, {'' if judged else 'which nobody judged, '}and has no use for it"
+        return dict.fromkeys(unread_options(holds, judged=judged), f"{why}; leave it out")
 
     @cached_property
     def holds(self) -> Recognised:
@@ -107,15 +105,18 @@ class Auto(Source):
             "kind": self.holds.kind,
             "tables": {split: [table.columns, len(table.files)] for split, table in self.holds.tables.items()},
             "layout": self.layout,
-            "fractions": [self.test_fraction, self.dev_fraction, self.seed],
+            "fractions": [*self.fractions, self.seed],
             "passage_words": self.passage_words if self.holds.kind == "documents" else None,
             "pseudo": [self.pseudo, self.pseudo_most],
+            **({} if self.has_judgments() else {"held_out": self.held_out}),
         }
-        return (
-            options
-            if self._inner is None
-            else {**options, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
-        )
+        inner = self._inner
+        return options if inner is None else {**options, "inner": dict(inner.options()), "of": inner.REVISION}
+
+    def has_judgments(self) -> bool:
+        if self._inner is not None:
+            return self._inner.has_judgments()
+        return any(table.columns.query and table.columns.positive for table in self.holds.tables.values())
 
     def read(self) -> Parsed:
         _log.info("%s: %s", self.path, self.holds.because)
@@ -134,9 +135,10 @@ class Auto(Source):
             return Beir(
                 path=self.path,
                 drop_same_id=self.drop_same_id,
-                dev_fraction=self.dev_fraction,
+                dev_fraction=self.fractions.dev,
                 seed=self.seed,
                 unjudged=True,
+                held_out=self.held_out,
             )
         if self.holds.kind == "msmarco":
             queries = {split: f"queries.{name}.tsv" for split, name in _MSMARCO.items() if self._has(name)}
@@ -184,7 +186,9 @@ class Auto(Source):
         pseudo_texts = dict(pseudo_queries(collection, pseudo, most=self.pseudo_most, seed=self.seed)) if pseudo else {}
         if not queries and not pseudo_texts:
             raise UserError(f"corpus.path={self.path} brings no query, and corpus.pseudo makes none of its passages")
-        splits, dropped = drop_known(self._splits(judged, queries, collection), queries)
+        if not judged:
+            return self._unjudged({**queries, **pseudo_texts}, made=len(pseudo_texts))
+        splits, dropped = drop_known(splits_of(judged, queries, collection, self.fractions, seed=self.seed), queries)
         held_out = held_out_words(splits, queries)
         judged_ids = {query_id for judgments in judged.values() for query_id in judgments.queries}
         unjudged = [name for name in queries if name not in judged_ids and words(queries[name]) not in held_out]
@@ -196,6 +200,17 @@ class Auto(Source):
             "queries made of passages": str(len(pseudo_texts)),
         }
         return Questions({**queries, **pseudo_texts}, splits, tuple(unjudged), about)
+
+    def _unjudged(self, queries: Mapping[str, str], *, made: int) -> Questions:
+        """Where nobody judged: queries to distil from, and those held out."""
+        trained_on, kept_out = part_unjudged(queries, fraction=self.held_out, seed=self.seed)
+        about = {
+            "recognised": self.holds.because,
+            "judgments": "none",
+            "queries made of passages": str(made),
+            "queries held out": f"{len(kept_out)}, by seed {self.seed}",
+        }
+        return Questions(queries, {}, trained_on, about, held_out=kept_out)
 
     def _read_queries(self) -> tuple[dict[str, str], dict[str, Judgments], int]:
         """id → text, split → judgments, and how many rows have a query and no passage."""
@@ -221,20 +236,6 @@ class Auto(Source):
             if any(grade > 0 for grade in pairs.values())
         }
         return queries, judged, empty
-
-    def _splits(
-        self, judged: Mapping[str, Judgments], queries: Mapping[str, str], collection: Collection
-    ) -> dict[str, Judgments]:
-        """As the files tell; where they do not, test and dev are carved from all."""
-        splits = {split: judged[split] for split in SPLITS if split in judged}
-        if "" in judged:
-            splits = {"train": judged[""]}
-            if self.test_fraction:
-                carved = carve_dev(splits, queries, collection, fraction=self.test_fraction, seed=self.seed)
-                splits = {"test" if split == "dev" else split: part for split, part in carved.items()}
-        if "dev" not in splits and "train" in splits and self.dev_fraction:
-            splits = carve_dev(splits, queries, collection, fraction=self.dev_fraction, seed=self.seed)
-        return {split: splits[split] for split in SPLITS if split in splits}
 
 
 _MSMARCO = {"train": "train", "dev": "dev.small", "test": "test"}  # split → the middle of its files' names

@@ -210,10 +210,10 @@ def test_texts_alone_get_queries_of_several_kinds(tmp_path: Path) -> None:
     (tmp_path / "texts.jsonl").write_text(lines(texts))
     corpus = corpus_of(tmp_path / "texts.jsonl", tmp_path)
     assert corpus.splits == {}
-    assert len(corpus.unjudged) == 10
+    assert (len(corpus.unjudged), len(corpus.held_out)) == (9, 1)
     assert corpus.collection.at(0).title == "All of heron"
     only = corpus_of(tmp_path / "texts.jsonl", tmp_path, pseudo={"title": 1.0})
-    assert {only.queries[name] for name in only.unjudged} == {f"All of {word}" for word in WORDS}
+    assert {only.queries[name] for name in (*only.unjudged, *only.held_out)} == {f"All of {word}" for word in WORDS}
     with pytest.raises(UserError, match=r"corpus\.pseudo\.titles: there is no such way; give shares of title, "):
         Auto(path=tmp_path, pseudo={"titles": 1.0})
     with pytest.raises(UserError, match=r"brings no query, and corpus\.pseudo makes none"):
