@@ -18,7 +18,7 @@ from retrieval_kd.app.cli.hydra_cache import uncollected
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.cli.user_errors import MENDABLE, refuse, sentences_of, tell_user
 from retrieval_kd.app.housekeeping import clean, replay_step, show_data, verify
-from retrieval_kd.app.plan.compose_overrides import elsewhere, retyped
+from retrieval_kd.app.plan.compose_overrides import elsewhere, implied_choices, retyped
 from retrieval_kd.app.plan.options import CONFIG, Options
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.report.record import record
@@ -62,12 +62,19 @@ def planned(asked: Line) -> tuple[list[str], dict[tuple[str, ...], Plan]]:
     try:
         with uncollected(), initialize_config_dir(str(conf_folder()), version_base=VERSION):
             options = Options(_search_path(asked))
-            jobs = expanded(asked, asked.overrides)
-            overrides = for_hydra(asked.overrides, elsewhere(jobs, options))
+            texts = _with_implied(asked, options)
+            jobs = expanded(asked, texts)
+            overrides = for_hydra(texts, elsewhere(jobs, options))
             overrides = retyped(overrides, jobs[0], options) if asked.multirun and jobs else overrides
             return overrides, plans_of(expanded(asked, overrides), options)
     except OmegaConfBaseException as error:
         raise UserError(str(error).splitlines()[0]) from None
+
+
+def _with_implied(asked: Line, options: Options) -> Sequence[str]:
+    """The overrides, with those that the first job's imply: Hydra composes a run by them, too."""
+    jobs = expanded(asked, asked.overrides)
+    return [*implied_choices(jobs[0], options), *asked.overrides] if jobs else asked.overrides
 
 
 def expanded(asked: Line, overrides: Sequence[str]) -> list[tuple[str, ...]]:

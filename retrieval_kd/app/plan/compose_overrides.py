@@ -49,6 +49,17 @@ def _implied(overrides: Sequence[Override], options: Options) -> list[Override]:
     return [] if takes_path else [read("corpus=auto", options.groups)]
 
 
+def implied_choices(texts: Sequence[str], options: Options) -> list[str]:
+    """Options that overrides imply, as they would be typed; none where one of the overrides cannot be read, which is
+    refused elsewhere.
+    """
+    try:
+        overrides = [read(text, options.groups) for text in texts]
+        return [override.text for override in _implied(overrides, options)]
+    except UserError:
+        return []
+
+
 def _for_all(override: Override) -> Override:
     """The override. Raises UserError where it gives plugins to one stage."""
     if override.group == KEY and override.stage is not None:
