@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
-from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
+from retrieval_kd.text.judgments import HOLDS, judgment_rows, known_rows, some_relevant
 from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, objects
 from retrieval_kd.text.records import Passage
@@ -27,7 +27,7 @@ class Beir(Source):
     connected by equal words or by relevant passages with equal words, drawn by `seed`. `unjudged` adds the queries
     that no qrels file names. `drop_same_id` asks rankings to leave out the passage whose id is the query's.
 
-    Raises UserError if `dev_fraction` is not in [0, 1).
+    Raises UserError if `dev_fraction` is not in [0, 1), or `seed` is below 0.
     """
 
     REVISION: ClassVar[int] = 1
@@ -37,6 +37,8 @@ class Beir(Source):
     ) -> None:
         if not 0 <= dev_fraction < 1:
             raise UserError(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
+        if seed < 0:
+            raise UserError(f"corpus.seed is {seed}; give a number from 0 on")
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.dev_fraction, self.seed, self.unjudged = dev_fraction, seed, unjudged
@@ -83,12 +85,9 @@ class Beir(Source):
         """Queries, judgments and splits."""
         queries = _queries(self.path / "queries.jsonl")
         splits = {
-            split: Judgments.of(known_rows(judgment_rows(path), path, queries=queries, passages=collection))
+            split: some_relevant(known_rows(judgment_rows(path), path, queries=queries, passages=collection), path)
             for split, path in self._qrels().items()
         }
-        for split, judgments in splits.items():
-            if not any(map(judgments.relevant, judgments.queries)):
-                raise UserError(f"{self._qrels()[split]} judges no passage relevant; give at least one grade above 0")
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, queries)
         about = {"queries left out of train": str(dropped), "dev": "published" if "dev" in splits else "none"}
