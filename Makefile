@@ -57,6 +57,14 @@ quick: setup ## The tests that are not marked slow: three minutes on two cores.
 slow: setup ## The tests marked slow: whole recipes, two processes, killed and resumed runs.
 	$(PYTEST) -m slow $(ARGS)
 
+.PHONY: bad-inputs
+bad-inputs: setup ## Try every bad input of tests/bad_inputs: tried, refused clearly, other. ARGS='qrels' tries those so named.
+	$(BIN)/python -m tests.bad_inputs $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz the readers for ten minutes, by coverage where atheris is there (the extra fuzz): ARGS='60 run' for less.
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: recipes
 recipes: setup ## Every recipe from end to end, at toy size.
 	$(PYTEST) tests/recipes $(ARGS)

@@ -3,6 +3,7 @@
 What a user can mend ends with exit status 2.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from retrieval_kd.text.signals import Stopped, stops
 
 def main() -> None:
     """`python train.py …` and `retrieval-kd …`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # → and … where the terminal's encoding has none
     sys.exit(run(sys.argv[1:]))
 
 
@@ -33,6 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     register()
     show_status(first=is_first())
     try:
+        _check_working_folder()
         with stops():
             return _run(line(arguments))
     except UserError as error:
@@ -51,6 +55,14 @@ def run(arguments: Sequence[str]) -> int:
         if (problem := disk_problem(error)) is None:
             raise
         return tell_user([problem])
+
+
+def _check_working_folder() -> None:
+    """Raises UserError where the folder that this process works in was removed."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the working folder is not there any more: change into a folder that is") from None
 
 
 def _run(asked: Line) -> int:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from retrieval_kd.app.cli.arguments import program
 from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.execute import artifacts
-from retrieval_kd.app.execute.execute_plan import execute_plan, unsealed_stages
+from retrieval_kd.app.execute.execute_plan import execute_plan
+from retrieval_kd.app.execute.given_inputs import check_inputs
 from retrieval_kd.app.plan import plugins
-from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.plan import Plan
-from retrieval_kd.errors import UserError
 
 
 def show_plans(plans: Sequence[Plan]) -> None:
@@ -44,63 +43,8 @@ def make_artifacts(plan: Plan) -> None:
     """Makes what the plan lacks, after a look at what is known only once collections are read. Raises UserError."""
     with plugins.allowed(plan.plugins):
         if ranks().first:
-            _refuse_bad_collections(plan)
-            _refuse_unmeasurable(plan)
-            _refuse_nothing_to_learn_from(plan)
+            check_inputs(plan)
         execute_plan(plan)
-
-
-def _refuse_bad_collections(plan: Plan) -> None:
-    """Opens every corpus that is to be read: a bad one is refused before anything is written. Raises UserError."""
-    from retrieval_kd.text.corpus import open_corpus
-
-    there = plan.artifacts.exists()
-    nodes = [stage.config["corpus"] for stage in unsealed_stages(plan)]
-    if not nodes:
-        return
-    try:
-        plan.artifacts.mkdir(parents=True, exist_ok=True)
-        for node in {str(node): node for node in nodes}.values():
-            open_corpus(build(node, "corpus"), plan.artifacts)
-    except UserError:
-        if not there:
-            plan.artifacts.rmdir()
-        raise
-    except OSError as error:
-        raise UserError(f"artifacts={plan.artifacts}: {error.strerror}; give a folder that can be written to") from None
-
-
-def _refuse_unmeasurable(plan: Plan) -> None:
-    """Refuses measures that the judgments do not allow, or nothing to measure by, before anything trains. Raises
-    UserError.
-    """
-    from retrieval_kd.app.stages.evaluate import refuse_nothing_held_out
-    from retrieval_kd.measures.evaluate import parse
-    from retrieval_kd.measures.names import cannot_measure
-    from retrieval_kd.text.corpus import open_corpus
-
-    for stage in unsealed_stages(plan):
-        if stage.kind.evaluates:
-            corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
-            refuse_nothing_held_out(corpus)
-            measures = parse(stage.config["evaluation"]["measures"]) if corpus.is_judged else {}
-            for problem in cannot_measure(measures, corpus.judgments):
-                raise UserError(problem)
-
-
-def _refuse_nothing_to_learn_from(plan: Plan) -> None:
-    """Refuses a training that would draw judged queries alone where there are none. Raises UserError."""
-    from retrieval_kd.text.corpus import open_corpus
-
-    for stage in unsealed_stages(plan):
-        if stage.kind.trains and not stage.config["data"].get("unjudged"):
-            corpus = open_corpus(build(stage.config["corpus"], "corpus"), plan.artifacts)
-            if not corpus.splits.get("train"):
-                offer = "" if corpus.unjudged else ", and corpus.unjudged=true where the collection offers some"
-                raise UserError(
-                    f"stage {stage.name}: the corpus {corpus.name} has no judged training query; to learn from queries "
-                    f"without judgments set data.unjudged=true{offer}"
-                )
 
 
 def _show_results(plan: Plan, overrides: Sequence[str]) -> None:

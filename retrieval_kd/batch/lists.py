@@ -10,7 +10,7 @@ import numpy as np
 from retrieval_kd.batch.collate import Pairs, pairs
 from retrieval_kd.batch.dark import Dark
 from retrieval_kd.batch.ragged import places
-from retrieval_kd.batch.sampling import Lists, Order, Positive, Window
+from retrieval_kd.batch.sampling import Lists, Order, Positive, Window, window_problems
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.copies import text_keys
 from retrieval_kd.text.corpus import Corpus
@@ -61,11 +61,7 @@ class Data:
     def _window_problems(self) -> Iterator[str]:
         named = {"data" if not place else f"data.further[{place - 1}]": one for place, one in enumerate(self.windows)}
         for name, window in named.items():
-            if not 1 <= window.first <= window.last:
-                ranks = f"{name}.first={window.first} and {name}.last={window.last}"
-                yield f"{ranks}: give ranks from 1, the first not after the last"
-            if window.negatives < 0:
-                yield f"{name}.negatives={window.negatives}: give no negative number"
+            yield from window_problems(name, window)
         for (name, window), (other_name, other) in combinations(named.items(), 2):
             if window.first <= other.last and other.first <= window.last:
                 yield (
@@ -87,6 +83,10 @@ class Data:
             )
         if self.start is not None and self.start < 0:
             yield f"data.start={self.start}: give the number of queries drawn before, from 0 on, or null"
+        if self.refresh_every is not None and self.refresh_every < 1:
+            yield f"data.refresh_every={self.refresh_every}: give at least 1 step, or null for never"
+        elif self.refresh_every is not None and self.candidates is None:
+            yield f"data.refresh_every={self.refresh_every}: no list is drawn from; give data.candidates, or null"
         if self.queries_per_step < 1:
             yield f"data.queries_per_step={self.queries_per_step}: give at least one query"
         if self.queries_per_pool is not None and self.queries_per_pool < 1:

@@ -5,6 +5,7 @@ Nothing is iterated, and nothing is remembered but what would be drawn again, so
 each example exactly once, and a run resumed at step k draws what it would have drawn.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -58,6 +59,18 @@ class Window:
     first: int = 1
     last: int = 30
     order: Order = "drawn"
+
+
+def window_problems(name: str, window: Window) -> Iterator[str]:
+    """Ranks out of order, negatives below 0 or more than there are ranks."""
+    ranks = f"{name}.first={window.first} and {name}.last={window.last}"
+    if not 1 <= window.first <= window.last:
+        yield f"{ranks}: give ranks from 1, the first not after the last"
+    elif window.negatives > window.last - window.first + 1:
+        most = window.last - window.first + 1
+        yield f"{name}.negatives={window.negatives} are of {ranks}, each once: give at most {most}, or more ranks"
+    if window.negatives < 0:
+        yield f"{name}.negatives={window.negatives}: give no negative number"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,14 @@ class Vocabulary:
     def __init__(self, folder: str) -> None:
         from transformers import AutoTokenizer  # here, so that planning does not import it
 
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
+        except Exception as error:  # of whatever kind the tokenizer's own code raises
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"{folder}: transformers does not load its tokenizer ({reason}): give a folder with the files that its "
+                "save_pretrained wrote"
+            ) from error
         self.cls, self.sep, self.mask = (
             self._special(name) for name in ("cls_token_id", "sep_token_id", "mask_token_id")
         )

@@ -54,6 +54,10 @@ class OptimConfig:
                 f"optim.warmup={self.warmup}, optim.weight_decay={self.weight_decay}, optim.clip={self.clip}: give "
                 "numbers from 0 on, and a positive clip or null"
             )
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"optim.betas={list(self.betas)}: give two numbers from 0 on, below 1, as [0.9,0.999]")
+        if self.eps <= 0:
+            raise UserError(f"optim.eps={self.eps}: give a number above 0, as 1e-8")
         for problem in schedule_problems(self.schedule, self.schedule_options, warmup=self.warmup):
             raise UserError(problem)
         options = self.schedule_options
@@ -68,8 +72,10 @@ class OptimConfig:
         for role, own in self.learners.items():
             if unknown := set(own) - set(_OWN):
                 raise UserError(f"optim.learners.{role}.{unknown.pop()}: a learner has its own {', '.join(_OWN)}")
-            if own.get("clip", 1.0) <= 0 or own.get("lr", 1.0) <= 0:
-                raise UserError(f"optim.learners.{role}: give a positive lr and a positive clip")
+            if own.get("clip", 1.0) <= 0 or own.get("lr", 1.0) <= 0 or own.get("weight_decay", 0.0) < 0:
+                raise UserError(
+                    f"optim.learners.{role}: give a positive lr, a positive clip and a weight_decay from 0 on"
+                )
         if self.precision not in _PRECISIONS:
             raise UserError(f"optim.precision={self.precision}: give one of {', '.join(_PRECISIONS)}")
         if self.nonfinite not in get_args(NonFinite):

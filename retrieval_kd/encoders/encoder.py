@@ -16,7 +16,8 @@ from retrieval_kd.encoders import packed
 from retrieval_kd.encoders.blocks import blocks_of, cut
 from retrieval_kd.encoders.classifier import ClassifierHead
 from retrieval_kd.encoders.dropout import configure_dropout, set_dropout
-from retrieval_kd.encoders.reading import Attention, read_model
+from retrieval_kd.encoders.families import config_of
+from retrieval_kd.encoders.reading import Attention, first_line, read_model
 from retrieval_kd.encoders.trial import CLOSE, last_line, states_of, try_out
 from retrieval_kd.encoders.weights import layers_to_keep
 from retrieval_kd.errors import UserError
@@ -196,7 +197,18 @@ def _configuration(folder: Path, dropout: float) -> Any:
 
     logging.set_verbosity_error()  # `read_model` says in a sentence what its report says in a table
     logging.disable_progress_bar()
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # of whatever kind the family's own code raises
+        if "auto_map" in (written := config_of(folder)):
+            raise UserError(
+                f"{folder}: its config.json names code of its own (auto_map), which is not run, and transformers has "
+                f"no model_type {written.get('model_type')}: give an encoder such as bert or modernbert"
+            ) from error
+        raise UserError(
+            f"{folder}: transformers does not read its config.json ({first_line(error)}): give one "
+            "that save_pretrained wrote"
+        ) from error
     configure_dropout(config, dropout)
     return config
 

@@ -1,8 +1,9 @@
 """Facts of a backbone's folder, read without torch: how long a text may be, which tensors there are."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
+
+from retrieval_kd.encoders.weight_files import read_object
 
 _NO_SEGMENTS = ("distilbert", "modernbert", "mpnet")  # model types whose configuration has no key for it
 AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types that count positions from the padding's
@@ -10,7 +11,7 @@ AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")  # model types 
 
 def positions(folder: Path) -> int | None:
     """How many tokens a backbone can read in one text; None where its configuration sets no bound."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_object(folder / "config.json")
     bound = config.get("max_position_embeddings")
     if bound is None:
         return None
@@ -21,7 +22,7 @@ def positions(folder: Path) -> int | None:
 
 def lacks_segments(folder: Path) -> bool:
     """Whether a backbone is known to tell a pair's second text from its first by no embedding (`token_type_ids`)."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_object(folder / "config.json")
     return config.get("model_type") in _NO_SEGMENTS or int(config.get("type_vocab_size", 2)) < 2
 
 

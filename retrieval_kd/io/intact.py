@@ -80,5 +80,5 @@ def _read_digests(path: Path) -> dict[str, str]:
 def _digest_of(path: Path) -> str | None:
     try:
         return file_digest(path)
-    except OSError:
+    except (OSError, ValueError):  # gone, or no file any more
         return None

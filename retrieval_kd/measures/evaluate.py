@@ -56,10 +56,12 @@ class Report:
 
     @staticmethod
     def read(path: Path | str) -> "Report":
-        """What `write` wrote. Raises UserError naming the line that is not JSON."""
+        """What `write` wrote. Raises UserError naming the line that is none of it."""
         per_query: dict[str, dict[str, float]] = {}
-        for _, row in objects(Path(path), holds="measures, one JSON object a query"):
-            query_id = row.pop("query")
+        for number, row in objects(Path(path), holds="measures, one JSON object a query"):
+            query_id = row.pop("query", None)
+            if not isinstance(query_id, str) or not all(type(value) in (int, float) for value in row.values()):
+                raise UserError(f'{path}:{number} gives no "query" as a text and measures as numbers; give both')
             for measure, value in row.items():
                 per_query.setdefault(measure, {})[query_id] = value
         return Report(per_query)

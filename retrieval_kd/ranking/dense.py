@@ -9,8 +9,8 @@ import numpy as np
 from retrieval_kd.batch.store import tokenise
 from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.encode import passage_vectors
-from retrieval_kd.ranking.index import EXACT, searcher, trained
-from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.index import EXACT, check_index, searcher, trained
+from retrieval_kd.ranking.ranker import Ranker, at_least
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.ranking.resume.scratch import RankingScratch
 from retrieval_kd.ranking.resume.shards import Shards, assist, fill
@@ -56,6 +56,8 @@ class Dense(Ranker):
     ) -> None:
         if dtype not in ("float32", "float16"):
             raise UserError(f"dtype={dtype!r}: give float32 or float16")
+        check_index(index, search)
+        at_least(1, sample=sample, passages_per_shard=passages_per_shard, queries_per_block=queries_per_block)
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.index, self.search, self.sample = index, search, sample
         self.dtype, self.passages_per_shard, self.queries_per_block = dtype, passages_per_shard, queries_per_block

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.measures.evaluate import evaluate
-from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.ranker import Ranker, at_least
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.fuse import interpolate, reciprocal_rank
 from retrieval_kd.text.judgments import Judgments
@@ -39,6 +39,8 @@ class Hybrid(Ranker):
             raise UserError(f"how={how!r}: give interpolate or reciprocal_rank")
         if alpha is None and (not grid or tuning_queries < 1):
             raise UserError(f"alpha=null, grid={list(grid)}, tuning_queries={tuning_queries}: give alphas and queries")
+        at_least(1, k=k, list_depth=list_depth)
+        at_least(0, alpha=alpha or 0.0, **{f"grid[{place}]": one for place, one in enumerate(grid)})
         self.sparse, self.dense, self.how, self.alpha, self.k = sparse, dense, how, alpha, k
         self._alpha: float | None = None  # chosen on training queries
         self.grid, self.tuning_queries, self.list_depth = list(grid), tuning_queries, list_depth

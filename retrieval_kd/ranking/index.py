@@ -52,6 +52,21 @@ def trained(index: str) -> bool:
         return True  # an error where passages are indexed
 
 
+def check_index(index: str, search: str | None) -> None:
+    """Raises UserError for a string that FAISS cannot parse as a kind of index, and for parameters that it has not."""
+    try:
+        empty = faiss.index_factory(_WIDTH, index, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        if "could not parse" in str(error):
+            raise UserError(
+                f"index={index!r} is no FAISS factory string ({_reason(error)}): give such as Flat, HNSW32 or "
+                "IVF256,Flat"
+            ) from None
+        return  # of vectors of another width it may be one
+    if search is not None and index != EXACT:
+        _set_parameters(empty, search, index)
+
+
 class Exact:
     """Every passage is compared; beside the queries' answers, memory is one block of passages."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from retrieval_kd.batch.ragged import Ragged
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.ranking.interaction import TokenVectors, every_pair, listed_pairs
-from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.ranker import Ranker, at_least
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.ranking.resume.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.resume.parts import Parts, TopKOf
@@ -56,6 +56,8 @@ class Late(Ranker):
         scratch: Path | None = None,
         named: str = "",
     ) -> None:
+        at_least(1, passages_per_block=passages_per_block, queries_per_block=queries_per_block)
+        at_least(1, candidates_per_query=candidates_per_query)
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.candidates, self.candidates_per_query = candidates, candidates_per_query
         self.passages_per_block, self.queries_per_block = passages_per_block, queries_per_block

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_folder
-from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.ranker import Ranker, at_least
 from retrieval_kd.ranking.resume.blocks import blocks
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.progress import track
@@ -34,6 +34,9 @@ class Lucene(Ranker):
             raise UserError(
                 f"language={language!r}: give the two letters of one that Anserini analyses, such as en, zh or th"
             )
+        at_least(1, threads=threads, queries_per_block=queries_per_block)
+        if k1 < 0 or not 0 <= b <= 1:
+            raise UserError(f"k1={k1}, b={b}: give k1 of at least 0 and b between 0 and 1 (Anserini: 0.9 and 0.4)")
         if importlib.util.find_spec("pyserini") is None:
             raise UserError(
                 "ranker=lucene needs Pyserini, which is not installed: install retrieval-kd[pyserini] and Java, "

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.ranking.mining import Selection
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.copies import without_copies
@@ -43,6 +44,13 @@ class Ranker(ABC):
     def chosen(self) -> Mapping[str, float]:
         """What `tuned` chose, by name."""
         return {}
+
+
+def at_least(least: float, **given: float) -> None:
+    """Raises UserError for the first number, by the name of its argument, that is below `least`."""
+    for name, value in given.items():
+        if value < least:
+            raise UserError(f"{name}={value}: give a number from {least} on")
 
 
 def mine(

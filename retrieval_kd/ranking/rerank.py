@@ -9,7 +9,7 @@ import numpy as np
 
 from retrieval_kd.batch.store import tokenise, tokenised
 from retrieval_kd.errors import UserError
-from retrieval_kd.ranking.ranker import Ranker
+from retrieval_kd.ranking.ranker import Ranker, at_least
 from retrieval_kd.ranking.resume.pairs import assist_scores, scores_of
 from retrieval_kd.ranking.resume.scratch import CANDIDATES, RankingScratch, assist_candidates, candidates_of
 from retrieval_kd.ranking.resume.shards import Make
@@ -41,6 +41,7 @@ class Rerank(Ranker):
         scratch: Path | None = None,
         named: str = "",
     ) -> None:
+        at_least(1, candidates_per_query=candidates_per_query)
         self.scorer, self.artifacts, self.tokens_per_group = scorer, artifacts, tokens_per_group
         self.candidates, self.candidates_per_query = candidates, candidates_per_query
         self.scratch, self.named = scratch, named

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from retrieval_kd.encoders.weight_files import check_tensor_file
 from retrieval_kd.encoders.weights import is_minilm
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers import foreign_colbert, foreign_cross, foreign_modules
@@ -37,6 +38,7 @@ class Foreign(NamedTuple):
         if self.linear is None:
             return {}
         names = {"weight": self.linear.weight, **({"bias": self.linear.bias} if self.linear.bias else {})}
+        check_tensor_file(self.linear.file)
         with safe_open(self.linear.file, framework="pt") as file:
             return {key: file.get_tensor(name).float() for key, name in names.items()}
 

@@ -1,10 +1,10 @@
 """sentence-transformers' folders: modules in a row, and a dual encoder's form as their options give it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from retrieval_kd.encoders import weight_files
 from retrieval_kd.encoders.facts import positions
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.unexpressed import Unexpressed
@@ -51,6 +51,8 @@ def read(folder: Path) -> list[Module]:
     """The modules of a folder. Raises UserError if they cannot be read, or are not classes of the known libraries."""
     modules = []
     for entry in read_json(folder / MODULES):
+        if not (isinstance(entry, dict) and {"path", "type"} <= set(entry)):
+            raise UserError(f"{folder / MODULES} names a module without path or type: give a folder as it was saved")
         place = folder / entry["path"]
         if not str(entry["type"]).startswith(_LIBRARIES):
             raise UserError(
@@ -83,10 +85,7 @@ def read_json(path: Path, absent: Any = None) -> Any:
     """What a JSON file says; `absent` where there is none. Raises UserError for what is no JSON, or not there."""
     if not path.exists() and absent is not None:
         return absent
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error}): give a folder as its library saved it") from None
+    return weight_files.read_json(path) if path.name == MODULES else weight_files.read_object(path)
 
 
 def dual_form(folder: Path, modules: Sequence[Module]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from retrieval_kd.encoders.weight_files import check_tensor_file
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.record import HEAD_FILE
 
@@ -17,7 +18,10 @@ def save_head(head: nn.Module | None, folder: Path) -> None:
 
 def saved_head(folder: Path) -> dict[str, Tensor]:
     """The tensors of the head in a scorer's folder by name; none where it was saved without one."""
-    return load_file(folder / HEAD_FILE) if (folder / HEAD_FILE).exists() else {}
+    if not (folder / HEAD_FILE).exists():
+        return {}
+    check_tensor_file(folder / HEAD_FILE)
+    return load_file(folder / HEAD_FILE)
 
 
 def head_sizes(head: nn.Module | None) -> dict[str, list[int]]:

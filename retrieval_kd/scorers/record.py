@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from retrieval_kd.encoders.weight_files import read_json
 from retrieval_kd.encoders.weights import encoder_within
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.foreign import foreign
@@ -93,15 +94,18 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     if not path.exists():
         return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON ({error}): give the folder of a scorer as it was saved") from None
+    record = read_json(path)
     lacking = {"kind", "encoders", "form"} - set(record if isinstance(record, dict) else ())
     if lacking:
         raise UserError(
             f"{path} does not say {' and '.join(sorted(lacking))}, so the scorer cannot be opened as it was trained: "
             "give one that this version saved"
+        )
+    towers = record["encoders"]
+    whole = isinstance(record["kind"], str) and isinstance(record["form"], dict) and isinstance(towers, dict)
+    if not (whole and towers and all(isinstance(tower, str) for tower in towers.values())):
+        raise UserError(
+            f"{path} says no kind as a text, no form by key, or no encoders by name: give one that this version saved"
         )
     return dict(record)
 

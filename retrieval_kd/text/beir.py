@@ -10,7 +10,7 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.held_out import check_held_out, part_unjudged
-from retrieval_kd.text.judgments import HOLDS, Judgments, judgment_rows, known_rows
+from retrieval_kd.text.judgments import HOLDS, judgment_rows, known_rows, some_relevant
 from retrieval_kd.text.leakage import carve_dev, drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, objects
 from retrieval_kd.text.records import Passage
@@ -31,7 +31,7 @@ class Beir(Source):
     Where there is no folder qrels, nobody judged: all queries may be distilled from, but for `held_out` of them (a
     share, drawn by `seed`), by which agreement with a teacher is measured.
 
-    Raises UserError if `dev_fraction` is not in [0, 1), or `held_out` not in (0, 1).
+    Raises UserError if `dev_fraction` is not in [0, 1), `held_out` not in (0, 1), or `seed` below 0.
     """
 
     REVISION: ClassVar[int] = 1
@@ -49,6 +49,8 @@ class Beir(Source):
         check_held_out(held_out)
         if not 0 <= dev_fraction < 1:
             raise UserError(f"corpus.dev_fraction is {dev_fraction}; give a fraction from 0 (no dev split) to below 1")
+        if seed < 0:
+            raise UserError(f"corpus.seed is {seed}; give a number from 0 on")
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.dev_fraction, self.seed, self.unjudged, self.held_out = dev_fraction, seed, unjudged, held_out
@@ -111,12 +113,9 @@ class Beir(Source):
             origin = {"judgments": "none", "queries held out": f"{len(kept_out)}, by seed {self.seed}"}
             return Questions(queries, {}, trained_on, origin, where, kept_out)
         splits = {
-            split: Judgments.of(known_rows(judgment_rows(path), path, queries=queries, passages=collection))
+            split: some_relevant(known_rows(judgment_rows(path), path, queries=queries, passages=collection), path)
             for split, path in self._qrels().items()
         }
-        for split, judgments in splits.items():
-            if not any(map(judgments.relevant, judgments.queries)):
-                raise UserError(f"{self._qrels()[split]} judges no passage relevant; give at least one grade above 0")
         judged = {query_id for judgments in splits.values() for query_id in judgments.queries}
         splits, dropped = drop_known(splits, queries)
         about = {"queries left out of train": str(dropped), "dev": "published" if "dev" in splits else "none"}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval_kd.errors import UserError
-from retrieval_kd.text.records import Passage
+from retrieval_kd.text.records import Passage, is_id
 
 SORTED_AT_ONCE = 1_000_000  # ids whose hashes are sorted in memory together: some 24 MB
 
@@ -72,7 +72,7 @@ def _write_passages(folder: Path, passages: Iterable[Passage], where: Callable[[
 
 def _utf8(passage: Passage, *, position: int, where: Callable[[int], str]) -> tuple[bytes, bytes, bytes]:
     """Id, title and text in UTF-8."""
-    if len(passage.id.split()) != 1 or passage.id != passage.id.strip():
+    if not is_id(passage.id):
         raise UserError(
             f"{where(position)} has the id {passage.id!r}; give an id that is not empty and holds no white space"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from retrieval_kd.errors import UserError
 from retrieval_kd.io.atomic import atomic_write
 from retrieval_kd.text.lines import numbered
-from retrieval_kd.text.records import Judgment
+from retrieval_kd.text.records import Judgment, is_id
 
 GREATEST_GRADE = 1000  # measures keep a table over grades for each query: trec_eval's grows with the greatest one
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
@@ -136,13 +136,21 @@ def known_rows(
         yield row
 
 
+def some_relevant(rows: Iterable[Judgment], path: Path) -> Judgments:
+    """The judgments of a file. Raises UserError if none says that a passage is relevant."""
+    judgments = Judgments.of(rows)
+    if not any(map(judgments.relevant, judgments.queries)):
+        raise UserError(f"{path} judges no passage relevant; give at least one grade above 0")
+    return judgments
+
+
 def _judgment(line: str, *, where: str) -> Judgment:
     """One row: query id, passage id and a whole number."""
     columns = line.split("\t")
     if len(columns) != 3:
         raise UserError(f"{where} has {len(columns)} columns; give query-id, corpus-id, score, parted by tabs")
     for name, text_id in (("query", columns[0]), ("passage", columns[1])):
-        if len(text_id.split()) != 1 or text_id != text_id.strip():
+        if not is_id(text_id):
             raise UserError(
                 f"{where} has the {name} id {text_id!r}; give an id that is not empty and holds no white space"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval_kd.errors import UserError
+from retrieval_kd.io.digests import other_than_file
 from retrieval_kd.text.packed import unpacked
 
 
@@ -33,12 +34,12 @@ def finite(value: Any, *, where: str, or_inf: bool = False) -> float:
 def check_file(path: Path, *, holds: str) -> Path:
     """The path, if it is a file that can be opened.
 
-    Raises UserError where nothing is there, a folder is there, or it may not be read; `holds` says what should be in
-    it.
+    Raises UserError where nothing is there, a folder is there, a pipe or a device (which may never end), or it may not
+    be read; `holds` says what should be in it.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give a file that holds {holds}")
     try:
+        if (other := other_than_file(path)) is not None:
+            raise UserError(f"{path} is {other}; give a file that holds {holds}")
         path.open("rb").close()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give a file that holds {holds}") from None

@@ -9,10 +9,10 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS, Parsed, Questions, Source
 from retrieval_kd.text.held_out import check_held_out, part_unjudged
-from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows
+from retrieval_kd.text.judgments import Judgments, grade_of, graded_once, known_rows, some_relevant
 from retrieval_kd.text.leakage import drop_known, held_out_words
 from retrieval_kd.text.lines import at_home, check_file, line_at, numbered
-from retrieval_kd.text.records import Judgment, Passage
+from retrieval_kd.text.records import Judgment, Passage, is_id
 from retrieval_kd.text.split import words
 from retrieval_kd.text.titles import TITLES, Titles
 
@@ -118,7 +118,7 @@ class MsMarco(Source):
             if not self.qrels:
                 continue
             rows = known_rows(_judgments(self.qrels[split]), self.qrels[split], queries=texts, passages=collection)
-            splits[split] = Judgments.of(rows)
+            splits[split] = some_relevant(rows, self.qrels[split])
         of_titles = titles.about() if titles else {}
         if not self.qrels:
             trained_on, kept_out = part_unjudged(texts, fraction=self.held_out, seed=self.seed)
@@ -175,6 +175,10 @@ def _queries(path: Path) -> dict[str, str]:
     for number, name, text in _rows(path):
         if name in queries:
             raise UserError(f"{path}:{number} repeats the query id {name!r}; give every id once")
+        if not is_id(name):
+            raise UserError(
+                f"{path}:{number} has the id {name!r}; give an id that is not empty and holds no white space"
+            )
         if not text.strip():
             raise UserError(f"{path}:{number} gives query {name!r} no text; give it one or take it out")
         queries[name] = text

@@ -3,6 +3,11 @@
 from typing import NamedTuple
 
 
+def is_id(name: str) -> bool:
+    """Whether a name can be an id: not empty, and without white space, which parts the columns of a run."""
+    return len(name.split()) == 1 and name == name.strip()
+
+
 class Passage(NamedTuple):
     """A text of a collection."""
 

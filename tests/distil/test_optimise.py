@@ -142,5 +142,5 @@ def test_a_learner_s_own_settings_are_a_rate_a_decay_and_a_clip() -> None:
         UserError, match=r"optim\.learners\.late\.momentum: a learner has its own lr, weight_decay, clip"
     ):
         training.adamw(learners={"late": {"momentum": 0.9}})
-    with pytest.raises(UserError, match=r"optim\.learners\.late: give a positive lr and a positive clip"):
+    with pytest.raises(UserError, match=r"optim\.learners\.late: give a positive lr, a positive clip"):
         training.adamw(learners={"late": {"clip": 0.0}})

@@ -1,12 +1,16 @@
 """What an arrow between words' attention asks of its two scorers: the same words on both sides, attention to see."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from retrieval_kd.app.check.required_features import features
 from retrieval_kd.app.plan import roles
 from retrieval_kd.app.plan.instantiate import SCORER, class_of
+from retrieval_kd.batch.tokenizer_files import tokenizer_files
+from retrieval_kd.batch.vocabulary import vocabulary
 from retrieval_kd.errors import UserError
+from retrieval_kd.io.digests import file_digest
 
 Node = Mapping[str, Any]
 ATTENTION = "attention"
@@ -42,16 +46,35 @@ def attention_roles(objective: Any) -> frozenset[str]:
     return frozenset(role for _, learner, guide in _arrows(objective) for role in (learner, guide))
 
 
+def tokenizer_problems(objective: Any, config: Node, folder_of: Callable[[Node], Path | None]) -> Iterator[str]:
+    """Attention arrows between scorers whose tokenizers differ, as far as `folder_of` knows where they begin."""
+    nodes = {"student": config["student"], **roles.group(config)}
+    for name, learner, guide in _arrows(objective):
+        one, other = folder_of(nodes[learner]), folder_of(nodes[guide])
+        if one is not None and other is not None and not _same_tokenizer(one, other):
+            yield _other_words(name, learner, guide)
+
+
+def _same_tokenizer(one: Path, other: Path) -> bool:
+    """Whether two folders make the same pieces of a text; their tokenizers are loaded only where their files differ."""
+    files = [[(path.name, file_digest(path)) for path in tokenizer_files(folder)] for folder in (one, other)]
+    return files[0] == files[1] or vocabulary(str(one)).digest == vocabulary(str(other)).digest
+
+
+def _other_words(name: str, learner: str, guide: str) -> str:
+    return (
+        f"loss.terms.{name} compares the attention of {learner} and {guide}, and their tokenizers differ: give "
+        f"{roles.path(guide)} and {roles.path(learner)} backbones with one tokenizer, or leave the term out "
+        f"with loss.terms.{name}.weight=0"
+    )
+
+
 def refuse_other_words(objective: Any, scorers: Mapping[str, Any]) -> None:
     """Raises UserError where an attention arrow's scorers have different tokenizers, so that their words differ."""
     for name, learner, guide in _arrows(objective):
         one, other = ({form.tokenizer for form in scorers[role].tokenisations()} for role in (learner, guide))
         if one != other:
-            raise UserError(
-                f"loss.terms.{name} compares the attention of {learner} and {guide}, and their tokenizers differ: give "
-                f"{roles.path(guide)} and {roles.path(learner)} backbones with one tokenizer, or leave the term out "
-                f"with loss.terms.{name}.weight=0"
-            )
+            raise UserError(_other_words(name, learner, guide))
 
 
 def _arrows(objective: Any) -> Iterator[tuple[str, str, str]]:

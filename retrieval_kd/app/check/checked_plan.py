@@ -33,8 +33,15 @@ def _checked(texts: Sequence[str], options: Options) -> Plan:
     without_effect = (
         overrides_without_effect(draft.overrides, draft.composed, draft.stages) if fits else WithoutEffect([], [])
     )
-    refuse([*sentences, *without_effect.refused, *draft.unkeyed, *(() if draft.plan.dry_run else draft.unreached)])
+    unkeyed = _not_told(draft.unkeyed, sentences)
+    refuse([*sentences, *without_effect.refused, *unkeyed, *(() if draft.plan.dry_run else draft.unreached)])
     return replace(draft.plan, notes=(*draft.plan.notes, *_notes(draft, without_effect.noted)))
+
+
+def _not_told(unkeyed: Sequence[str], told: Sequence[str]) -> list[str]:
+    """What keeps stages from having a key, but for what another sentence gives the reason of already."""
+    reasons = [reason for sentence in told if (reason := sentence.partition(": ")[2])]
+    return [sentence for sentence in unkeyed if not any(reason in sentence for reason in reasons)]
 
 
 def problems(draft: Draft) -> list[str]:

@@ -1,11 +1,13 @@
 """What is refused before anything loads: all problems of a plan, each a sentence that names what to give instead."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval_kd.app.check.callbacks import callback_problems
 from retrieval_kd.app.check.depths import depth_problems
 from retrieval_kd.app.check.forms import form_problems
+from retrieval_kd.app.check.rankers import argument_problems, ranker_problems
 from retrieval_kd.app.check.roles import lacking_tower_problems
 from retrieval_kd.app.check.scorers import scorer_problems
 from retrieval_kd.app.check.training import train_problems
@@ -14,15 +16,15 @@ from retrieval_kd.app.cli.process_env import Ranks, ranks
 from retrieval_kd.app.cli.schema import HALVES
 from retrieval_kd.app.plan import resolved_config, roles, signatures
 from retrieval_kd.app.plan.accepts import value_problems
-from retrieval_kd.app.plan.class_facts import fact, texts
-from retrieval_kd.app.plan.fitting_ranker import ANY_KIND
 from retrieval_kd.app.plan.forms import with_forms
-from retrieval_kd.app.plan.instantiate import build, forbidden, targets
+from retrieval_kd.app.plan.instantiate import build, forbidden
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.stage import Stage
-from retrieval_kd.app.plan.stage_kinds import whom
 from retrieval_kd.app.plan.trainer_options import trainer_problems, unknown_options
 from retrieval_kd.errors import UserError
+
+MANY = 256  # threads or processes of one machine, whatever it has
+GREATEST_SEED = 2**63 - 1  # that torch takes
 
 
 def stage_problems(
@@ -41,13 +43,14 @@ def stage_problems(
         misfits = [problem for key, node in stage.config.items() for problem in signatures.problems(node, key)]
         problems += misfits
         if stage.kind.trains and not misfits:
-            problems += train_problems(with_forms(stage.whole, made_by), overrides, options)
+            problems += train_problems(with_forms(stage.whole, made_by), overrides, options, made_by)
             problems += callback_problems(stage.config.get("callbacks") or {}, root["machine"]["accelerator"])
         if not misfits:
             problems += scorer_problems(with_forms(stage.config, made_by), made_by)
             problems += form_problems(stage.config, made_by)
         if stage.kind.ranks:
             problems += ranker_problems(stage.config)
+            problems += [] if misfits else argument_problems(stage.config)
         if not stage.kind.trains and roles.passages_of(stage.config):
             problems += lacking_tower_problems(stage.whole)
         if not misfits:
@@ -96,7 +99,10 @@ def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], launched:
     )
     wrong = {key: least for key, least in numbers.items() if type(machine[key]) is not int or machine[key] < least}
     yield from (f"machine.{key}={machine[key]}: give a number from {least} on" for key, least in wrong.items())
-    if wrong:
+    greatest = max(os.cpu_count() or 1, MANY)  # more processes or threads are nobody's wish, and kill this one
+    great = [key for key in numbers if key not in wrong and key != "nodes" and machine[key] > greatest]
+    yield from (f"machine.{key}={machine[key]}: give at most {greatest} on this machine" for key in great)
+    if wrong or great:
         return
     devices, nodes = machine["devices"], machine["nodes"]
     product = f"machine.devices={devices} and machine.nodes={nodes}"
@@ -114,8 +120,8 @@ def machine_problems(root: Mapping[str, Any], stages: Sequence[Stage], launched:
         if precision is not None and precision not in HALVES:
             yield f"precision={precision}: give {', '.join(HALVES)}, or null for float32; training has optim.precision"
     for seed in dict.fromkeys([root["seed"], *(stage.config.get("seed", 0) for stage in stages)]):
-        if seed < 0:
-            yield f"seed={seed}: give a number from 0 on"
+        if not 0 <= seed <= GREATEST_SEED:
+            yield f"seed={seed}: give a number from 0 on, up to {GREATEST_SEED}"
     if not any(signatures.problems(root["tracking"], "tracking")):
         try:
             build(root["tracking"], "tracking")
@@ -145,22 +151,6 @@ def division_problems(data: Mapping[str, Any], processes: int) -> Iterator[str]:
         )
     if isinstance(pool, int) and (pool < 1 or queries % pool):
         yield f"data.queries_per_step={queries} is no multiple of data.queries_per_pool={pool}: give a divisor of it"
-
-
-def ranker_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """A ranker that cannot read the student's kind of scorer; someone to judge who is nobody."""
-    if (judged := whom(dict(config))) not in ("student", "teacher"):
-        yield f"evaluation.whom={judged}: give student or teacher"
-    student = str((config.get("student") or {}).get("_target_"))
-    kind, fitting = fact(student, "kind"), fact(student, "ranker")
-    if fitting is None:
-        return
-    for where, target in targets(config.get("ranker") or {}, "ranker"):
-        ranks_by = texts(target, "ranks_by")
-        if ranks_by and not ranks_by & {kind, ANY_KIND}:
-            ranker = f"{where.removesuffix('._target_')} {target.rpartition('.')[2]}"
-            kinds = " or ".join(sorted(ranks_by))
-            yield f"{ranker} ranks by a {kinds} student, and this one is {kind}: give ranker={fitting}"
 
 
 def mining_problems(mining: Mapping[str, Any]) -> Iterator[str]:

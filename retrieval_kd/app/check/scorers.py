@@ -74,6 +74,17 @@ def segment_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iter
             yield f"{path}.segments=true: {weights} has no segments (token types); leave it null"
 
 
+def encoder_begun(node: Node, made_by: Mapping[str, Node]) -> Path | None:
+    """The folder of the encoder that a scorer goes back to; None where that is not known, or refused for itself."""
+    from retrieval_kd.encoders.weights import locate
+    from retrieval_kd.scorers.record import encoder_folder
+
+    weights = _initial_weights(node, made_by)
+    with suppress(UserError):
+        return None if weights is None else encoder_folder(locate(weights), "query")
+    return None
+
+
 def _initial_weights(node: Node, made_by: Mapping[str, Node]) -> str | None:
     """The weights that a scorer goes back to, through the stages that train it; None where they are not known."""
     source = _source(node)

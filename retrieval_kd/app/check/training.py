@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
-from retrieval_kd.app.check.attention import attention_problems
+from retrieval_kd.app.check.attention import attention_problems, tokenizer_problems
 from retrieval_kd.app.check.required_features import features
 from retrieval_kd.app.check.roles import tower_problems, unteachable_problems
+from retrieval_kd.app.check.scorers import encoder_begun
 from retrieval_kd.app.check.stored import stored_problems
 from retrieval_kd.app.cli.overrides import Override
 from retrieval_kd.app.plan import roles
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.instantiate import SCORER, build, class_of
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.encoders.weights import locate
@@ -22,8 +25,10 @@ from retrieval_kd.scorers.record import kind_and_form
 Node = Mapping[str, Any]
 
 
-def train_problems(config: Node, overrides: Sequence[Override], options: Options) -> list[str]:
-    """A sentence for each problem of one train stage's config."""
+def train_problems(
+    config: Node, overrides: Sequence[Override], options: Options, made_by: Mapping[str, Node]
+) -> list[str]:
+    """A sentence for each problem of one train stage's config; `made_by` are the configs of stages by name."""
     unknown = list(role_problems(config, options))
     built = {
         key: _built(key, config[key])
@@ -38,8 +43,10 @@ def train_problems(config: Node, overrides: Sequence[Override], options: Options
         *tied_problems(config, overrides),
         *(() if objective is None else want_problems(objective, config)),
         *(() if objective is None else attention_problems(objective, config)),
+        *(() if objective is None else tokenizer_problems(objective, config, partial(encoder_begun, made_by=made_by))),
         *(() if objective is None else unteachable_problems(objective, config)),
         *tower_problems(config),
+        *refresh_problems(config),
         *(() if objective is None else learner_problems(objective, config["optim"])),
         *(() if unknown else stored_problems(config, options)),
         *(() if unknown else untaught_problems(config)),
@@ -149,6 +156,16 @@ def learner_problems(objective: Any, optim: Node) -> Iterator[str]:
     """Settings of a learner that is none."""
     for role in set(optim.get("learners") or {}) - objective.learners:
         yield f"optim.learners.{role}: no term trains {role}; the learners are {', '.join(sorted(objective.learners))}"
+
+
+def refresh_problems(config: Node) -> Iterator[str]:
+    """Lists that are to be mined anew by a student that does not rank by one vector a text."""
+    every, student = (config.get("data") or {}).get("refresh_every"), str(config["student"].get("_target_"))
+    if every is not None and fact(student, "ranker") != "dense":
+        yield (
+            f"data.refresh_every={every}: a student mines anew by one vector a text, and this one is "
+            f"{fact(student, 'kind')}: leave it null, or set student=dual"
+        )
 
 
 def _brings_its_head(node: Node) -> bool:

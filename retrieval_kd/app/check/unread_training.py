@@ -97,7 +97,7 @@ def _of_lists(loss: Any, data: Any, curriculum: Any, optim: Any) -> Unread:
     if not wanted & _POOLED:
         yield "data.queries_per_pool", "no term of the loss is over the pool; give one, as loss.terms.<name>.over=pool"
     if not any(window.negatives for window in data.windows):
-        for key in ("first", "last", "order"):
+        for key in ("first", "last", "order", *(() if curriculum.refresh_options else ("refresh_every",))):
             yield f"data.{key}", "no negative is drawn; give data.negatives"
     elif not data.unjudged:
         yield from _of_ranks(data)

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from retrieval_kd.app.cli.overrides import key_of
 from retrieval_kd.app.cli.schema import EVERYWHERE
@@ -64,7 +65,9 @@ def line(arguments: Sequence[str]) -> Line:
         if not override.startswith("-") and ("=" in override or override.startswith("~"))
     ]
     flags = [override for override in arguments if override not in overrides]
-    parsed = get_args_parser().parse_args(flags)
+    parser = get_args_parser()
+    parser.error = _refuse_flags  # type: ignore[method-assign, assignment]
+    parsed = parser.parse_args(flags)
     for name in ("config_path", "config_name"):
         if getattr(parsed, name):
             flag = f"--{name.replace('_', '-')}"
@@ -78,6 +81,10 @@ def line(arguments: Sequence[str]) -> Line:
     own = [override for override in overrides if override.lstrip("+~").startswith(("hydra.", "hydra/"))]
     theirs = tuple(override for override in overrides if override not in own)
     return Line(tuple(flags), theirs, tuple(own), parsed, command, place, as_json)
+
+
+def _refuse_flags(reason: str) -> NoReturn:
+    raise UserError(f"{reason}; give group=option or group.key=value, or a flag that --hydra-help lists")
 
 
 def _at_home(override: str) -> str:

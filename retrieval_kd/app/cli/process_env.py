@@ -57,6 +57,7 @@ def _number(name: str, default: int = 0) -> int:
 
 
 def _within(rank: str, world: str, launch: Sequence[str]) -> Ranks:
+    local_rank()  # looked at now, not where the first tensor goes to a device
     ranks = Ranks(_number(rank), _number(world), "-".join(launch))
     if not ranks.rank < ranks.world:
         raise UserError(

@@ -21,11 +21,22 @@ def apply(config: DictConfig, override: Override) -> None:
     if not override.adds and not has(config, override.key):
         raise UserError(f"{override.as_typed}: there is no key {override.key}{nearest(override.key, keys(config))}")
     accepts = _accepted(config, override.key)
+    if override.value == {} and (held := _keys_held(config, override.key)):
+        raise UserError(
+            f"{override.as_typed}: an empty mapping leaves {override.key} as it is, which has {', '.join(held)}; "
+            f"delete keys by name, as in ~{override.key}.{held[0]}"
+        )
     try:
         OmegaConf.update(config, override.key, value_of(override, config), merge=True, force_add=override.adds)
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         instead = f"; give {accepts}" if accepts else ""
         raise UserError(f"{override.as_typed}: {str(error).splitlines()[0]}{instead}") from None
+
+
+def _keys_held(config: DictConfig, key: str) -> list[str]:
+    """The keys of the mapping that stands at a key; none where no mapping does."""
+    node = OmegaConf.select(config, key, throw_on_missing=False) if has(config, key) else None
+    return [str(name) for name in node] if isinstance(node, DictConfig) else []
 
 
 def value_of(override: Override, config: DictConfig) -> Any:

@@ -84,7 +84,7 @@ def _weights_digest(name: str, where: str) -> str:
     except HubUnreachable:
         return f"unreached {name}"
     except UserError as error:
-        raise UserError(f"{where}={name}: {error}") from None
+        raise UserError(f"{where}={name}: {str(error).removeprefix(f'{name}: ')}") from None
 
 
 def _given_file_digest(path_text: str, where: str) -> str:

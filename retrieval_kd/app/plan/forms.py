@@ -1,6 +1,5 @@
 """The forms of a stage's scorers before anything loads: what an option leaves open is as the weights' folder says."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from retrieval_kd.app.plan import instantiate, roles
 from retrieval_kd.app.plan.accepts import fits
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.signatures import parameters
+from retrieval_kd.encoders.families import config_of
 from retrieval_kd.encoders.weights import layers_to_keep, locate, spread
 from retrieval_kd.errors import UserError
 from retrieval_kd.scorers.record import (
@@ -139,7 +139,7 @@ def initial_layers(node: Node, config: Node, role: str, made_by: Mapping[str, No
 
 def _layers_in(folder: Path) -> Layers:
     layers = layers_to_keep(folder, None)[0]
-    depth = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("retrieval_kd_depth")
+    depth = config_of(folder).get("retrieval_kd_depth")
     return layers, int(depth or len(layers))
 
 

@@ -18,7 +18,8 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
-        raise UserError(str(error).splitlines()[0]) from None
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise UserError(f"{where}{str(error).splitlines()[0]}; give a value, or the key of one as ${{key}}") from None
     assert isinstance(plain, dict)
     values = {str(key): _at_home(value, str(key)) for key, value in plain.items()}
     if problem := next(roles.shape_problems(values), None):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # Lightning costs a second, and a plan only looks at the opti
     from retrieval_kd.app.stages.loggers import StageLogger
 
 _log = logging.getLogger(__name__)
+_WANDB_MODES = ("offline", "online", "disabled", "shared", "dryrun", "run")  # that WANDB_MODE may say
 
 _ANSWERS = 20  # seconds within which W&B answers, or is given up
 
@@ -77,6 +78,9 @@ class Wandb(Tracker):
     def __init__(self, *, mode: str, project: str, entity: str | None) -> None:
         if mode not in ("offline", "online"):
             raise UserError(f"tracking.mode={mode}: give offline or online")
+        own = os.environ.get("WANDB_MODE", mode)
+        if own not in _WANDB_MODES:
+            raise UserError(f"WANDB_MODE={own} in the environment: give {', '.join(_WANDB_MODES)}, or unset it")
         if mode == "online" and not _has_wandb_key():
             raise UserError("tracking.mode=online: W&B has no API key here; run `wandb login`, or set WANDB_API_KEY")
         self._mode, self._project, self._entity = mode, project, entity

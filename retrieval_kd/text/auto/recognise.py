@@ -38,7 +38,7 @@ class Recognised(NamedTuple):
 def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[str]]) -> Recognised:
     """What a file or folder holds. Raises UserError where nothing there can be read, or nothing is there."""
     if not path.exists():
-        raise UserError(f"corpus.path={path}: there is no such file or folder")
+        raise UserError(f"corpus.path={path}: there is no such file or folder; give one that is there")
     if path.is_file() and plain_suffix(path) in ENDINGS:
         return Recognised("documents", f"a {plain_suffix(path)} file", files=(path,))
     if path.is_file():

@@ -66,6 +66,8 @@ class Auto(Source):
                 f"corpus.test_fraction={test_fraction} and corpus.dev_fraction={dev_fraction}: give fractions from 0 "
                 "on, below 1 together"
             )
+        if seed < 0:
+            raise UserError(f"corpus.seed={seed}: give a number from 0 on")
         if passage_words < 1 or pseudo_most < 1:
             raise UserError(
                 f"corpus.passage_words={passage_words}, corpus.pseudo_most={pseudo_most}: give positive numbers"

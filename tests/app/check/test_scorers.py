@@ -10,11 +10,13 @@ from retrieval_kd.app.check.scorers import positions, scorer_problems, segment_p
 from retrieval_kd.app.plan.forms import with_forms
 from tests.contracts.options import option
 
+NO_TENSORS = b"\x02" + bytes(7) + b"{}"  # a safetensors file of none
+
 
 @pytest.fixture
 def backbone(tmp_path: Path) -> Path:
     """A folder that says of itself: two layers, 128 positions."""
-    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "model.safetensors").write_bytes(NO_TENSORS)
     (tmp_path / "tokenizer.json").write_text("{}")
     return configured(tmp_path, num_hidden_layers=2, max_position_embeddings=128, model_type="bert")
 
@@ -101,7 +103,7 @@ def test_members_are_looked_at_as_scorers_are(backbone: Path) -> None:
 def test_what_a_stage_will_make_has_the_positions_of_what_it_starts_from(backbone: Path, tmp_path: Path) -> None:
     other = tmp_path / "long"
     other.mkdir()
-    (other / "model.safetensors").write_bytes(b"")
+    (other / "model.safetensors").write_bytes(NO_TENSORS)
     (other / "tokenizer.json").write_text("{}")
     configured(other, num_hidden_layers=2, max_position_embeddings=4096)
     started = {"student": {"backbone": str(backbone), "checkpoint": None}}

@@ -119,13 +119,13 @@ def test_a_given_checkpoint_enters_by_its_content(plan: Planned, tmp_path: Path)
     for folder in folders:
         folder.mkdir()
         (folder / "config.json").write_text('{"num_hidden_layers": 6}')
-        (folder / "model.safetensors").write_bytes(b"weights")
+        (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
         (folder / "tokenizer.json").write_text("{}")
     starts = [f"student.checkpoint={folder}" for folder in folders]
     assert keys(plan(starts[0])) == keys(plan(starts[1]))
     other = tmp_path / "third"
     shutil.copytree(folders[0], other)
-    (other / "model.safetensors").write_bytes(b"others!")
+    (other / "model.safetensors").write_bytes(b"\x1a" + bytes(7) + b'{"__metadata__":{"a":"1"}}')
     assert keys(plan(f"student.checkpoint={other}"))["start"] != keys(plan(starts[0]))["start"]
 
 
