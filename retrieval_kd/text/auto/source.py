@@ -11,7 +11,7 @@ from retrieval_kd.text.auto.documents import passages_of
 from retrieval_kd.text.auto.examples import Example, example
 from retrieval_kd.text.auto.pseudo import MIXED, check_ways, pseudo_queries
 from retrieval_kd.text.auto.recognise import Recognised, Table, recognised, unread_options
-from retrieval_kd.text.auto.splits import Fractions, splits_of
+from retrieval_kd.text.auto.splits import checked_fractions, splits_of
 from retrieval_kd.text.auto.tables import Layout, rows
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.collection import Collection
@@ -61,11 +61,6 @@ class Auto(Source):
         held_out: float = 0.1,
         drop_same_id: bool = False,
     ) -> None:
-        if min(test_fraction, dev_fraction) < 0 or not test_fraction + dev_fraction < 1:
-            raise UserError(
-                f"corpus.test_fraction={test_fraction} and corpus.dev_fraction={dev_fraction}: give fractions from 0 "
-                "on, below 1 together"
-            )
         if seed < 0:
             raise UserError(f"corpus.seed={seed}: give a number from 0 on")
         if passage_words < 1 or pseudo_most < 1:
@@ -77,7 +72,7 @@ class Auto(Source):
         self.path, self.drop_same_id = at_home(path), drop_same_id
         self.name = self.path.resolve().name
         self.columns, self.layout = dict(columns or {}), Layout(encoding, tuple(header))
-        self.fractions, self.seed = Fractions(test_fraction, dev_fraction), seed
+        self.fractions, self.seed = checked_fractions(test_fraction, dev_fraction), seed
         self.passage_words, self.pseudo, self.pseudo_most = passage_words, pseudo, pseudo_most
         self.held_out = held_out
 
@@ -112,8 +107,9 @@ class Auto(Source):
             "pseudo": [self.pseudo, self.pseudo_most],
             **({} if self.has_judgments() else {"held_out": self.held_out}),
         }
-        inner = self._inner
-        return options if inner is None else {**options, "inner": dict(inner.options()), "of": inner.REVISION}
+        if self._inner is None:
+            return options
+        return {**options, "inner": dict(self._inner.options()), "of": self._inner.REVISION}
 
     def has_judgments(self) -> bool:
         if self._inner is not None:

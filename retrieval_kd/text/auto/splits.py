@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from retrieval_kd.errors import UserError
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import SPLITS
 from retrieval_kd.text.judgments import Judgments
@@ -14,6 +15,15 @@ class Fractions(NamedTuple):
 
     test: float
     dev: float
+
+
+def checked_fractions(test: float, dev: float) -> Fractions:
+    """The two shares. Raises UserError for those that leave nothing to train on."""
+    if min(test, dev) < 0 or not test + dev < 1:
+        raise UserError(
+            f"corpus.test_fraction={test} and corpus.dev_fraction={dev}: give fractions from 0 on, below 1 together"
+        )
+    return Fractions(test, dev)
 
 
 def splits_of(
