@@ -1,13 +1,17 @@
 """A row of a table as what it says: a query with passages and grades, or a text."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.auto.columns import Columns
-from retrieval_kd.text.auto.tables import Row
+from retrieval_kd.text.auto.tables import Layout, Row, rows
 from retrieval_kd.text.records import Passage
+
+_log = logging.getLogger(__name__)
 
 _IDS = ("docid", "doc_id", "passage_id", "_id", "id", "pid")
 _TEXTS = ("text", "contents", "content", "passage", "document", "body")
@@ -21,6 +25,22 @@ class Example(NamedTuple):
     query_id: str
     query: str
     passages: tuple[Graded, ...]
+
+
+def examples_of(files: Iterable[Path], columns: Columns, layout: Layout, *, count: bool) -> Iterator[Example]:
+    """The examples of a table's files, read as they are asked for. `count`: one warning says how many rows have neither
+    a query nor a text.
+    """
+    empty = 0
+    for file in files:
+        for row in rows(file, layout):
+            one = example(row, columns)
+            if one is None:
+                empty += 1
+            else:
+                yield one
+    if empty and count:
+        _log.warning("%d rows have no %s: left out", empty, "text" if columns.query is None else "query")
 
 
 def example(row: Row, columns: Columns) -> Example | None:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.auto.documents import passages_of
-from retrieval_kd.text.auto.examples import Example, example
+from retrieval_kd.text.auto.examples import Example, examples_of
 from retrieval_kd.text.auto.pseudo import MIXED, check_ways, pseudo_queries
-from retrieval_kd.text.auto.recognise import Recognised, Table, recognised, unread_options
+from retrieval_kd.text.auto.recognise import Recognised, recognised, unread_options
 from retrieval_kd.text.auto.splits import checked_fractions, splits_of
-from retrieval_kd.text.auto.tables import Layout, rows
+from retrieval_kd.text.auto.tables import Layout
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.collection import Collection
 from retrieval_kd.text.corpus import Parsed, Questions, Source
@@ -169,13 +169,14 @@ class Auto(Source):
         for file in self.holds.files:
             name = file.name if file == self.path else file.relative_to(self.path).as_posix()
             yield from passages_of(file, name, most_words=self.passage_words, encoding=self.layout.encoding)
-        for _, one in self._examples():
+        for _, one in self._examples(count=True):
             yield from (passage for passage, _ in one.passages)
 
-    def _examples(self) -> Iterator[tuple[str, Example]]:
-        """(split, example) of every row that has a query or a text."""
+    def _examples(self, *, count: bool = False) -> Iterator[tuple[str, Example]]:
+        """(split, example) of every row that has a query or a text; `count`: the others are told."""
         for split, table in self.holds.tables.items():
-            yield from ((split, one) for one in _examples_of(table, self.layout))
+            for one in examples_of(table.files, table.columns, self.layout, count=count):
+                yield split, one
 
     def _questions(self, collection: Collection) -> Questions:
         """Queries, judgments and splits; queries without judgments are to be distilled from."""
@@ -237,11 +238,3 @@ class Auto(Source):
 
 
 _MSMARCO = {"train": "train", "dev": "dev.small", "test": "test"}  # split → the middle of its files' names
-
-
-def _examples_of(table: Table, layout: Layout) -> Iterator[Example]:
-    for file in table.files:
-        for row in rows(file, layout):
-            one = example(row, table.columns)
-            if one is not None:
-                yield one

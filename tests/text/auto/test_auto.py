@@ -186,13 +186,16 @@ def test_quotes_line_ends_and_separators_inside_a_text_stay_in_it(tmp_path: Path
         assert {corpus.collection.at(n).text for n in range(len(corpus.collection))} == set(texts)
 
 
-def test_rows_that_come_twice_are_one_and_empty_ones_say_nothing(tmp_path: Path) -> None:
+def test_rows_that_come_twice_are_one_and_empty_ones_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = [*PAIRS, PAIRS[0], ("", "an answer without a question"), ("a question without an answer", " ")]
     (tmp_path / "faq.csv").write_text(csv("question,answer", rows))
     corpus = corpus_of(tmp_path / "faq.csv", tmp_path)
     assert asked(corpus) == EXPECTED
     assert [corpus.queries[name] for name in corpus.unjudged] == ["a question without an answer"]
     assert corpus.about["rows with a query and no passage"] == "1"
+    assert caplog.messages == ["1 rows have no query: left out"]
 
 
 def test_ids_are_kept_whole_numbers_and_blanks_among_them(tmp_path: Path) -> None:
