@@ -1,6 +1,7 @@
 """`retrieval-kd verify`, `clean` and `replay`: what lies in the folder of artifacts, whole, wanted, or gone wrong."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ from hydra import initialize_config_dir
 from retrieval_kd.app.cli.arguments import CLEAN, DATA, REPLAY, VERIFY, Line
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.suggest import did_you_mean
+from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.execute.clean import Removable, planned_by, removable, remove
 from retrieval_kd.app.execute.verify import checked
 from retrieval_kd.app.plan.compose_overrides import overrides_of, root_of
 from retrieval_kd.app.plan.instantiate import build
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.resolved_config import resolved
+from retrieval_kd.app.plan.signatures import problems
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
@@ -55,13 +58,19 @@ def show_data(asked: Line, search_path: Sequence[str], version: str) -> int:
     """Prints what a collection holds; overrides of corpus.* say how it is read. Raises UserError."""
     from retrieval_kd.app.report.data_report import data_report, lines_of
 
-    texts = [f'corpus.path="{asked.place}"', *asked.overrides]
+    quoted = asked.place.replace("\\", "\\\\").replace('"', '\\"')
+    texts = [f'corpus.path="{quoted}"', *asked.overrides]
     if other := [text for text in texts if not text.lstrip("+").startswith(("corpus=", "corpus."))]:
         raise UserError(f"{DATA} {other[0]}: takes overrides of the corpus alone, as in corpus.columns={{text: body}}")
     with initialize_config_dir(str(conf_folder()), version_base=version):
         options = Options(search_path)
-        root = root_of(overrides_of(texts, options), options)
-        report = data_report(build(resolved(root)["corpus"], "corpus"), asked.place, backbone="minilm")
+        overrides = overrides_of(texts, options)
+        root = root_of(overrides, options)
+        refuse(problem for one in overrides if not one.chooses and (problem := options.problem_of_key(one, [root])))
+        node = resolved(root)["corpus"]
+        refuse(problems(node, "corpus"))
+        command = shlex.join([f"corpus.path={asked.place}", *asked.overrides])
+        report = data_report(build(node, "corpus"), asked.place, command=command, backbone="minilm")
     print(json.dumps(report, ensure_ascii=False, indent=1) if asked.as_json else "\n".join(lines_of(report)))
     return 0
 

@@ -7,6 +7,7 @@ from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.execute_plan import execute_plan
 from retrieval_kd.app.execute.given_inputs import check_inputs
+from retrieval_kd.app.execute.launch import Launch
 from retrieval_kd.app.plan import plugins
 from retrieval_kd.app.plan.plan import Plan
 
@@ -41,10 +42,11 @@ def run_plan(plan: Plan, overrides: Sequence[str], *, table: bool = True) -> flo
 
 def make_artifacts(plan: Plan) -> None:
     """Makes what the plan lacks, after a look at what is known only once collections are read. Raises UserError."""
-    with plugins.allowed(plan.plugins):
-        if ranks().first:
+    launch = Launch(ranks(), plan.artifacts)
+    with plugins.allowed(plan.plugins), launch.present():
+        if launch.group.first:
             check_inputs(plan)
-        execute_plan(plan)
+        execute_plan(plan, launch)
 
 
 def _show_results(plan: Plan, overrides: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from retrieval_kd.distil.datamodule import ListsDataModule
 from retrieval_kd.distil.distiller import Distiller
 from retrieval_kd.distil.finite import NotFinite, named_queries
 from retrieval_kd.distil.forecast import Forecast
-from retrieval_kd.distil.gather import rank
+from retrieval_kd.distil.gather import rank, ranks
 from retrieval_kd.distil.heartbeat import Heartbeat
 from retrieval_kd.distil.optimise import OptimConfig
 from retrieval_kd.distil.progress import Meter, progress_callback
@@ -129,7 +129,9 @@ def _not_finite(error: NotFinite, distiller: Distiller, data: ListsDataModule, f
     failure = f"step {step}: {error} ({named_queries(error, data.queries)})"
     where = ""
     if failed_steps is not None:
-        folder = write_step(failed_steps, error.batch, distiller, rank=rank(), forms=data.forms, about=failure)
+        folder = write_step(
+            failed_steps, error.batch, distiller, rank=rank(), processes=ranks(), forms=data.forms, about=failure
+        )
         where = f"; its batch and weights are kept: `retrieval-kd replay {folder}` runs it again"
     hint = "; 16-mixed overflows: try bf16-mixed" if distiller.optim.precision == "16-mixed" else ""
     return f"{failure}{where}; lower optim.lr, look at scales and temperatures, or set optim.nonfinite=skip{hint}"

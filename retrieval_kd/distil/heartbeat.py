@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, though torch names no export
 
-from retrieval_kd.distil.gather import barrier, rank, ranks
+from retrieval_kd.distil.gather import rank, ranks
 
 _EVERY, _PATIENCE = 5.0, 45.0  # seconds between two signs of life, and until a silent process is taken for gone
 _DONE = b"done"
@@ -37,7 +38,7 @@ class Heartbeat(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if ranks() > 1:
-            self.start(trainer.strategy.broadcast)
+            self.start(trainer.strategy.broadcast, trainer.strategy.reduce_boolean_decision)
 
     def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.stop()
@@ -45,16 +46,17 @@ class Heartbeat(Callback):
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self.stop()
 
-    def start(self, broadcast: Any) -> None:
-        """Opens the store, on all processes at once, and begins. `broadcast(value)` gives the first one's value."""
+    def start(self, broadcast: Callable[[int], int], all_agree: Callable[[bool], bool]) -> None:
+        """Opens the store, on all processes at once, and begins where all reach it. `broadcast(value)` gives the first
+        one's value, `all_agree(value)` whether it is true on all.
+        """
         host, timeout = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=self.patience)
         opened = TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=timeout) if rank() == 0 else None
         port = broadcast(opened.port if opened is not None else 0)
         with suppress(*_FAILURES):
             self.store = opened or TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=timeout)
             self.store.set(str(rank()), "0")
-        barrier()  # all have signed before any of them looks
-        if self.store is not None:
+        if all_agree(self.store is not None):  # and all have signed before any of them looks
             self.last = {number: (b"", time.monotonic()) for number in range(ranks()) if number != rank()}
             self.threads = [threading.Thread(target=work, daemon=True) for work in (self._sign, self._watch)]
             for thread in self.threads:

@@ -16,7 +16,7 @@ from retrieval_kd.distil.states import changing_names
 from retrieval_kd.errors import UserError
 
 CONFIG = "config.yaml"
-_STATE, _ABOUT = "state.ckpt", "step.json"
+_STATE, _ABOUT, _BATCH = "state.ckpt", "step.json", "batch-{}-of-{}.ckpt"
 _SMALL = [one.name for one in fields(Candidates) if one.name not in ("texts", "stored", "step_weights")]
 
 
@@ -33,16 +33,17 @@ def write_step(
     module: Distiller,
     *,
     rank: int,
+    processes: int,
     forms: Sequence[Tokenisation],
     about: str,
 ) -> Path:
-    """Saves a process's batch, and from the first one what training moves, as it was before the step; gives the folder.
-
-    Tokenisations are numbered as in `forms`. The curriculum's buffers are those from before the step.
+    """Saves the batch of one of so many processes, and from the first one what training moves, as it was before the
+    step; gives the folder. Tokenisations are numbered as in `forms`. The curriculum's buffers are those from before the
+    step.
     """
     folder = failed_steps.folder / f"step-{batch.step + 1}"
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(_plain(batch, forms), folder / f"batch-{rank}.ckpt")
+    torch.save(_plain(batch, forms), folder / _BATCH.format(rank, processes))
     if rank == 0:
         names = changing_names(module)
         state = {name: value for name, value in module.state_dict().items() if name in names}
@@ -50,7 +51,8 @@ def write_step(
             {**state, **{f"curriculum.{name}": value for name, value in module.guard.curriculum_before.items()}},
             folder / _STATE,
         )
-        (folder / _ABOUT).write_text(json.dumps({"step": batch.step + 1, "problem": about}) + "\n", encoding="utf-8")
+        told = {"step": batch.step + 1, "processes": processes, "problem": about}
+        (folder / _ABOUT).write_text(json.dumps(told) + "\n", encoding="utf-8")
         (folder / CONFIG).write_text(failed_steps.config, encoding="utf-8")
     return folder
 
@@ -60,17 +62,17 @@ def read_step(folder: Path, module: Distiller, forms: Sequence[Tokenisation]) ->
 
     Raises UserError where the folder holds no such step.
     """
-    paths = sorted(folder.glob("batch-*.ckpt"), key=lambda path: int(path.stem.partition("-")[2]))
-    if not paths or not (folder / _STATE).exists():
+    if not (folder / _ABOUT).exists() or not (folder / _STATE).exists():
         raise UserError(f"{folder}: there is no step in it; give a folder that a training named when it stopped")
     try:
         state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        paths = [folder / _BATCH.format(rank, about["processes"]) for rank in range(about["processes"])]
         parts = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["problem"]
+        module.load_state_dict(state, strict=False)
     except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
         raise UserError(f"{folder} cannot be read ({str(error).splitlines()[0]}); give a whole one") from None
-    module.load_state_dict(state, strict=False)
-    return _joined(parts, forms), about
+    return _joined(parts, forms), str(about["problem"])
 
 
 def _plain(batch: Candidates, forms: Sequence[Tokenisation]) -> dict[str, Any]:

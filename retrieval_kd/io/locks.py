@@ -26,6 +26,18 @@ def locked(path: Path, *, wait: bool = True, waiting: Callable[[], None] | None 
         yield file if _acquire(file, path, wait, waiting) and _is_at(file, path) else None
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of the file at `path`. Several may look at once: none takes another for it."""
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _acquire(file: BinaryIO, path: Path, wait: bool, waiting: Callable[[], None] | None) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

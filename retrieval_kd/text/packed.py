@@ -6,10 +6,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, cast
 
 from retrieval_kd.errors import UserError
+from retrieval_kd.io.digests import FileState, file_state
 
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 PACKED = (".gz", ".zst", ".zip")
@@ -35,6 +37,10 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as plain:
                 yield plain
+    except RuntimeError as error:  # of zipfile, for what is encrypted or compressed in a way that it does not know
+        if start != _ZIP:
+            raise
+        raise UserError(f"{path} is zip that cannot be unpacked ({error}); unpack it and give the folder") from None
     except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
         kind = "zip" if start == _ZIP else "gzip"
         raise UserError(f"{path} is {kind} that cannot be unpacked ({error}); give the whole file") from None
@@ -48,11 +54,31 @@ def _zstandard(path: Path) -> Iterator[IO[bytes]]:
         raise UserError(
             f"{path} is packed by zstandard, which is not installed here: install retrieval-kd[formats], or unpack it"
         ) from None
+    _check_zstandard(path, file_state(path))
     with zstandard.open(path, "rb") as raw, io.BufferedReader(raw) as plain:
         try:
             yield plain
         except zstandard.ZstdError as error:
             raise UserError(f"{path} is zstandard that cannot be unpacked ({error}); give the whole file") from None
+
+
+@lru_cache(maxsize=256)
+def _check_zstandard(path: Path, state: FileState) -> None:
+    """Raises UserError for one that was cut short, which reading alone does not tell."""
+    import zstandard
+
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                while block:
+                    frame = zstandard.ZstdDecompressor().decompressobj() if frame.eof else frame
+                    frame.decompress(block)
+                    block = frame.unused_data
+    except zstandard.ZstdError as error:
+        raise UserError(f"{path} is zstandard that cannot be unpacked ({error}); give the whole file") from None
+    if not frame.eof:
+        raise UserError(f"{path} is zstandard that cannot be unpacked (it was cut short); give the whole file")
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:

@@ -182,6 +182,11 @@ def _table(name: str, content: str | bytes, *more: str) -> Callable[[Place], Seq
     return lambda place: ["corpus=auto", f"corpus.path={place.file(name, content)}", *more]
 
 
+def _named(ending: str) -> tuple[str, ...]:
+    """What the message names: the file, but of documents, which nobody can have judged, that."""
+    return ("no judgments",) if ending in ("txt", "md", "html") else (f"table.{ending}",)
+
+
 TABLE = "query,positive\nwhat is this,this is that\n"
 AUTO = (
     Row("auto_nowhere", ["corpus=auto", "corpus.path=/nowhere/at/all.csv"], ("/nowhere/at/all.csv", "give")),
@@ -189,9 +194,9 @@ AUTO = (
     Row("auto_fifo_inside", lambda place: ["corpus=auto", f"corpus.path={fifo(place.inputs / 'a/pipe.txt').parent}"],
         ("inputs/a", "holds nothing")),
     Row("auto_empty_folder", lambda place: ["corpus=auto", f"corpus.path={place.inputs}"], ("inputs", "give")),
-    *(Row(f"auto_empty_{ending}", _table(f"table.{ending}", ""), (f"table.{ending}",))
+    *(Row(f"auto_empty_{ending}", _table(f"table.{ending}", ""), _named(ending))
       for ending in ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "txt", "md", "csv.gz", "zip", "csv.zst")),
-    *(Row(f"auto_binary_{ending}", _table(f"table.{ending}", bytes(range(255, -1, -1)) * 9), (f"table.{ending}",))
+    *(Row(f"auto_binary_{ending}", _table(f"table.{ending}", bytes(range(255, -1, -1)) * 9), _named(ending))
       for ending in ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "txt", "html")),
     Row("auto_header_alone", _table("table.csv", "query,positive\n"), ("table.csv",)),
     Row("auto_ragged", _table("table.csv", TABLE + "a,b,c,d\n"), ("table.csv:3",)),
@@ -199,7 +204,7 @@ AUTO = (
     Row("auto_nul", _table("table.csv", TABLE + "a\0,b\n"), ("table.csv",)),
     Row("auto_no_query_column", _table("table.csv", "size,colour\n1,red\n"), ("table.csv", "corpus.columns")),
     Row("auto_column_that_is_not", _table("table.csv", TABLE, "corpus.columns={query:frage,positive:positive}"),
-        ("frage",)),
+        ("no column 'frage'", "it has")),
     Row("auto_unknown_encoding", _table("table.csv", TABLE, "corpus.encoding=utf-99"), ("encoding", "utf-99")),
     Row("auto_wrong_encoding", _table("table.csv", TABLE.encode() + b"\xff\xfe\xfa,b\n"), ("table.csv", "encoding")),
     Row("auto_json_number", _table("table.json", "5"), ("table.json",)),

@@ -15,9 +15,11 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from retrieval_kd.app.check.checked_plan import checked_plan
+from retrieval_kd.app.cli.process_env import ranks
 from retrieval_kd.app.cli.schema import register
 from retrieval_kd.app.cli.user_errors import sentences_of
 from retrieval_kd.app.execute.execute_plan import execute_plan
+from retrieval_kd.app.execute.launch import Launch
 from retrieval_kd.app.plan.options import Options
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.encoders import weights
@@ -98,7 +100,8 @@ def train_alone(plan: Plan) -> None:
         needed |= set(stage.inputs) if stage.name in needed else set()
     for stage in plan.stages:
         if stage.name in needed:
-            execute_plan(replace(plan, stage=stage.name))
+            one = replace(plan, stage=stage.name)
+            execute_plan(one, Launch(ranks(), one.artifacts))
 
 
 def pairs(axis: tuple[str, str]) -> list[tuple[str, str]]:

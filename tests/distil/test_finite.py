@@ -108,7 +108,9 @@ def test_the_step_of_two_processes_is_one_when_it_is_read(ground: Ground, tmp_pa
     whole = data.collate()(1)
     for rank, rows in enumerate((slice(0, 2), slice(2, 4))):
         part = replace(whole, texts=half(whole, rows).texts, first=rows.start, local=2)
-        folder = write_step(FailedSteps(tmp_path, ""), part, distiller, rank=rank, forms=data.forms, about="wrong")
+        folder = write_step(
+            FailedSteps(tmp_path, ""), part, distiller, rank=rank, processes=2, forms=data.forms, about="wrong"
+        )
     batch, _ = read_step(folder, distiller, data.forms)
     distiller.eval()
     assert batch.local == 4
@@ -124,7 +126,8 @@ def test_a_folder_without_a_step_is_refused(ground: Ground, tmp_path: Path) -> N
     distiller = made(ground, Spoilt)
     with pytest.raises(UserError, match="there is no step in it"):
         read_step(tmp_path, distiller, [])
-    (tmp_path / "batch-0.ckpt").write_bytes(b"half")
+    (tmp_path / "step.json").write_text('{"processes": 1}')
+    (tmp_path / "batch-0-of-1.ckpt").write_bytes(b"half")
     (tmp_path / "state.ckpt").write_bytes(b"half")
     with pytest.raises(UserError, match="cannot be read"):
         read_step(tmp_path, distiller, [])

@@ -21,9 +21,14 @@ def broadcast(value):
     dist.broadcast_object_list(values)
     return values[0]
 
+def all_agree(value):
+    least = torch.tensor(int(value))
+    dist.all_reduce(least, op=dist.ReduceOp.MIN)
+    return bool(least)
+
 dist.init_process_group("gloo")
 beat = Heartbeat(every=0.1, patience=2.0)
-beat.start(broadcast)
+beat.start(broadcast, all_agree)
 print("begun", flush=True)
 if sys.argv[1] == "ends" and dist.get_rank() == 1:
     beat.stop()

@@ -59,10 +59,8 @@ def locked(folder: Path) -> Iterator[int]:
         with lock_file(path, waiting=waiting) as lock:
             if lock is None:
                 continue
-            try:
-                yield lock.fileno()
-            finally:
-                path.unlink(missing_ok=True)
+            yield lock.fileno()
+            path.unlink(missing_ok=True)  # not after an exception: children may still hold it
             return
 
 

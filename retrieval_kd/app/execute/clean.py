@@ -1,7 +1,9 @@
 """What of a folder of artifacts no recipe refers to any more, and its removal."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from retrieval_kd.io.atomic import remove_folder
 from retrieval_kd.io.locks import locked
 
 Planned = Callable[[Sequence[str]], set[str]]  # overrides → names of the artifacts that they come to; raises UserError
+# <kind>-<key>, a Lucene index with its language; begun, or half removed
+_NAME = re.compile(rf"(?:{'|'.join((*KINDS, *CACHES))})-[0-9a-f]{{16}}(?:-[a-z]{{2}})?(?:\.part|\.\d+\.\d+\.gone)?")
 _YOUNG = 3600.0  # seconds: what was written to within the hour may be in use
 
 
@@ -41,15 +45,19 @@ def removable(root: Path, planned: Planned, *, caches: bool = False) -> Iterator
     was begun and left; collections that no artifact is of. With `caches` tokens, vectors and memories too: they are
     made again when they are wanted.
 
-    A command that cannot be planned today (its collection is gone) keeps what it made, and what that read.
+    A command that cannot be planned today (its collection is gone) keeps what it made, and what that read; so does what
+    is being made. Only folders with an artifact's or a cache's name are looked at.
     """
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
     sealed = [path for path in folders if path.name.partition("-")[0] in KINDS and not path.suffix]
-    wanted = _wanted(sealed, planned)
+    begun = [path for path in folders if path.suffix == ".part"]
+    wanted = _with_inputs(_wanted(sealed, planned).union(*map(_inputs_of, begun)), root)
     corpora = {_corpus_of(path) for path in sealed if path.name in wanted}
+    in_use = any(map(_young, begun))  # what is being made may read any collection
     for folder in folders:
         if why := _why(folder, wanted, corpora, caches=caches):
-            yield Removable(folder, size_of(folder), why)
+            if not (in_use and folder.name.startswith("corpus-")):
+                yield Removable(folder, size_of(folder), why)
 
 
 def remove(entry: Removable) -> bool:
@@ -64,25 +72,51 @@ def remove(entry: Removable) -> bool:
 
 
 def _wanted(sealed: Sequence[Path], planned: Planned) -> set[str]:
-    """The names of artifacts that the commands in the manifests come to, and of what those read."""
+    """The names of artifacts that the commands in the manifests come to; one whose manifest cannot be read stays, and
+    so does what a command made that cannot be planned today.
+    """
     names: set[str] = set()
-    commands: dict[tuple[str, ...], list[Path]] = {}
+    commands: dict[tuple[str, ...], list[str]] = {}
     for folder in sealed:
-        commands.setdefault(_command_of(folder), []).append(folder)
-    for command, folders in commands.items():
+        command = _command_of(folder)
+        if command is None:
+            names.add(folder.name)
+        else:
+            commands.setdefault(command, []).append(folder.name)
+    for command, made in commands.items():
         try:
             names |= planned(command)
         except UserError:
-            names |= {name for folder in folders for name in (folder.name, *artifacts.inputs(folder).values())}
+            names |= set(made)
     return names
 
 
-def _command_of(folder: Path) -> tuple[str, ...]:
-    """The overrides that made an artifact, but for those that make again, plan alone, or name one stage."""
+def _with_inputs(names: set[str], root: Path) -> set[str]:
+    """The names, with those of all that these artifacts were made from, and so on."""
+    left, everything = list(names), set(names)
+    while left:
+        for name in _inputs_of(root / left.pop()) - everything:
+            everything.add(name)
+            left.append(name)
+    return everything
+
+
+def _inputs_of(folder: Path) -> set[str]:
+    """The artifacts that one reads, sealed or begun; none where that is not told."""
+    try:
+        return set(artifacts.inputs(folder).values())
+    except (OSError, ValueError, AttributeError):
+        return set()
+
+
+def _command_of(folder: Path) -> tuple[str, ...] | None:
+    """The overrides that made an artifact, but for those that make again, plan alone, or name one stage; None where its
+    manifest does not tell.
+    """
     try:
         command: list[str] = artifacts.read_manifest(folder)["command"]
     except (OSError, ValueError, KeyError):
-        return ()
+        return None
     return tuple(word for word in command if word.partition("=")[0] not in ("fresh", "dry_run", "stage"))
 
 
@@ -109,5 +143,8 @@ def _why(folder: Path, wanted: set[str], corpora: set[str], *, caches: bool) -> 
 
 
 def _young(folder: Path) -> bool:
-    newest = max((path.stat().st_mtime for path in folder.rglob("*")), default=folder.stat().st_mtime)
-    return time.time() - newest < _YOUNG
+    times = [folder.stat().st_mtime]
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # gone meanwhile
+            times.append(path.stat().st_mtime)
+    return time.time() - max(times) < _YOUNG

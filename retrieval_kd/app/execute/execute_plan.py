@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.cli.process_env import Ranks, ranks
+from retrieval_kd.app.cli.process_env import Ranks
 from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.launch import Launch
@@ -22,21 +22,16 @@ from retrieval_kd.errors import UserError
 _log = logging.getLogger(__name__)
 
 
-def execute_plan(plan: Plan) -> None:
-    """Makes what the plan lacks, in order; with `stage` only that. Raises UserError if one of its inputs is not
-    there.
+def execute_plan(plan: Plan, launch: Launch) -> None:
+    """Makes what the plan lacks, in order; with `stage` only that. The first process is present in the launch. Raises
+    UserError if one of its inputs is not there.
     """
-    group = ranks()
-    launch = Launch(group, plan.artifacts)
-    with launch.present():
-        discarded_mark = _discard_fresh(plan, launch)
-        if group.first:
-            refuse_damaged(plan, _read_of(plan))
-        for stage in plan.stages:
-            if plan.stage is None or stage.name == plan.stage:
-                _ensure(plan, stage, launch)
-        if group.first:
-            discarded_mark.unlink(missing_ok=True)
+    _discard_fresh(plan, launch)
+    if launch.group.first:
+        refuse_damaged(plan, _read_of(plan))
+    for stage in plan.stages:
+        if plan.stage is None or stage.name == plan.stage:
+            _ensure(plan, stage, launch)
 
 
 def unsealed_stages(plan: Plan) -> list[Stage]:
@@ -49,21 +44,21 @@ def unsealed_stages(plan: Plan) -> list[Stage]:
     return lacking
 
 
-def _discard_fresh(plan: Plan, launch: Launch) -> Path:
-    """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done."""
-    mark = plan.artifacts / ".locks" / f"forgotten-{launch.group.launch}"
+def _discard_fresh(plan: Plan, launch: Launch) -> None:
+    """Discards what `fresh` names and all that descends from it; other ranks wait for the mark that it is done, of this
+    launch and of none before it.
+    """
     if plan.fresh is None:
-        return mark
+        return
     if not launch.group.first:
-        launch.wait_for(mark.exists)
-        return mark
+        launch.wait_for(lambda: launch.seen and launch.mark.exists())
+        return
     for stage in descendants(plan.stages, plan.fresh):
         if plan.stage in (None, stage.name):
             with artifacts.locked(plan.artifacts / stage.artifact):  # not under the hands of a process that makes it
                 artifacts.discard(plan.artifacts / stage.artifact)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    return mark
+    if launch.group.world > 1:
+        launch.mark.touch()
 
 
 def _ensure(plan: Plan, stage: Stage, launch: Launch) -> None:

@@ -1,6 +1,6 @@
 """What is known only once collections, runs and score files are read: looked at before anything loads or trains."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ def check_inputs(plan: Plan) -> None:
     stages = unsealed_stages(plan)
     if not stages:
         return
-    with _unwritten(plan.artifacts):
+    stores: set[Path] = set()
+    with _unwritten(plan.artifacts, opened=stores):
         refuse(_unreadable_weights(stages))
         opened: dict[str, Corpus] = {}
         runs: dict[str, Run] = {}
@@ -43,6 +44,7 @@ def check_inputs(plan: Plan) -> None:
             node = stage.config["corpus"]
             corpus = opened.get(str(node)) or open_corpus(build(node, "corpus"), plan.artifacts)
             opened[str(node)] = corpus
+            stores.add(corpus.collection.folder.parent)
             problems += [*_without_queries(stage, corpus), *_unmeasurable(stage, corpus)]
             for where, file in _named_files(stage.config):
                 runs[str(file)] = run = runs.get(str(file)) or _read(file)
@@ -71,9 +73,9 @@ def _unreadable_weights(stages: Sequence[Stage]) -> Iterator[str]:
 
 
 @contextmanager
-def _unwritten(artifacts: Path) -> Iterator[None]:
-    """The folder of artifacts, made; as it was before where a UserError comes out. Raises UserError if it cannot be
-    written to.
+def _unwritten(artifacts: Path, *, opened: Set[Path]) -> Iterator[None]:
+    """The folder of artifacts, made; as it was before where a UserError comes out, but for what others made: of stores
+    only those `opened` in the block go. Raises UserError if it cannot be written to.
     """
     new = [folder for folder in (artifacts / ".locks", artifacts, *artifacts.parents) if not folder.exists()]
     try:
@@ -84,8 +86,9 @@ def _unwritten(artifacts: Path) -> Iterator[None]:
     try:
         yield
     except UserError:
-        for folder in set(artifacts.glob("corpus-*")) - before:
-            remove_folder(folder)
+        for folder in opened - before:
+            if folder.is_dir():
+                remove_folder(folder)
         for folder in new:
             with suppress(OSError):  # somebody else has begun to write there
                 folder.rmdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrieval_kd.app.cli.process_env import Ranks
 from retrieval_kd.errors import ProcessLost
-from retrieval_kd.io.locks import locked
+from retrieval_kd.io.locks import is_held, locked
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ class Launch:
     def __init__(self, group: Ranks, artifacts: Path) -> None:
         self.group = group
         self.path = artifacts / ".locks" / f"launch-{group.launch}.lock"
+        self.mark = self.path.with_name(f"discarded-{group.launch}")  # of what `fresh` names
         self.seen = False  # that the first process lives
 
     @contextmanager
@@ -31,10 +32,12 @@ class Launch:
             yield
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.mark.unlink(missing_ok=True)
         with locked(self.path):
             try:
                 yield
             finally:
+                self.mark.unlink(missing_ok=True)
                 self.path.unlink(missing_ok=True)
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -64,7 +67,4 @@ class Launch:
         )
 
     def _first_lives(self) -> bool:
-        if not self.path.exists():
-            return False
-        with locked(self.path, wait=False) as lock:
-            return lock is None
+        return is_held(self.path)

@@ -42,6 +42,8 @@ def remedy(folder: Path) -> str:
         manifest = artifacts.read_manifest(folder)
     except (OSError, ValueError):
         return ""
+    if not isinstance(manifest.get("command"), list):
+        return ""
     return f"retrieval-kd {shlex.join([*manifest['command'], 'fresh=' + manifest['stage']['name']])}"
 
 
@@ -68,7 +70,7 @@ def _zip_is_whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError):
         return False
 
 

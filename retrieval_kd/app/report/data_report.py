@@ -19,10 +19,11 @@ LIMITS = {"query": 64, "passage": 256}  # tokens that the default student reads,
 Report = dict[str, Any]
 
 
-def data_report(source: Source, path: str, *, backbone: str) -> Report:
+def data_report(source: Source, path: str, *, command: str, backbone: str) -> Report:
     """Plain values: `recognised`, `counts`, `tokens`, `examples`, `duplicates`, `overlap`, `remarks`, `train`.
 
-    Raises UserError where nothing is read there. Lengths and near copies are those of at most 2 000 texts.
+    `command` are the overrides by which it is read. Raises UserError where nothing is read there. Lengths and near
+    copies are those of at most 2 000 texts.
     """
     with tempfile.TemporaryDirectory() as folder:
         corpus = open_corpus(source, folder)
@@ -36,7 +37,7 @@ def data_report(source: Source, path: str, *, backbone: str) -> Report:
             "overlap": _overlap(corpus),
         }
     report["remarks"] = list(_remarks(report))
-    report["train"] = _command(path, judged="train" in report["counts"]["judged queries"])
+    report["train"] = _command(command, judged="train" in report["counts"]["judged queries"])
     return report
 
 
@@ -135,10 +136,10 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"{equal} passages repeat another one's words: copies of a relevant passage are never its negatives"
 
 
-def _command(path: str, *, judged: bool) -> str:
-    if judged:
-        return f"python train.py corpus.path={path} teacher=colbert loss=self_otf"
-    return f"python train.py corpus.path={path} teacher=dual teacher.dual.backbone=<a model> loss=aligned"
+def _command(overrides: str, *, judged: bool) -> str:
+    """How to train on it; `overrides` are those by which it was read."""
+    rest = "teacher=colbert loss=self_otf" if judged else "teacher=dual teacher.dual.backbone=<a model> loss=aligned"
+    return f"python train.py {overrides} {rest}"
 
 
 def lines_of(report: Report) -> Sequence[str]:

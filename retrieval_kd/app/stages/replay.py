@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 from retrieval_kd.app.stages.train import distiller_of, forms_of
 from retrieval_kd.errors import UserError
 
+_THROUGHOUT = {"64-true": "float64", "16-true": "float16", "bf16-true": "bfloat16"}  # precisions of weights, too
+
 
 def replay(folder: Path) -> list[str]:
     """Sentences: what was logged of the step, each term's loss, each role's scores, and the gradient.
@@ -26,10 +28,10 @@ def replay(folder: Path) -> list[str]:
     module, scorers = distiller_of(plain, {"remember": False}, remembered_in=folder)
     batch, about = read_step(folder, module, forms_of(scorers))
     precision = module.optim.precision
-    if precision == "64-true":
-        module.double()
+    if precision in _THROUGHOUT:
+        module.to(getattr(torch, _THROUGHOUT[precision]))
     module.train()
-    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "bf16-true": torch.bfloat16}
+    half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
     with torch.autocast("cpu", dtype=half.get(precision, torch.bfloat16), enabled=precision in half):
         losses, views = module.losses(batch)
     torch.autograd.backward(torch.stack(list(losses.values())).sum())

@@ -19,14 +19,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "pos_doc",
         "pos_docs",
         "relevant",
-        "answer",
-        "answers",
-        "response",
         "passage",
         "document",
         "doc",
         "context",
         "chunk",
+        "answer",
+        "answers",
+        "response",
         "text",
         "content",
         "body",
@@ -90,6 +90,10 @@ def guessed(names: Sequence[str], by_user: Mapping[str, str | Sequence[str]], *,
 
     query, identified = column_of("query"), {role: column_of(role) for role in ("query_id", "passage_id", "title")}
     own_id = column_of("id")
+    unread = ("positive", "negative", "score", "query_id") if query is None else ("text", "id")
+    if named := [role for role in unread if by_user.get(role)]:
+        other = "no column holds queries: give corpus.columns.query too" if query is None else "a column holds queries"
+        raise UserError(f"corpus.columns.{named[0]} has no effect in {where}, where {other}")
     if query is None:
         text = (
             str(by_user["text"]) if by_user.get("text") else next((free[name] for name in _TEXTS if name in free), None)
@@ -106,7 +110,7 @@ def guessed(names: Sequence[str], by_user: Mapping[str, str | Sequence[str]], *,
         positive,
         negatives,
         column_of("score"),
-        identified["query_id"] or own_id,
+        identified["query_id"] or (None if "query_id" in by_user else own_id),
         identified["passage_id"],
         identified["title"],
     )
@@ -125,6 +129,8 @@ def _listed(values: Iterable[str | Sequence[str]]) -> list[str]:
 
 
 def _check(names: Sequence[str], by_user: Mapping[str, str | Sequence[str]], where: str) -> None:
+    if several := [role for role, name in by_user.items() if role != "negative" and not isinstance(name, str | None)]:
+        raise UserError(f"corpus.columns.{several[0]}: give one column; negative alone takes several")
     if unknown := [role for role in by_user if role not in ROLES]:
         raise UserError(f"corpus.columns.{unknown[0]}: a column holds one of {', '.join(ROLES)}")
     if absent := [name for name in _listed(by_user.values()) if name not in names]:

@@ -4,6 +4,7 @@ import html.parser
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.packed import plain_suffix, unpacked
@@ -38,6 +39,8 @@ def passages_of(path: Path, name: str, *, most_words: int, encoding: str | None)
         content = file.read()
     try:
         text = content.decode(encoding or "utf-8-sig")
+    except LookupError:
+        raise UserError(f"corpus.encoding={encoding}: there is no such encoding; give one as cp1252") from None
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not {encoding or 'UTF-8'} (byte {error.start + 1}); save it so, or give corpus.encoding"
@@ -46,7 +49,7 @@ def passages_of(path: Path, name: str, *, most_words: int, encoding: str | None)
     number = 0
     for title, paragraphs in sections:
         for piece in _pieces(paragraphs, most_words):
-            yield Passage(f"{name}#{number}".replace(" ", "_"), title or Path(name).stem, piece)
+            yield Passage(f"{quote(name)}#{number}", title or Path(name).stem, piece)
             number += 1
 
 
@@ -81,17 +84,16 @@ class _Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.silent += tag in _SILENT
+        if tag in _HEADINGS or tag == "title" or tag in _BLOCKS:
+            self.close_heading()
+            self.close_paragraph()
         if tag in _HEADINGS or tag == "title":
-            self.close_paragraph()
             self.heading = []
-        elif tag in _BLOCKS:
-            self.close_paragraph()
 
     def handle_endtag(self, tag: str) -> None:
         self.silent = max(0, self.silent - (tag in _SILENT))
         if self.heading is not None and (tag in _HEADINGS or tag == "title"):
-            self.sections.append((" ".join("".join(self.heading).split()), []))
-            self.heading = None
+            self.close_heading()
         elif tag in _BLOCKS:
             self.close_paragraph()
 
@@ -99,6 +101,11 @@ class _Page(html.parser.HTMLParser):
         if self.silent:
             return
         (self.parts if self.heading is None else self.heading).append(data)
+
+    def close_heading(self) -> None:
+        if self.heading is not None:
+            self.sections.append((" ".join("".join(self.heading).split()), []))
+            self.heading = None
 
     def close_paragraph(self) -> None:
         paragraph = " ".join("".join(self.parts).split())
@@ -111,6 +118,7 @@ def _of_html(text: str) -> Iterator[tuple[str, list[str]]]:
     page = _Page()
     page.feed(text)
     page.close()
+    page.close_heading()
     page.close_paragraph()
     yield from page.sections
 

@@ -43,6 +43,27 @@ def examples_of(files: Iterable[Path], columns: Columns, layout: Layout, *, coun
         _log.warning("%d rows have no %s: left out", empty, "text" if columns.query is None else "query")
 
 
+class DistinctIds:
+    """Passages by their ids: one that comes with the id of another and another text, as chunks of a document do, gets
+    an id of its own. `renamed` counts them.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}  # id → the name of its first text
+        self.renamed = 0
+
+    def of(self, one: Example) -> Example:
+        """The example, its passages under distinct ids."""
+        return one._replace(passages=tuple((self._distinct(passage), grade) for passage, grade in one.passages))
+
+    def _distinct(self, passage: Passage) -> Passage:
+        name = named("", passage.title, passage.text)
+        if self._names.setdefault(passage.id, name) == name:
+            return passage
+        self.renamed += 1
+        return passage._replace(id=f"{passage.id}#{name}")
+
+
 def example(row: Row, columns: Columns) -> Example | None:
     """What a row says; None where its query or its text is empty. Raises UserError for a value that is no text."""
     if columns.query is None:
@@ -75,8 +96,8 @@ def _passages(row: Row, column: str | None, columns: Columns) -> Iterator[Passag
 
 def _passage(row: Row, value: Any, columns: Columns) -> Passage | None:
     if isinstance(value, Mapping):
-        text = _first(value, _TEXTS)
-        title, passage_id = str(value.get("title") or ""), _first(value, _IDS)
+        text = _first(row, value, _TEXTS)
+        title, passage_id = _as_text(row, value.get("title"), '"title"'), _first(row, value, _IDS)
     else:
         text = _as_text(row, value, "a passage")
         title = _text(row, columns.title) if columns.title else ""
@@ -86,8 +107,8 @@ def _passage(row: Row, value: Any, columns: Columns) -> Passage | None:
     return Passage(passage_id.strip().replace(" ", "_") or named("p", title, text), title.strip(), text.strip())
 
 
-def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return next((str(value[name]) for name in names if value.get(name) is not None), "")
+def _first(row: Row, value: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((_as_text(row, value[name], f'"{name}"') for name in names if value.get(name) is not None), "")
 
 
 def _text(row: Row, column: str) -> str:
@@ -95,9 +116,13 @@ def _text(row: Row, column: str) -> str:
 
 
 def _as_text(row: Row, value: Any, cell: str) -> str:
-    """A value as text: whole numbers are written out, nothing is an empty text."""
-    if value is None:
+    """A value as text: whole numbers are written out (7.0, as pandas has them beside gaps, too), nothing and NaN are an
+    empty text.
+    """
+    if value is None or value != value:
         return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -10,11 +10,15 @@ from retrieval_kd.text.auto.columns import Columns, guessed
 from retrieval_kd.text.auto.documents import ENDINGS, files_of
 from retrieval_kd.text.auto.tables import READERS, Layout, columns_of, first_rows
 from retrieval_kd.text.corpus import SPLITS
-from retrieval_kd.text.packed import plain_suffix
+from retrieval_kd.text.packed import PACKED, plain_suffix
 
 _SPLITS = {"train": "train", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev", "test": "test"}
 _SPLIT = re.compile(r"(?:^|[._\-/])(train|dev|validation|valid|val|test)(?=$|[._\-/\d])")
-_MSMARCO = re.compile(r"queries\.(train|dev|dev\.small|test)\.tsv(\.gz)?$")
+_MSMARCO_SPLITS = {  # the later of two names is taken
+    "train": ("queries.train.tsv",),
+    "dev": ("queries.dev.tsv", "queries.dev.small.tsv"),
+    "test": ("queries.test.tsv",),
+}
 
 
 class Table(NamedTuple):
@@ -47,8 +51,10 @@ def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[
         raise UserError(f"corpus.path={path} is neither a file nor a folder; give one of them")
     if _has_file(path, "corpus.jsonl") and _has_file(path, "queries.jsonl"):
         return Recognised("beir", "corpus.jsonl and queries.jsonl")
-    if _has_file(path, "collection.tsv") and any(_MSMARCO.search(one.name) for one in path.iterdir()):
+    if _has_file(path, "collection.tsv") and msmarco_files(path)[0]:
         return Recognised("msmarco", "collection.tsv and queries.*.tsv")
+    if packed := [name for name in ("corpus.jsonl", "queries.jsonl", "collection.tsv") if _packed(path, name)]:
+        raise UserError(f"corpus.path={path} holds {packed[0]} packed; unpack the files of BEIR's or MS MARCO's layout")
     listed = sorted(one for one in path.rglob("*") if one.is_file() and _is_table(one, path))
     documents = files_of(path)
     if listed and len(documents) <= len(listed):
@@ -64,6 +70,10 @@ def recognised(path: Path, layout: Layout, columns: Mapping[str, str | Sequence[
 
 def _has_file(folder: Path, name: str) -> bool:
     return (folder / name).is_file()
+
+
+def _packed(folder: Path, name: str) -> bool:
+    return any((folder / f"{name}{suffix}").is_file() for suffix in PACKED)
 
 
 def _is_table(path: Path, folder: Path) -> bool:
@@ -118,6 +128,18 @@ def _split_of(file: Path, path: Path) -> str:
         return ""
     names = _SPLIT.findall(file.relative_to(path).as_posix().lower())
     return _SPLITS[names[0]] if names else ""
+
+
+def msmarco_files(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The names of MS MARCO's queries and qrels by split. Raises UserError for queries without qrels."""
+    queries = {split: name for split, names in _MSMARCO_SPLITS.items() for name in names if (folder / name).is_file()}
+    qrels = {split: name.replace("queries.", "qrels.", 1) for split, name in queries.items()}
+    for name in qrels.values():
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder} holds {name.replace('qrels.', 'queries.', 1)} and no {name}; give both, or neither"
+            )
+    return queries, qrels
 
 
 def unread_options(holds: Recognised, *, judged: bool) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from retrieval_kd.errors import UserError
 from retrieval_kd.text.auto.documents import passages_of
-from retrieval_kd.text.auto.examples import Example, examples_of
+from retrieval_kd.text.auto.examples import DistinctIds, Example, examples_of
 from retrieval_kd.text.auto.pseudo import MIXED, check_ways, pseudo_queries
-from retrieval_kd.text.auto.recognise import Recognised, recognised, unread_options
+from retrieval_kd.text.auto.recognise import Recognised, msmarco_files, recognised, unread_options
 from retrieval_kd.text.auto.splits import checked_fractions, splits_of
 from retrieval_kd.text.auto.tables import Layout
 from retrieval_kd.text.beir import Beir
@@ -139,29 +139,21 @@ class Auto(Source):
                 held_out=self.held_out,
             )
         if self.holds.kind == "msmarco":
-            queries = {split: f"queries.{name}.tsv" for split, name in _MSMARCO.items() if self._has(name)}
-            qrels = {split: name.replace("queries.", "qrels.") for split, name in queries.items()}
+            queries, qrels = msmarco_files(self.path)
             return MsMarco(path=self.path, queries=queries, qrels=qrels)
         return None
 
-    def _has(self, name: str) -> bool:
-        return (self.path / f"queries.{name}.tsv").exists()
-
     def _passages(self) -> Iterator[Passage]:
-        """Each passage once, by its id. One that comes again with another text is counted and left out."""
-        seen: dict[str, int] = {}
-        clashes = empty = 0
+        """Each passage once, by its id."""
+        seen: set[str] = set()
+        empty = 0
         for passage in self._all_passages():
-            content = hash((passage.title, passage.text))
             if passage.id not in seen:
-                seen[passage.id] = content
+                seen.add(passage.id)
+                empty += not passage.text.strip()
                 yield passage
-            clashes += seen[passage.id] != content
-            empty += not passage.text.strip()
         if not seen:
             raise UserError(f"corpus.path={self.path} brings no passage ({self.holds.because}); give one with texts")
-        if clashes:
-            _log.warning("%s: %d passages have the id of another one and another text: left out", self.path, clashes)
         if empty:
             _log.warning("%s: %d passages have a title and no text", self.path, empty)
 
@@ -174,9 +166,12 @@ class Auto(Source):
 
     def _examples(self, *, count: bool = False) -> Iterator[tuple[str, Example]]:
         """(split, example) of every row that has a query or a text; `count`: the others are told."""
+        ids = DistinctIds()
         for split, table in self.holds.tables.items():
             for one in examples_of(table.files, table.columns, self.layout, count=count):
-                yield split, one
+                yield split, ids.of(one)
+        if ids.renamed and count:
+            _log.warning("%s: %d passages have the id of another text: named <id>#…", self.path, ids.renamed)
 
     def _questions(self, collection: Collection) -> Questions:
         """Queries, judgments and splits; queries without judgments are to be distilled from."""
@@ -235,6 +230,3 @@ class Auto(Source):
             if any(grade > 0 for grade in pairs.values())
         }
         return queries, judged, empty
-
-
-_MSMARCO = {"train": "train", "dev": "dev.small", "test": "test"}  # split → the middle of its files' names

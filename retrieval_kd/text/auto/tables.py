@@ -74,6 +74,8 @@ def _csv_rows(path: Path, layout: Layout) -> Iterator[Row]:
             for fields in reader:
                 if not any(field.strip() for field in fields):
                     continue
+                if any("\0" in field for field in fields):
+                    raise UserError(f"{path}:{reader.line_num} holds a NUL character, so it is no text; mend it")
                 if len(fields) != len(names):
                     raise UserError(
                         f"{path}:{reader.line_num} has {len(fields)} columns and the first line {len(names)}; "

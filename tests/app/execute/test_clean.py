@@ -1,5 +1,6 @@
 """What no recipe refers to is listed with its size, and removed once that is allowed."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -79,14 +80,42 @@ def test_what_was_begun_goes_when_it_is_old_and_caches_only_when_asked_for(
     program: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = Path("artifacts")
-    for name in ("train-0.part", "train-1.part", "tokens-0", "multirun"):
+    for name in (
+        "train-0000000000000000.part",
+        "train-1111111111111111.part",
+        "tokens-0000000000000000",
+        "multirun",
+        "train-images",
+    ):
         (root / name).mkdir(parents=True)
         (root / name / "x").write_text("x")
-    age(root / "train-0.part")
-    age(root / "tokens-0")
+    age(root / "train-0000000000000000.part")
+    age(root / "tokens-0000000000000000")
     clean("yes=true")
-    assert folders() == {"train-1.part", "tokens-0", "multirun"}
+    assert folders() == {"train-1111111111111111.part", "tokens-0000000000000000", "multirun", "train-images"}
     clean("yes=true", "caches=true")
-    assert folders() == {"train-1.part", "multirun"}
+    assert folders() == {"train-1111111111111111.part", "multirun", "train-images"}
     assert clean("cache=true") == 2
     assert "clean cache=true: takes artifacts=, caches=, yes= alone; did you mean caches?" in capsys.readouterr().err
+
+
+def test_what_is_being_made_keeps_what_it_reads_and_a_damaged_manifest_keeps_its_artifact(
+    program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(LADDER)
+    (mined,) = Path("artifacts").glob("mine-*")
+    for path in Path("artifacts").glob("*-*"):
+        if path.name != mined.name and not path.name.startswith(("corpus-", "train-")):
+            (path / "manifest.json").write_text("{")
+    capsys.readouterr()
+    begun = Path("artifacts") / f"train-{'a' * 16}.part"
+    begun.mkdir()
+    (begun / "inputs.json").write_text(f'{{"lexical": "{mined.name}"}}')
+    manifest = json.loads((mined / "manifest.json").read_text())
+    (mined / "manifest.json").write_text(
+        json.dumps({**manifest, "command": ["experiment=baseline", *manifest["command"][:2]]})
+    )
+    age(mined)
+    before = folders()
+    clean("yes=true")
+    assert folders() == before

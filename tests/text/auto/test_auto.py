@@ -235,8 +235,8 @@ def test_a_folder_of_documents_is_cut_at_headings_and_lengths(tmp_path: Path) ->
     (folder / ".hidden.md").write_text("no")
     corpus = corpus_of(folder, tmp_path, passage_words=7)
     there = {corpus.collection.at(n).id: corpus.collection.at(n) for n in range(len(corpus.collection))}
-    assert (there["a_b.md#0"].title, there["a_b.md#0"].text) == ("Herons", "Herons fish.")
-    assert there["a_b.md#1"].text == "In trees.\n\n```\n# no heading\n```"
+    assert (there["a%20b.md#0"].title, there["a%20b.md#0"].text) == ("Herons", "Herons fish.")
+    assert there["a%20b.md#1"].text == "In trees.\n\n```\n# no heading\n```"
     assert (there["deep/page.html#0"].title, there["deep/page.html#0"].text) == (
         "Lanterns",
         "They glow.\n\nAt & night.",
@@ -310,3 +310,42 @@ def test_a_path_without_anything_to_read_says_what_it_may_hold(tmp_path: Path) -
 def test_a_table_without_a_first_line_of_names_is_named_by_its_user(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("".join(f"{q}\t{a}\n" for q, a in PAIRS))
     assert asked(corpus_of(tmp_path / "x.tsv", tmp_path, header=["query", "positive"])) == EXPECTED
+
+
+def test_chunks_with_the_id_of_their_document_are_passages_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"query": q, "doc_id": "d", "passage": a} for q, a in PAIRS]
+    (tmp_path / "x.jsonl").write_text(lines(rows))
+    assert asked(corpus_of(tmp_path / "x.jsonl", tmp_path)) == EXPECTED
+    assert caplog.messages == [f"{tmp_path / 'x.jsonl'}: 9 passages have the id of another text: named <id>#…"]
+
+
+def test_a_role_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("ask,reply\nq,a\n")
+    (tmp_path / "b.csv").write_text("query,answer,body\nq,a,b\n")
+    for name, columns, sentence in (
+        (
+            "a.csv",
+            {"positive": "reply"},
+            r"corpus\.columns\.positive has no effect in .*: give corpus\.columns\.query too",
+        ),
+        ("b.csv", {"text": "body"}, r"corpus\.columns\.text has no effect in .*, where a column holds queries"),
+        ("b.csv", {"positive": ["answer", "body"]}, "give one column; negative alone takes several"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            corpus_of(tmp_path / name, tmp_path, columns=columns)
+
+
+def test_zstandard_that_was_cut_short_is_no_whole_file(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    content = zstandard.compress(lines([{"query": q, "positive": f"{a} {'x' * 999}"} for q, a in PAIRS]).encode())
+    (tmp_path / "x.jsonl.zst").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"cut short\); give the whole file"):
+        corpus_of(tmp_path / "x.jsonl.zst", tmp_path)
+
+
+def test_whole_floats_are_ids_and_gaps_are_empty(tmp_path: Path) -> None:
+    rows = [{"query_id": float(n), "query": q, "positive": a, "title": float("nan")} for n, (q, a) in enumerate(PAIRS)]
+    (tmp_path / "x.jsonl").write_text(lines(rows))
+    assert set(corpus_of(tmp_path / "x.jsonl", tmp_path).queries) == {str(n) for n in range(10)}
