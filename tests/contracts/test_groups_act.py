@@ -71,6 +71,7 @@ FAR = {
     "optim.precision": "needs a trainer: tests/distil/test_distiller.py",
     "optim.tokens_per_group": "draws of dropout: tests/encoders/test_unpadded.py",
     "optim.recompute": "no part of a key: tests/distil/test_distiller.py",
+    "optim.nonfinite": "acts where a number is not finite: tests/distil/test_finite.py",
     "optim.schedule_options": "below, by schedule",
 }
 SMALL = {  # so that a bound binds in so small a collection

@@ -18,7 +18,7 @@ TOP = {
     "tests",
     "train.py",
 }
-NO_RECIPES = {"speed", "decisions", "guides"}
+NO_RECIPES = {"speed", "decisions", "guides", "reliability"}
 # someone's folder, or the host of a package index: neither is true on the next machine
 ELSEWHERE = re.compile(r"(?<![\w.~-])/(?:root|home|Users|work|mnt|opt|srv)/\w|pythonhosted|pypi\.org|npmjs")
 POSTPONED = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|X" + r"XX)\b")

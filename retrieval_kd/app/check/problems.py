@@ -38,6 +38,8 @@ def stage_problems(
     problems = list(machine_problems(root, stages, ranks()))
     made_by = {stage.name: stage.config for stage in stages}
     lists = {stage.name: (stage.kind, stage.config) for stage in stages}
+    # by their constructors, whose modules take a second to import: not where nobody changes what the options say
+    ranked_otherwise = any(override.group in ("ranker", "evaluation") for override in overrides)
     for stage in stages:
         problems += [f"{key} is left to you: give {key}=…" for key in resolved_config.missing(stage.config)]
         misfits = [problem for key, node in stage.config.items() for problem in signatures.problems(node, key)]
@@ -50,7 +52,7 @@ def stage_problems(
             problems += form_problems(stage.config, made_by)
         if stage.kind.ranks:
             problems += ranker_problems(stage.config)
-            problems += [] if misfits else argument_problems(stage.config)
+            problems += argument_problems(stage.config) if ranked_otherwise and not misfits else []
         if not stage.kind.trains and roles.passages_of(stage.config):
             problems += lacking_tower_problems(stage.whole)
         if not misfits:

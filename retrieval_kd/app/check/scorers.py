@@ -58,7 +58,9 @@ def _backbone_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> It
         return  # reported once for all scorers that begin with it
     except UserError as error:
         message = str(error)
-        yield f"{path}.{message}" if message.startswith("layers=") else f"{path}: {message}"
+        named = next((key for key in ("checkpoint", "backbone") if node.get(key) == weights), None)
+        place = path if named is None else f"{path}.{named}={weights}"
+        yield f"{path}.{message}" if message.startswith("layers=") else f"{place}: {message}"
 
 
 def segment_problems(path: str, node: Node, made_by: Mapping[str, Node]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from retrieval_kd.app.cli.overrides import Override, has, read
 from retrieval_kd.app.cli.suggest import did_you_mean
 from retrieval_kd.app.plan.apply_overrides import apply
+from retrieval_kd.app.plan.class_facts import fact
 from retrieval_kd.app.plan.fitting_loss import fitting_loss
 from retrieval_kd.app.plan.fitting_ranker import fitting_ranker
 from retrieval_kd.app.plan.options import ROOT_KEYS, Options
@@ -22,6 +23,7 @@ from retrieval_kd.errors import UserError
 
 SCORERS = ("student", "teacher")  # groups that belong to the stage that names them, keys and all
 START = "student.checkpoint"
+REFRESH = "data.refresh_every"
 
 
 @dataclass(frozen=True)
@@ -146,13 +148,22 @@ def _defaults(base: DictConfig, overrides: Iterable[Override]) -> dict[str, Any]
 
 
 def _verdict(override: Override, command: Command, base: DictConfig) -> str:
-    """applied; ignored: the stage has an option of its own there; wired: its student is an earlier stage's; absent."""
+    """applied; ignored: the stage has an option of its own there, or a student of its own that cannot do what is asked
+    for; wired: its student is an earlier stage's; absent.
+    """
     named = override.group in command.choices
     if named and (override.group in SCORERS or not has(base, override.key)):
+        return "ignored"
+    if override.key == REFRESH and "student" in command.choices and not _mines_by_itself(base):
         return "ignored"
     if override.key == START and command.wired:
         return "wired"
     return "applied" if override.adds or has(base, override.key) else "absent"
+
+
+def _mines_by_itself(base: DictConfig) -> bool:
+    """Whether a student ranks by one vector a text, as mining on the way does."""
+    return bool(fact(str(OmegaConf.select(base, "student._target_")), "kind") == "dual")
 
 
 def _with_values(
