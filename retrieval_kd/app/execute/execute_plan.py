@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from retrieval_kd.app.cli.process_env import Ranks
 from retrieval_kd.app.cli.user_errors import refuse
 from retrieval_kd.app.execute import artifacts
 from retrieval_kd.app.execute.launch import Launch
@@ -74,7 +73,7 @@ def _ensure(plan: Plan, stage: Stage, launch: Launch) -> None:
             return
         refuse_damaged(plan, map(plan.named, stage.inputs))
         _log.info("%s: %s → %s", stage.name, stage.run, folder)
-        _make(plan, stage, launch.group, lock)
+        _make(plan, stage, launch, lock)
 
 
 def _read_of(plan: Plan) -> list[Stage]:
@@ -101,13 +100,14 @@ def _inputs_made(plan: Plan, stage: Stage) -> None:
             raise UserError(f"{needs}: run stage={name} first, or leave stage= out")
 
 
-def _make(plan: Plan, stage: Stage, group: Ranks, lock: int) -> None:
+def _make(plan: Plan, stage: Stage, launch: Launch, lock: int) -> None:
     folder = plan.artifacts / stage.artifact
     inputs = {name: plan.named(name).artifact for name in stage.inputs}
     part = artifacts.begin(folder, config=stage.config, inputs=inputs)
     began, task = time.monotonic(), task_of(plan, stage)
-    if group.world > 1 or plan.machine.get("devices", 1) == 1 or not _can_be_shared(stage):
-        _mark(part, group)
+    if launch.group.world > 1 or plan.machine.get("devices", 1) == 1 or not _can_be_shared(stage):
+        if launch.group.world > 1:
+            (part / launch.begun).touch()
         run_stage(task)
     else:
         run_by_torchrun(task, lock=lock)
@@ -157,16 +157,7 @@ def _follow(plan: Plan, stage: Stage, launch: Launch) -> None:
     folder = plan.artifacts / stage.artifact
     part = artifacts.part_folder(folder)
     if _can_be_shared(stage):
-        launch.wait_for(lambda: artifacts.is_sealed(folder) or _marker(part, launch.group).exists())
+        launch.wait_for(lambda: artifacts.is_sealed(folder) or (launch.seen and (part / launch.begun).exists()))
         if not artifacts.is_sealed(folder):
             run_stage(task_of(plan, stage), rank=launch.group.rank)
     launch.wait_for(lambda: artifacts.is_sealed(folder))
-
-
-def _marker(part: Path, group: Ranks) -> Path:
-    return part / f".begun-{group.launch}"
-
-
-def _mark(part: Path, group: Ranks) -> None:
-    if group.world > 1:
-        _marker(part, group).touch()

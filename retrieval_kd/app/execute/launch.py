@@ -23,6 +23,7 @@ class Launch:
         self.group = group
         self.path = artifacts / ".locks" / f"launch-{group.launch}.lock"
         self.mark = self.path.with_name(f"discarded-{group.launch}")  # of what `fresh` names
+        self.begun = f".begun-{group.launch}"  # the file in a part folder by which the first process calls the others
         self.seen = False  # that the first process lives
 
     @contextmanager
@@ -32,7 +33,8 @@ class Launch:
             yield
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.mark.unlink(missing_ok=True)
+        for stale in (self.mark, *self.path.parent.parent.glob(f"*.part/{self.begun}")):  # of a launch that was killed
+            stale.unlink(missing_ok=True)
         with locked(self.path):
             try:
                 yield
