@@ -8,6 +8,7 @@ never the right passage, and what a student learns of concepts in train holds fo
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +26,13 @@ SHARED, SHARED_BY = "p1", ("q1", "q1again")  # a passage judged relevant to two 
 GRADED = {"q2": {"p2": 2, "p3": 1, "p20": 0}}  # a train query with several grades
 LEAKED = "leaked"  # a train query in the words of the test query q78: readers leave it out
 TRAIN, DEV, TEST, UNJUDGED = range(60), range(60, 75), range(75, 90), range(90, 96)
+
+
+def without_qrels(collection: Path, folder: Path) -> Path:
+    """A copy of a collection in BEIR's layout that nobody judged."""
+    bare = shutil.copytree(collection, folder)
+    shutil.rmtree(bare / "qrels")
+    return bare
 
 
 def write_planted(folder: Path, *, seed: int = 0) -> Path:

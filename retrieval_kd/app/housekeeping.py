@@ -11,7 +11,7 @@ from hydra import initialize_config_dir
 from retrieval_kd.app.cli.arguments import CLEAN, DATA, REPLAY, VERIFY, Line
 from retrieval_kd.app.cli.conf_folder import conf_folder
 from retrieval_kd.app.cli.suggest import did_you_mean
-from retrieval_kd.app.cli.user_errors import refuse
+from retrieval_kd.app.cli.user_errors import FAILED, refuse
 from retrieval_kd.app.execute.clean import Removable, planned_by, removable, remove
 from retrieval_kd.app.execute.verify import checked
 from retrieval_kd.app.plan.compose_overrides import overrides_of, root_of
@@ -23,7 +23,6 @@ from retrieval_kd.errors import UserError
 from retrieval_kd.text.lines import at_home
 
 _FOLDER = "artifacts"  # the key of the folder, and its default
-_DAMAGED = 1
 _TRUTH = {"true": True, "false": False}
 
 
@@ -35,7 +34,7 @@ def verify(asked: Line) -> int:
     print("\n".join(damaged) if damaged else f"{root}: everything is what was written")
     size = _size(sum(entry.size for entry in entries))
     print(f"{len(entries)} artifacts and caches, {size} read, {len(damaged)} damaged")
-    return _DAMAGED if damaged else 0
+    return FAILED if damaged else 0
 
 
 def clean(asked: Line, search_path: Sequence[str], version: str) -> int:

@@ -13,35 +13,29 @@ HEAD, RECORD = "head.safetensors", "scorer.json"
 Spoil = Callable[[Path], object]
 
 
-def _backbone(spoil: Spoil) -> Given:
+def _spoilt(good: str, spoil: Spoil, key: str, *more: str) -> Given:
+    """A copy of one of the goods, spoilt, as what the key names."""
+
     def given(place: Place) -> Sequence[str]:
-        folder = place.copy(place.goods.backbone)
+        folder = place.copy(getattr(place.goods, good))
         spoil(folder)
-        return [f"student.backbone={folder}"]
+        return [*more, f"{key}={folder}"]
 
     return given
+
+
+def _backbone(spoil: Spoil) -> Given:
+    return _spoilt("backbone", spoil, "student.backbone")
 
 
 def _dual(spoil: Spoil) -> Given:
     """A dual encoder that was saved, as the student's checkpoint."""
-
-    def given(place: Place) -> Sequence[str]:
-        folder = place.copy(place.goods.dual)
-        spoil(folder)
-        return [f"student.checkpoint={folder}"]
-
-    return given
+    return _spoilt("dual", spoil, "student.checkpoint")
 
 
 def _late(spoil: Spoil) -> Given:
     """A late-interaction teacher that was saved, which trains nothing."""
-
-    def given(place: Place) -> Sequence[str]:
-        folder = place.copy(place.goods.late)
-        spoil(folder)
-        return ["teacher=colbert", "loss=listwise_kl", f"teacher.late.checkpoint={folder}"]
-
-    return given
+    return _spoilt("late", spoil, "teacher.late.checkpoint", "teacher=colbert", "loss=listwise_kl")
 
 
 def _encoder(folder: Path) -> Path:

@@ -17,7 +17,7 @@ from retrieval_kd.measures.agreement import agreement
 from retrieval_kd.text.beir import Beir
 from retrieval_kd.text.corpus import open_corpus
 from retrieval_kd.text.run import Run
-from tests.planted import planted_backbone
+from tests.planted import planted_backbone, without_qrels
 from tests.recipes.commands import stage
 from tests.scorers.foreign import write_dual
 
@@ -28,9 +28,7 @@ HELD_OUT = 20  # of the planted collection's 98 queries
 @pytest.fixture(scope="module")
 def bare(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The planted collection without its qrels."""
-    folder = shutil.copytree(planted, tmp_path_factory.mktemp("bare") / "texts")
-    shutil.rmtree(folder / "qrels")
-    return folder
+    return without_qrels(planted, tmp_path_factory.mktemp("bare") / "texts")
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class Launch:
         while not condition():
             time.sleep(_LOOKS)
             now = time.monotonic()
-            if self._first_lives():
+            if is_held(self.path):
                 self.seen, lived = True, now
             elif now - lived > (_TO_END if self.seen else _TO_BEGIN):
                 raise ProcessLost(self._gone())
@@ -67,6 +67,3 @@ class Launch:
             f"{first}has not begun in {_TO_BEGIN / 60:.0f} minutes: start one for each RANK from 0 to "
             f"{self.group.world - 1}, or unset RANK and WORLD_SIZE"
         )
-
-    def _first_lives(self) -> bool:
-        return is_held(self.path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from retrieval_kd.app.execute import artifacts
+from retrieval_kd.app.execute.verify import size_of
 from retrieval_kd.app.plan.artifact_references import REFERENCE
 from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.stage import Stage
@@ -85,5 +86,4 @@ def _shown(value: Any) -> str:
 def _cost(folder: Path) -> str:
     """What the artifact took."""
     seconds = float(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["seconds"])
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"that one took {duration(seconds)} and {size / 2**20:.1f} MiB"
+    return f"that one took {duration(seconds)} and {size_of(folder) / 2**20:.1f} MiB"

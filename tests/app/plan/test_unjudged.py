@@ -1,6 +1,5 @@
 """Plans over a collection that nobody judged, and over one that keeps its queries without judgments back."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from retrieval_kd.app.plan.plan import Plan
 from retrieval_kd.app.plan.unjudged import is_scorer
 from retrieval_kd.errors import UserError
 from tests.contracts.options import option
+from tests.planted import without_qrels
 
 Planned = Callable[..., Plan]
 ALIGNED = ("teacher=dual", "loss=aligned")
@@ -20,9 +20,7 @@ ALIGNED = ("teacher=dual", "loss=aligned")
 @pytest.fixture(scope="module")
 def bare(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection of six without its qrels."""
-    folder = shutil.copytree(collection, tmp_path_factory.mktemp("bare") / "six")
-    shutil.rmtree(folder / "qrels")
-    return folder
+    return without_qrels(collection, tmp_path_factory.mktemp("bare") / "six")
 
 
 @pytest.fixture
